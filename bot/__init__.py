@@ -1,0 +1,1 @@
+"""The Discord plugin: slash commands in, pictures out."""

@@ -1,0 +1,182 @@
+"""The command line: ``python -m bot`` or ``atelier``.
+
+Every command imports what it needs when it is called, so that help comes at once and nothing
+but ``run`` and ``demo`` costs discord.py.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.commandline import Format, fail, made, read_settings, refusals, version
+
+app = typer.Typer(
+    name="atelier",
+    help="Turn pictures into new pictures, on Discord or right here.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    # Rich would make help take three times as long.
+    rich_markup_mode=None,
+)
+
+MAX_SEED = 2**32 - 1
+Source = Annotated[Path, typer.Argument(metavar="IN", help="The picture to start from.")]
+Target = Annotated[
+    Path, typer.Argument(metavar="OUT", help="Where the result goes; .png, .jpg or .webp.")
+]
+Strength = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="How far to go: 0 changes nothing, 1 all.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, max=MAX_SEED, help="Same seed, same picture; one is drawn by default."),
+]
+Port = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Of the demo's page; a free one by default.")
+]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"atelier {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Take the options that belong to no command."""
+
+
+@app.command()
+def run() -> None:
+    """Run the bot on Discord; without a token, the demo in your browser."""
+    with refusals():
+        settings = read_settings()
+        if settings.discord_token is None:
+            typer.echo("There is no DISCORD_TOKEN, so this is the demo.", err=True)
+            _demo(None)
+        from bot.app import run as run_bot
+
+        sys.exit(run_bot(settings))
+
+
+@app.command()
+def demo(port: Port = None) -> None:
+    """Run the bot on a Discord of our own, with a page in your browser."""
+    with refusals():
+        _demo(port)
+
+
+def _demo(port: int | None) -> None:
+    from bot.app import demo as run_demo
+
+    sys.exit(run_demo(read_settings(), port=port))
+
+
+@app.command()
+def doctor() -> None:
+    """Check everything that a running bot needs; one line each, with its cure."""
+    with refusals():
+        from bot.doctor import examine, show
+
+        sys.exit(show(examine(read_settings())))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema, after a copy of an SQLite file."""
+    with refusals():
+        from bot.commandline_database import migrate as run_migrate
+
+        run_migrate(read_settings())
+
+
+@app.command()
+def sync() -> None:
+    """Register the commands with Discord."""
+    with refusals():
+        settings = read_settings()
+        if settings.discord_token is None:
+            fail("sync needs a DISCORD_TOKEN; the demo registers its commands by itself")
+        from bot.app import sync as run_sync
+
+        sys.exit(run_sync(settings))
+
+
+@app.command()
+def report(
+    period: Annotated[str, typer.Option(help="How far back: 24h, 7d, 4w.")] = "7d",
+    output_format: Annotated[Format, typer.Option("--format", help="For whom.")] = Format.TABLE,
+) -> None:
+    """Print who used how much of the device."""
+    with refusals():
+        from bot.commandline_database import report as run_report
+
+        run_report(read_settings(), period=period, output_format=output_format)
+
+
+@app.command()
+def remix(
+    source: Source,
+    target: Target,
+    prompt: Annotated[str, typer.Option(help="What the picture should become.")],
+    strength: Strength = 0.8,
+    seed: Seed = None,
+    model: Annotated[str | None, typer.Option(help="A checkpoint of yours.")] = None,
+) -> None:
+    """Make a picture what the prompt says."""
+    with refusals():
+        from bot.commandline_pictures import PictureOrder, make
+
+        order = PictureOrder(
+            pipeline="remix",
+            source=source,
+            target=target,
+            prompt=prompt,
+            strength=strength,
+            seed=seed,
+            model=model,
+        )
+        made(make(order, read_settings()))
+
+
+@app.command()
+def style(
+    source: Source,
+    target: Target,
+    artwork: Annotated[Path | None, typer.Option(help="A picture of an artwork.")] = None,
+    preset: Annotated[str | None, typer.Option(help="A built-in artwork, by name.")] = None,
+    strength: Strength = 0.7,
+    seed: Seed = None,
+    method: Annotated[str, typer.Option(help="How it is painted.")] = "collage",
+) -> None:
+    """Repaint a picture in the manner of an artwork."""
+    with refusals():
+        from bot.commandline_pictures import PictureOrder, chosen_artwork, make
+
+        order = PictureOrder(
+            pipeline=method,
+            source=source,
+            target=target,
+            artwork=chosen_artwork(artwork=artwork, preset=preset),
+            strength=strength,
+            seed=seed,
+        )
+        made(make(order, read_settings()))
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="atelier")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""An order as the engine is asked what it costs, and as the job that is written down."""
+
+from bot.orders import Order, Origin, Parameters
+from generation.request import ImageRequest, Pixels
+from storage.records import NewJob
+
+NONCE_LENGTH = 25
+"""Discord takes no longer ones; of a random id this much is unique enough."""
+
+
+def probe_of(order: Order) -> ImageRequest:
+    """Return a request of the order's size, to ask what it costs."""
+    width, height = order.image.width, order.image.height
+    return ImageRequest(
+        job_id="probe",
+        pipeline=order.pipeline,
+        image=Pixels(width=width, height=height, data=bytes(width * height * 3)),
+        prompt=order.prompt,
+        strength=order.strength,
+        seed=order.seed,
+        model=order.model,
+    )
+
+
+def new_job(job_id: str, order: Order, origin: Origin, *, reserve_ms: int) -> NewJob:
+    """Return the job as it is accepted."""
+    return NewJob(
+        id=job_id,
+        interaction_id=origin.interaction_id,
+        guild_id=origin.guild_id,
+        channel_id=origin.channel_id,
+        member_id=origin.member_id,
+        command=order.command,
+        pipeline=order.pipeline,
+        model=order.model,
+        prompt=order.prompt,
+        parameters=Parameters.of(order, origin).to_json(),
+        seed=order.seed,
+        image=order.image.file,
+        style_image=order.style_image.file if order.style_image else None,
+        reserve_ms=max(1, reserve_ms),
+        interaction_token=origin.token,
+        token_expires_at=origin.token_expires_at,
+        parent_id=order.parent_id,
+        nonce=job_id[:NONCE_LENGTH],
+        locale=origin.locale,
+    )

@@ -1,0 +1,156 @@
+"""What the buttons do, each checked against the job before anything else happens.
+
+Checks read one row and come before the acknowledgement, so that a refusal is seen by whoever
+pressed and by nobody else. The quota is checked again where every order is: when it is accepted.
+"""
+
+import asyncio
+import dataclasses
+
+import discord
+
+from bot.errors import NotYoursError, PictureDeletedError, PromptMissingError
+from bot.forms import Filled, PictureForm
+from bot.orders import Order, Parameters, Picture, any_seed
+from bot.prompts import clean_prompt
+from bot.services import client_of, services_of, voice_of
+from generation.registry import pipeline_spec
+from storage.errors import NotOwnerError
+from storage.records import Job
+
+CHECK_S = 2.0
+"""How long a check may take: the acknowledgement is due after three seconds."""
+
+
+async def again(interaction: discord.Interaction, job_id: str) -> None:
+    """Order a job's picture once more, with a new seed.
+
+    Raises:
+        NotYoursError: somebody else's; nothing was reserved.
+        NotFoundError: there is no such job in this guild.
+        PictureDeletedError: what it was made from is no longer kept.
+    """
+    job = await _own(interaction, job_id)
+    order = order_of(job)
+    await interaction.response.defer(thinking=True)
+    await services_of(interaction).dispatcher.place(interaction, order)
+
+
+async def edit(interaction: discord.Interaction, job_id: str) -> None:
+    """Open the form with a job's words and strength.
+
+    Raises:
+        NotYoursError: somebody else's.
+        NotFoundError: there is no such job in this guild.
+        PictureDeletedError: what it was made from is no longer kept.
+    """
+    job = await _own(interaction, job_id)
+    order = order_of(job)
+    voice = voice_of(interaction)
+
+    async def submit(sent: discord.Interaction, filled: Filled) -> None:
+        await edited(sent, job_id, filled)
+
+    takes_words = not pipeline_spec(job.pipeline).takes_style_image
+    form = PictureForm(
+        voice,
+        title=voice.say("form.edit.title"),
+        custom_id=f"atelier:edit:{job_id}",
+        submit=submit,
+        prompt=order.prompt if takes_words else None,
+        strength=order.strength,
+    )
+    await client_of(interaction).open_form(interaction, form)
+
+
+async def edited(interaction: discord.Interaction, job_id: str, filled: Filled) -> None:
+    """Order a job's picture with other words or another strength, and its seed.
+
+    Raises:
+        PromptMissingError: the words were taken away.
+        NotYoursError: somebody else's; nothing was reserved.
+    """
+    job = await _own(interaction, job_id)
+    order = order_of(job)
+    order = dataclasses.replace(order, strength=filled.strength, seed=job.seed)
+    if order.prompt:
+        prompt = clean_prompt(filled.prompt)
+        if not prompt:
+            raise PromptMissingError("the form's prompt is empty")
+        order = dataclasses.replace(order, prompt=prompt, subject=prompt, preset=None)
+    await interaction.response.defer(thinking=True)
+    await services_of(interaction).dispatcher.place(interaction, order)
+
+
+async def delete(interaction: discord.Interaction, job_id: str) -> None:
+    """Delete a picture and the message it stands in.
+
+    Raises:
+        NotYoursError: somebody else's, and the member may not manage messages.
+        NotFoundError: there is no such job in this guild.
+    """
+    await interaction.response.defer()
+    moderates = interaction.permissions.manage_messages
+    try:
+        await services_of(interaction).jobs.delete_output(
+            job_id,
+            guild_id=interaction.guild_id,
+            member_id=None if moderates else interaction.user.id,
+        )
+    except NotOwnerError as err:
+        raise NotYoursError("delete") from err
+    await interaction.delete_original_response()
+
+
+async def stop(interaction: discord.Interaction, job_id: str) -> None:
+    """Stop a job that waits or runs; its quota comes back whole.
+
+    Raises:
+        NotYoursError: somebody else's, and the member may not manage messages.
+        NotFoundError: there is no such job in this guild.
+    """
+    await interaction.response.defer()
+    if interaction.permissions.manage_messages:
+        await services_of(interaction).jobs.owned(job_id, guild_id=interaction.guild_id)
+    else:
+        await _own(interaction, job_id)
+    await services_of(interaction).dispatcher.stop(job_id)
+
+
+def order_of(job: Job) -> Order:
+    """Return the order that a job came from, with a new seed.
+
+    Raises:
+        PictureDeletedError: what it was made from is no longer kept.
+    """
+    if job.parameters is None or job.image is None or job.deleted_at is not None:
+        raise PictureDeletedError(job.id)
+    kept = Parameters.from_json(job.parameters)
+    style = None
+    if job.style_image is not None and kept.style_size is not None:
+        width, height = kept.style_size
+        style = Picture(file=job.style_image, width=width, height=height)
+    return Order(
+        command=job.command,
+        pipeline=job.pipeline,
+        image=Picture(file=job.image, width=kept.width, height=kept.height, notes=kept.notes),
+        style_image=style,
+        strength=kept.strength,
+        seed=any_seed(),
+        prompt=job.prompt or "",
+        subject=kept.subject,
+        preset=kept.preset,
+        model=job.model,
+        parent_id=job.id,
+    )
+
+
+async def _own(interaction: discord.Interaction, job_id: str) -> Job:
+    """Return a job of this guild and of whoever pressed."""
+    try:
+        async with asyncio.timeout(CHECK_S):
+            return await services_of(interaction).jobs.owned(
+                job_id, guild_id=interaction.guild_id, member_id=interaction.user.id
+            )
+    except NotOwnerError as err:
+        raise NotYoursError("another member's button") from err

@@ -1,0 +1,165 @@
+"""What the command line starts: the bot, the demo, and the registration of commands."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import discord
+import structlog
+from pydantic import SecretStr
+
+from bot.child import sandbox
+from bot.client import Atelier
+from bot.composition import Bot, assembled
+from bot.logs import configure_logging
+from bot.redirect import connector
+from bot.settings import Settings
+from bot.syncing import invite_link, sync_commands
+from storage.database import Database
+from storage.lock import hold
+from storage.migrating import upgrade
+from storage.settings import KeyValues
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings) -> int:
+    """Run the bot until SIGTERM or SIGINT; return the exit status."""
+    if settings.discord_token is None:
+        say("There is no DISCORD_TOKEN; see .env.example. `python -m bot demo` needs none.")
+        return 2
+    with opened(settings):
+        return asyncio.run(serve(settings, announce=_announce_invite))
+
+
+def demo(settings: Settings, *, port: int | None = None) -> int:
+    """Serve the demo's page until SIGTERM or SIGINT; return the exit status."""
+    settings = settings.model_copy(
+        update={"data_dir": settings.data_dir / "demo", "models_dir": settings.models_folder}
+    )
+    with opened(settings):
+        return asyncio.run(_demo(settings, port=port))
+
+
+def sync(settings: Settings, *, always: bool = False) -> int:
+    """Register the commands with Discord if they changed, and print the invite link."""
+    if settings.discord_token is None:
+        say("There is no DISCORD_TOKEN; see .env.example.")
+        return 2
+    with opened(settings):
+        return asyncio.run(_sync(settings, always=always))
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[None]:
+    """Set the log up, hold the database, and migrate it after a copy.
+
+    Raises:
+        DatabaseHeldError: another process holds it.
+        SchemaTooNewError: a newer program has migrated it.
+    """
+    configure_logging(
+        log_format=settings.log_format, level=settings.log_level, secrets=secrets_of(settings)
+    )
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with hold(settings.database):
+        copy = upgrade(settings.database, backup=True)
+        if copy is not None:
+            log.info("the database was copied before its migration", copy=str(copy))
+        yield
+
+
+async def serve(settings: Settings, *, announce: Callable[[Bot], None]) -> int:
+    """Run the bot in this loop until SIGTERM or SIGINT.
+
+    Args:
+        settings: with a token.
+        announce: called when the bot can answer members.
+    """
+    assert settings.discord_token is not None, "the callers have looked"
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with assembled(settings) as bot:
+        telling = asyncio.create_task(_tell_when_ready(bot, announce))
+        try:
+            await bot.run(settings.discord_token.get_secret_value(), stop=stop)
+        except discord.DiscordException as err:
+            say(_reason(err))
+            return 1
+        finally:
+            telling.cancel()
+    return 0
+
+
+def secrets_of(settings: Settings) -> tuple[str, ...]:
+    """Return what must never be logged."""
+    token = settings.discord_token
+    return (token.get_secret_value(),) if token else ()
+
+
+def say(line: str) -> None:
+    """Say something to whoever started the program."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def _tell_when_ready(bot: Bot, announce: Callable[[Bot], None]) -> None:
+    await bot.client.began.wait()
+    await bot.client.wait_until_ready()
+    announce(bot)
+
+
+def _announce_invite(bot: Bot) -> None:
+    assert bot.client.application_id is not None, "the client has logged in"
+    say(f"Atelier runs. Invite it: {invite_link(bot.client.application_id)}")
+
+
+async def _demo(settings: Settings, *, port: int | None) -> int:
+    async with sandbox(port=port, state=settings.data_dir / "discord") as details:
+        redirected = settings.model_copy(
+            update={
+                "discord_token": SecretStr(details["token"]),
+                "sandbox_address": f"127.0.0.1:{details['tls_port']}",
+                "sandbox_certificate": Path(details["certificate"]),
+            }
+        )
+
+        def announce(_: Bot) -> None:
+            say(f"Atelier's demo is ready: {details['page']}  (Ctrl+C stops it)")
+
+        return await serve(redirected, announce=announce)
+
+
+async def _sync(settings: Settings, *, always: bool) -> int:
+    assert settings.discord_token is not None, "the caller has looked"
+    database = Database.open(settings.database)
+    client = Atelier(connector(settings), begin=_nothing)
+    try:
+        await client.find_cogs()
+        await client.login(settings.discord_token.get_secret_value())
+        changed = await sync_commands(client, KeyValues(database), always=always)
+        assert client.application_id is not None, "the client has logged in"
+        say("The commands are registered." if changed else "The commands have not changed.")
+        say(f"Invite link: {invite_link(client.application_id)}")
+    except discord.DiscordException as err:
+        say(_reason(err))
+        return 1
+    finally:
+        await client.close()
+        await database.close()
+    return 0
+
+
+async def _nothing() -> None:
+    """Begin nothing: only the commands are wanted."""
+
+
+def _reason(error: discord.DiscordException) -> str:
+    """Return why Discord does not let us in, in a sentence."""
+    if isinstance(error, discord.LoginFailure):
+        return "Discord does not accept the DISCORD_TOKEN. Reset it in the developer portal."
+    return f"Discord ended the connection: {error}"

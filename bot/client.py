@@ -1,0 +1,101 @@
+"""The discord.py client: what it may know, and the commands and buttons it finds."""
+
+import asyncio
+import pkgutil
+from collections import deque
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+
+import aiohttp
+import discord
+import structlog
+from discord import app_commands
+from discord.ext import commands
+
+from bot import cogs
+from bot.answers import answer_error
+from bot.controls import BUTTONS
+from bot.forms import PictureForm
+from bot.notices import refusal
+from bot.services import Services, voice_of
+from bot.texts import TableTranslator, load_texts
+
+FORMS = "atelier:"
+MAX_FORMS = 1000
+GUILD_READY_S = 0.3
+"""How long the start waits for one more guild; with few of them the default is felt."""
+
+log = structlog.get_logger()
+
+
+class Tree(app_commands.CommandTree["Atelier"]):
+    """The command tree, with the one error handler."""
+
+    async def on_error(
+        self, interaction: discord.Interaction["Atelier"], error: app_commands.AppCommandError, /
+    ) -> None:
+        """Answer an error of any command."""
+        await answer_error(interaction, error)
+
+
+class Atelier(commands.Bot):
+    """The bot: guild events only, no mention ever, commands found by walking ``bot.cogs``.
+
+    Args:
+        begin: called once the client has logged in, before it hears of any interaction.
+    """
+
+    services: Services
+
+    def __init__(
+        self, connector: aiohttp.BaseConnector, *, begin: Callable[[], Awaitable[None]]
+    ) -> None:
+        super().__init__(
+            command_prefix=commands.when_mentioned,
+            help_command=None,
+            tree_cls=Tree,
+            intents=discord.Intents(guilds=True),
+            allowed_mentions=discord.AllowedMentions.none(),
+            max_messages=None,
+            guild_ready_timeout=GUILD_READY_S,
+            connector=connector,
+        )
+        self.opened_forms: deque[str] = deque(maxlen=MAX_FORMS)
+        self.began = asyncio.Event()
+        self._begin = begin
+
+    async def equip(self, services: Services) -> None:
+        """Take the services and add every command and button that works with them."""
+        self.services = services
+        self.add_dynamic_items(*BUTTONS)
+        await self.find_cogs()
+
+    async def find_cogs(self) -> None:
+        """Add the commands of every module in ``bot.cogs``."""
+        await self.tree.set_translator(TableTranslator(load_texts()))
+        for module in pkgutil.iter_modules(cogs.__path__):
+            await import_module(f"{cogs.__name__}.{module.name}").setup(self)
+
+    async def open_form(self, interaction: discord.Interaction, form: PictureForm) -> None:
+        """Open a form, and remember that this process did."""
+        self.opened_forms.append(form.custom_id)
+        await interaction.response.send_modal(form)
+
+    async def setup_hook(self) -> None:
+        """Begin work."""
+        await self._begin()
+        self.began.set()
+
+    async def on_ready(self) -> None:
+        """Write down that Discord knows us."""
+        log.info("ready", user=str(self.user), guilds=len(self.guilds))
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Answer forms that were opened by an earlier process; forms do not outlive it."""
+        if interaction.type is not discord.InteractionType.modal_submit:
+            return
+        custom_id = interaction.custom_id or ""
+        if custom_id.startswith(FORMS) and custom_id not in self.opened_forms:
+            voice = voice_of(interaction)
+            page = refusal(voice.say("form.lost"))
+            await interaction.response.send_message(view=page, ephemeral=True)

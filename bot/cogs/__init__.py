@@ -1,0 +1,1 @@
+"""One slash-command family a file; the client loads every module found here."""

@@ -1,0 +1,122 @@
+"""``/remix`` and the message menu "Remix": a picture changed by words."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.client import Atelier
+from bot.errors import PromptMissingError
+from bot.forms import Filled, PictureForm
+from bot.orders import Order, Picture, any_seed
+from bot.pictures import first_picture
+from bot.presets import Preset, preset_named, presets
+from bot.prompts import MAX_PROMPT, clean_prompt
+from bot.services import client_of, services_of, voice_of
+from bot.texts import label, load_texts
+from generation.request import MAX_SEED
+
+DEFAULT_STRENGTH = 0.8
+PRESET_CHOICES = [
+    app_commands.Choice(name=label(f"preset.{name}"), value=name) for name in presets()
+]
+
+
+def remix_order(
+    image: Picture,
+    *,
+    prompt: str = "",
+    preset: Preset | None = None,
+    strength: float | None = None,
+    seed: int | None = None,
+) -> Order:
+    """Return the order for a remix; a preset's words come before the member's own.
+
+    Raises:
+        PromptMissingError: neither words nor a preset.
+    """
+    words = ", ".join(filter(None, (preset.prompt if preset else "", prompt)))
+    if not words:
+        raise PromptMissingError("neither a prompt nor a preset")
+    if strength is None:
+        strength = preset.strength if preset else DEFAULT_STRENGTH
+    title = load_texts().say(f"preset.{preset.name}") if preset else ""
+    return Order(
+        command="remix",
+        pipeline="remix",
+        image=image,
+        prompt=words,
+        subject=" · ".join(filter(None, (title, prompt))),
+        strength=strength,
+        seed=any_seed(seed),
+        preset=preset.name if preset else None,
+    )
+
+
+class Remix(commands.Cog):
+    """The family of ``/remix``."""
+
+    @app_commands.command(name="remix", description=label("command.remix"))
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.describe(
+        image=label("command.remix.image"),
+        prompt=label("command.remix.prompt"),
+        preset=label("command.remix.preset"),
+        strength=label("command.remix.strength"),
+        seed=label("command.remix.seed"),
+    )
+    @app_commands.choices(preset=PRESET_CHOICES)
+    async def remix(
+        self,
+        interaction: discord.Interaction,
+        image: discord.Attachment,
+        prompt: app_commands.Range[str, 0, MAX_PROMPT] = "",
+        preset: str | None = None,
+        strength: app_commands.Range[float, 0.0, 1.0] | None = None,
+        seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
+    ) -> None:
+        """Change a picture by words, a preset or both."""
+        await interaction.response.defer(thinking=True)
+        words = clean_prompt(prompt)
+        chosen = preset_named(preset) if preset else None
+        if not words and chosen is None:
+            raise PromptMissingError("neither a prompt nor a preset")
+        picture = await services_of(interaction).pictures.upload(image)
+        order = remix_order(picture, prompt=words, preset=chosen, strength=strength, seed=seed)
+        await services_of(interaction).dispatcher.place(interaction, order)
+
+
+@app_commands.context_menu(name=label("command.remix.menu"))
+@app_commands.allowed_installs(guilds=True, users=True)
+@app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+async def remix_message(interaction: discord.Interaction, message: discord.Message) -> None:
+    """Ask for words and remix the first picture of a message."""
+    attachment = first_picture(message.attachments)
+    voice = voice_of(interaction)
+
+    async def submit(sent: discord.Interaction, filled: Filled) -> None:
+        await sent.response.defer(thinking=True)
+        words = clean_prompt(filled.prompt)
+        chosen = preset_named(filled.preset) if filled.preset else None
+        if not words and chosen is None:
+            raise PromptMissingError("the form is empty")
+        picture = await services_of(sent).pictures.upload(attachment)
+        order = remix_order(picture, prompt=words, preset=chosen, strength=filled.strength)
+        await services_of(sent).dispatcher.place(sent, order)
+
+    form = PictureForm(
+        voice,
+        title=voice.say("form.remix.title"),
+        custom_id=f"atelier:remix:{interaction.id}",
+        submit=submit,
+        prompt="",
+        strength=DEFAULT_STRENGTH,
+        offer_presets=True,
+    )
+    await client_of(interaction).open_form(interaction, form)
+
+
+async def setup(client: Atelier) -> None:
+    """Add the family to the client."""
+    await client.add_cog(Remix())
+    client.tree.add_command(remix_message)

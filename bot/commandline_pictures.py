@@ -1,0 +1,233 @@
+"""Pictures without any chat: the same intake, engine and encoding as on Discord."""
+
+import asyncio
+import secrets
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from bot.commandline import fail
+from bot.errors import PromptTooLongError, sentence
+from bot.prompts import clean_prompt
+from bot.settings import Settings
+from bot.texts import load_texts
+from generation.codecs import CodecPool, ImageFormat, IntakePool
+from generation.errors import IntakeError
+from generation.executor.client import Executor, ExecutorConfig, Ticket
+from generation.pipelines.base import EngineConfig
+from generation.registry import PIPELINES
+from generation.request import MAX_SEED, ImageRequest, Note, Pixels, Result, Stage
+from generation.weights import checkpoint_folder
+
+FORMATS: dict[str, ImageFormat] = {
+    ".png": "png",
+    ".jpg": "jpeg",
+    ".jpeg": "jpeg",
+    ".webp": "webp",
+}
+TIMEOUT_S = 1800.0
+_SAID = {
+    Stage.QUEUED: "Starting the engine",
+    Stage.LOADING: "Loading the model",
+    Stage.RUNNING: "Making the picture",
+    Stage.FINISHING: "Finishing",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureOrder:
+    """One picture that was asked for on the command line."""
+
+    pipeline: str
+    source: Path
+    target: Path
+    strength: float
+    prompt: str = ""
+    artwork: Path | None = None
+    seed: int | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A picture that lies at its place, and what is said about it."""
+
+    target: Path
+    width: int
+    height: int
+    model: str
+    seed: int
+    device_s: float
+    notes: tuple[str, ...]
+
+
+def chosen_artwork(*, artwork: Path | None, preset: str | None) -> Path:
+    """Return the artwork's file; exactly one of the two must be given."""
+    from generation.artworks import artworks
+
+    if (artwork is None) == (preset is None):
+        fail("give either --artwork FILE or --preset NAME")
+    if artwork is not None:
+        return artwork
+    assert preset is not None, "exactly one of the two is given"
+    known = artworks()
+    if preset not in known:
+        fail(f"there is no preset {preset!r}; there are: {', '.join(known)}")
+    return known[preset].path
+
+
+def make(order: PictureOrder, settings: Settings) -> Made:
+    """Make a picture and write it.
+
+    Raises:
+        GenerationError: it cannot be made; the sentence says why.
+        OSError: a file cannot be read or written.
+    """
+    image_format = _check(order)
+    order = replace(order, prompt=_cleaned(order.prompt))
+    if order.artwork is None:
+        # Whether there is such a checkpoint shows without waiting for an engine.
+        name = order.model or settings.pipelines[order.pipeline].model
+        checkpoint_folder(name, models_dir=settings.models_folder)
+    return asyncio.run(_make(order, settings, image_format=image_format))
+
+
+def _check(order: PictureOrder) -> ImageFormat:
+    """Refuse before anything heavy is started what could not be finished."""
+    image_format = FORMATS.get(order.target.suffix.lower())
+    if image_format is None:
+        fail(f"{order.target}: the name of a result ends in one of {', '.join(FORMATS)}")
+    if not order.target.parent.is_dir():
+        fail(f"{order.target.parent}: there is no such folder")
+    for path in (order.source, order.artwork):
+        if path is not None and not path.is_file():
+            fail(f"{path}: there is no such file")
+        if path is not None and order.target.exists() and path.samefile(order.target):
+            fail(f"{order.target}: the result would overwrite what it is made from")
+    styles = [name for name, spec in PIPELINES.items() if spec.takes_style_image]
+    if order.artwork is not None and order.pipeline not in styles:
+        fail(f"there is no method {order.pipeline!r}; there are: {', '.join(styles)}")
+    return image_format
+
+
+def _cleaned(prompt: str) -> str:
+    """Return the prompt as the bot would take it."""
+    try:
+        cleaned = clean_prompt(prompt)
+    except PromptTooLongError as error:
+        fail(sentence(error, load_texts()))
+    if prompt and not cleaned:
+        fail("a prompt needs words that can be read")
+    return cleaned
+
+
+async def _make(order: PictureOrder, settings: Settings, *, image_format: ImageFormat) -> Made:
+    async with IntakePool(max_side=settings.max_side) as intake, CodecPool() as codecs:
+        image, notes = await _read(order.source, intake=intake, codecs=codecs)
+        style_image = None
+        if order.artwork is not None:
+            style_image, _ = await _read(order.artwork, intake=intake, codecs=codecs)
+        request = ImageRequest(
+            job_id=uuid4().hex,
+            pipeline=order.pipeline,
+            image=image,
+            style_image=style_image,
+            prompt=order.prompt,
+            strength=order.strength,
+            seed=secrets.randbelow(MAX_SEED + 1) if order.seed is None else order.seed,
+            model=order.model,
+            timeout_s=TIMEOUT_S,
+            previews=False,
+        )
+        result = await _run(request, settings)
+        encoded = await codecs.encode(
+            result.image,
+            max_bytes=2**31,
+            metadata=_metadata(order, result),
+            image_format=image_format,
+        )
+    await asyncio.to_thread(order.target.write_bytes, encoded.data)
+    return Made(
+        target=order.target,
+        width=encoded.width,
+        height=encoded.height,
+        model=result.model,
+        seed=result.seed,
+        device_s=result.device_ms / 1000,
+        notes=tuple(_sentences([*notes, *result.notes])),
+    )
+
+
+async def _read(
+    path: Path, *, intake: IntakePool, codecs: CodecPool
+) -> tuple[Pixels, tuple[Note, ...]]:
+    """Make a file safe as if it came from a stranger; the sentence of a refusal names it."""
+    data = await asyncio.to_thread(path.read_bytes)
+    try:
+        prepared = await intake.prepare(data)
+    except IntakeError as err:
+        raise type(err)(f"{path}: {err}") from err
+    return await codecs.decode(prepared.png), prepared.notes
+
+
+async def _run(request: ImageRequest, settings: Settings) -> Result:
+    """Run one request in an engine of its own, with a progress bar."""
+    engine = EngineConfig(
+        device=settings.device, threads=settings.threads, models_dir=settings.models_folder
+    )
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    # A folder of its own keeps this engine's memory apart from that of a bot that runs here.
+    with tempfile.TemporaryDirectory(prefix="atelier-") as folder, bar:
+        task = bar.add_task(_SAID[Stage.QUEUED], total=1)
+        config = ExecutorConfig(
+            engine=engine,
+            data_dir=Path(folder),
+            nice=0,
+            max_attempts=1,
+            pipelines=settings.pipelines,
+        )
+        executor = Executor(config)
+        await executor.start()
+        try:
+            return await _follow(executor.submit(request), bar=bar, task=task)
+        finally:
+            await executor.close()
+
+
+async def _follow(ticket: Ticket, *, bar: Progress, task: TaskID) -> Result:
+    async for event in ticket.events():
+        bar.update(
+            task,
+            description=_SAID[event.stage],
+            completed=event.step,
+            total=event.total_steps or 1,
+        )
+    return await ticket.result()
+
+
+def _metadata(order: PictureOrder, result: Result) -> dict[str, str]:
+    known = {"Model": result.model, "Seed": str(result.seed), "Prompt": order.prompt}
+    return {key: value for key, value in known.items() if value}
+
+
+def _sentences(notes: Iterable[Note]) -> Iterable[str]:
+    """Say the remarks in the words of the bot."""
+    texts = load_texts()
+    for note in dict.fromkeys(notes):
+        plain = f"note.{note.code}.plain"
+        key = f"note.{note.code}" if note.words or plain not in texts else plain
+        yield texts.say(key, words=", ".join(note.words))

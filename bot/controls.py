@@ -1,0 +1,85 @@
+"""The buttons of a picture; they carry the job's id, and so outlive the process.
+
+Whoever presses is checked against the job at every press: the message that a button stands in
+proves nothing about them.
+"""
+
+import re
+from typing import Any, ClassVar, Self
+
+import discord
+from discord import ui
+
+from bot import actions
+from bot.answers import guarded
+
+JOB = r"(?P<job>[0-9a-f]{32})"
+Button = ui.Button[ui.LayoutView]
+Pressed = discord.Interaction[discord.Client]
+
+
+class JobButton(ui.DynamicItem[Button], template=f"atelier:job:{JOB}"):
+    """What the buttons of a job share: its id, and how they are rebuilt from a press."""
+
+    action: ClassVar[str]
+    look: ClassVar[discord.ButtonStyle] = discord.ButtonStyle.secondary
+
+    def __init__(self, job_id: str, *, label: str | None) -> None:
+        custom_id = f"atelier:{self.action}:{job_id}"
+        super().__init__(ui.Button(label=label, style=self.look, custom_id=custom_id))
+        self.job_id = job_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Pressed, item: ui.Item[Any], match: re.Match[str]
+    ) -> Self:
+        """Rebuild the button from what was pressed."""
+        return cls(match["job"], label=_label(item))
+
+
+class AgainButton(JobButton, template=f"atelier:again:{JOB}"):
+    """Makes the same picture once more, with a new seed."""
+
+    action = "again"
+
+    async def callback(self, interaction: Pressed) -> None:
+        """Order the picture again."""
+        await guarded(interaction, actions.again(interaction, self.job_id))
+
+
+class EditButton(JobButton, template=f"atelier:edit:{JOB}"):
+    """Opens a form with the job's words and strength."""
+
+    action = "edit"
+
+    async def callback(self, interaction: Pressed) -> None:
+        """Open the form."""
+        await guarded(interaction, actions.edit(interaction, self.job_id))
+
+
+class DeleteButton(JobButton, template=f"atelier:delete:{JOB}"):
+    """Deletes a picture and its message."""
+
+    action = "delete"
+    look = discord.ButtonStyle.danger
+
+    async def callback(self, interaction: Pressed) -> None:
+        """Delete the picture."""
+        await guarded(interaction, actions.delete(interaction, self.job_id))
+
+
+class StopButton(JobButton, template=f"atelier:stop:{JOB}"):
+    """Stops a job that waits or runs."""
+
+    action = "stop"
+
+    async def callback(self, interaction: Pressed) -> None:
+        """Stop the job."""
+        await guarded(interaction, actions.stop(interaction, self.job_id))
+
+
+BUTTONS = (AgainButton, EditButton, DeleteButton, StopButton)
+
+
+def _label(item: ui.Item[Any]) -> str | None:
+    return item.label if isinstance(item, ui.Button) else None

@@ -1,0 +1,254 @@
+"""Progress, result or failure to the member: in place, or in the channel once that is over.
+
+An interaction's token edits the original reply for fifteen minutes. The edit says the same thing
+however often it is made. After that only a new message is possible; it carries the job's nonce and
+the job's id in its buttons, and the channel is searched for it before it is sent a second time.
+"""
+
+import io
+from datetime import datetime, timedelta
+from typing import cast
+
+import discord
+import structlog
+
+from bot.errors import stored_sentence
+from bot.live import LiveMessage, Page
+from bot.notices import notice
+from bot.orders import Parameters, notes_from_json
+from bot.replies import Caption, failure_page, note_sentence, progress_page, result_page
+from bot.texts import Texts, Voice
+from generation import errors as generation_errors
+from generation.codecs import CodecPool
+from generation.errors import GenerationError
+from generation.request import Progress
+from storage.clock import Clock, utc_now
+from storage.files import FileStore
+from storage.jobs import JobStore
+from storage.records import Job, JobState
+
+ORIGINAL = cast("int", "@original")
+"""The route takes this word in the place of a message's id."""
+TOKEN_MARGIN = timedelta(seconds=10)
+TOKEN_CODES = frozenset({50027, 10015, 10062})
+"""The interaction's token is over, or Discord no longer knows it."""
+UNKNOWN_MESSAGE = 10008
+TOO_LARGE_CODE = 40005
+SHRINKS = 3
+SEARCHED_MESSAGES = 100
+
+log = structlog.get_logger()
+
+
+class Delivery:
+    """Brings what became of a job to its member."""
+
+    def __init__(
+        self,
+        client: discord.Client,
+        *,
+        jobs: JobStore,
+        files: FileStore,
+        codecs: CodecPool,
+        texts: Texts,
+        interval_s: float,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._client = client
+        self._jobs = jobs
+        self._files = files
+        self._codecs = codecs
+        self._texts = texts
+        self._interval_s = interval_s
+        self._clock = clock
+
+    def open(self, job: Job) -> LiveMessage:
+        """Return the job's reply as a message that lives; silent once the token is over.
+
+        Every edit with a token that is over counts towards Discord's limit of invalid requests.
+        """
+        over = False
+
+        async def edit(page: Page) -> None:
+            nonlocal over
+            if over or not self._token_lives(job):
+                return
+            try:
+                await self._edit_original(job, page)
+            except discord.HTTPException as err:
+                over = err.code in (*TOKEN_CODES, UNKNOWN_MESSAGE)
+                raise
+
+        return LiveMessage(edit, interval_s=self._interval_s)
+
+    async def progress(self, job: Job, progress: Progress) -> Page:
+        """Draw how far a job is."""
+        file = None
+        if progress.preview is not None:
+            small = await self._codecs.thumbnail(progress.preview)
+            name = f"preview-{progress.step}.{small.extension}"
+            file = discord.File(io.BytesIO(small.data), filename=name)
+        view = progress_page(
+            self._voice(job),
+            self._caption(job),
+            progress,
+            preview=file.filename if file else None,
+        )
+        return Page(view=view, file=file)
+
+    async def restarting(self, job: Job) -> None:
+        """Say that the bot goes away for a moment, and that the job stays."""
+        if self._token_lives(job):
+            page = Page(view=notice(self._voice(job).say("progress.restarting")))
+            await self._edit_original(job, page)
+
+    async def deliver(self, job_id: str) -> None:
+        """Tell the member what became of a finished job; once, however often it is called.
+
+        Raises:
+            discord.HTTPException: Discord cannot be reached now; the job stays undelivered.
+        """
+        job = await self._jobs.get(job_id)
+        if job.delivered_at is not None:
+            return
+        message_id = await self._tell(job)
+        await self._jobs.delivered(job_id, message_id=message_id)
+
+    async def _tell(self, job: Job) -> int | None:
+        """Edit the original, or send anew; return the message's id, None when there is nobody."""
+        if self._token_lives(job):
+            try:
+                return await self._fitting(job, late=False)
+            except discord.HTTPException as err:
+                if err.code == UNKNOWN_MESSAGE:
+                    log.info("a reply had been deleted before its picture came", job=job.id)
+                    return None
+                if err.code not in TOKEN_CODES:
+                    raise
+        try:
+            return await self._find_sent(job) or await self._fitting(job, late=True)
+        except (discord.Forbidden, discord.NotFound) as err:
+            log.warning("a member cannot be reached any more", job=job.id, code=err.code)
+            return None
+
+    async def _fitting(self, job: Job, *, late: bool) -> int:
+        """Send a job's answer, with a smaller file each time that Discord finds it too large."""
+        max_bytes = self._max_bytes(job, late=late)
+        for _ in range(SHRINKS):
+            try:
+                return await self._send(job, max_bytes=max_bytes, late=late)
+            except discord.HTTPException as err:
+                if err.status != 413 and err.code != TOO_LARGE_CODE:
+                    raise
+                log.info("a picture is sent smaller", job=job.id, max_bytes=max_bytes)
+                max_bytes //= 3
+        return await self._send(job, max_bytes=max_bytes, late=late)
+
+    async def _send(self, job: Job, *, max_bytes: int, late: bool) -> int:
+        page = await self._answer(job, max_bytes=max_bytes, late=late)
+        if not late:
+            return await self._edit_original(job, page)
+        channel = self._client.get_partial_messageable(job.channel_id)
+        if page.file is None:
+            message = await channel.send(view=page.view, nonce=job.nonce)
+        else:
+            message = await channel.send(view=page.view, file=page.file, nonce=job.nonce)
+        return message.id
+
+    async def _edit_original(self, job: Job, page: Page) -> int:
+        assert job.interaction_token is not None, "tokens are kept while they are of use"
+        application_id = self._client.application_id
+        assert application_id is not None, "the client has logged in"
+        webhook = discord.Webhook.partial(
+            application_id, job.interaction_token, client=self._client
+        )
+        files = [page.file] if page.file else []
+        message = await webhook.edit_message(ORIGINAL, view=page.view, attachments=files)
+        return message.id
+
+    async def _find_sent(self, job: Job) -> int | None:
+        """Look in the channel for a message with this job's buttons."""
+        channel = self._client.get_partial_messageable(job.channel_id)
+        since = (job.finished_at or job.created_at) - timedelta(minutes=1)
+        try:
+            async for message in channel.history(limit=SEARCHED_MESSAGES, after=since):
+                if _carries(message, job.id):
+                    return message.id
+        except discord.Forbidden:
+            log.info("the channel's history may not be read", channel=job.channel_id)
+        return None
+
+    async def _answer(self, job: Job, *, max_bytes: int, late: bool) -> Page:
+        """Draw the result or the failure."""
+        voice = self._voice(job)
+        if job.state is not JobState.DONE or job.output is None:
+            opening = voice.say("result.late_failure", member=job.member_id) if late else None
+            text = stored_sentence(error_named(job.error), self._texts, job.locale)
+            return Page(view=failure_page(voice, job.id, text=text, opening=opening))
+        data, extension = await self._picture(job, max_bytes=max_bytes)
+        name = f"atelier-{job.id[:8]}.{extension}"
+        outcome = job.notes if isinstance(job.notes, dict) else {}
+        notes = (*_parameters(job).notes, *notes_from_json(outcome.get("notes")))
+        view = result_page(
+            voice,
+            self._caption(job),
+            picture=name,
+            details=voice.say(
+                "result.details",
+                method=outcome.get("model", job.pipeline),
+                seed=job.seed,
+                strength=f"{_parameters(job).strength:g}",
+                seconds=f"{(job.device_ms or 0) / 1000:.1f}",
+            ),
+            notes=[note_sentence(voice, note) for note in notes],
+            opening=voice.say("result.late", member=job.member_id) if late else None,
+        )
+        return Page(view=view, file=discord.File(io.BytesIO(data), filename=name))
+
+    async def _picture(self, job: Job, *, max_bytes: int) -> tuple[bytes, str]:
+        """Return the output as a file of at most so many bytes, and its extension."""
+        assert job.output is not None, "a job that is done has an output until it is deleted"
+        data = await self._files.read(job.output.sha256)
+        if len(data) <= max_bytes:
+            return data, "png"
+        pixels = await self._codecs.decode(data)
+        smaller = await self._codecs.encode(
+            pixels, max_bytes=max_bytes, metadata={"Seed": str(job.seed)}
+        )
+        return smaller.data, smaller.extension
+
+    def _max_bytes(self, job: Job, *, late: bool) -> int:
+        guild = self._client.get_guild(job.guild_id) if late and job.guild_id else None
+        return guild.filesize_limit if guild is not None else _parameters(job).max_bytes
+
+    def _token_lives(self, job: Job) -> bool:
+        return job.interaction_token is not None and self._now_before(job.token_expires_at)
+
+    def _now_before(self, moment: datetime) -> bool:
+        return self._clock() < moment - TOKEN_MARGIN
+
+    def _voice(self, job: Job) -> Voice:
+        return Voice(self._texts, job.locale)
+
+    def _caption(self, job: Job) -> Caption:
+        title = self._voice(job).say(f"title.{job.command}")
+        return Caption(job_id=job.id, title=title, subject=_parameters(job).subject)
+
+
+def error_named(name: str | None) -> type[BaseException]:
+    """Return the kind of error that a job was failed with, by the name that was kept."""
+    found = getattr(generation_errors, name or "", None)
+    if isinstance(found, type) and issubclass(found, GenerationError):
+        return found
+    return Exception
+
+
+def _parameters(job: Job) -> Parameters:
+    return Parameters.from_json(job.parameters or {"strength": 0.0, "width": 1, "height": 1})
+
+
+def _carries(message: discord.Message, job_id: str) -> bool:
+    """Tell whether a message has a job's final buttons; progress has others."""
+    rows = (getattr(component, "children", ()) for component in message.components)
+    found = {getattr(child, "custom_id", None) for children in rows for child in children}
+    return f"atelier:again:{job_id}" in found

@@ -1,0 +1,149 @@
+"""Every way in which the bot itself refuses or fails.
+
+BotError
+├── RefusedError              the member may not do that
+│   ├── NotYoursError         the picture is somebody else's
+│   ├── AdminsOnlyError       the command is for those who manage the server
+│   ├── UnknownJobError       there is no such job here
+│   ├── PictureDeletedError   the job's picture has been deleted or has expired
+│   ├── PromptTooLongError    the prompt has too many characters
+│   ├── PromptMissingError    neither words nor a preset were given
+│   ├── UnknownPresetError    there is no such preset
+│   ├── UnknownArtworkError   there is no such artwork
+│   ├── ArtworkMissingError   neither an artwork nor a preset was given
+│   ├── BadNumberError        a form's number is not one, or outside its range
+│   ├── NoPictureError        the message has no picture
+│   └── WaitTooLongError      the queue is longer than what is worth waiting for
+└── DownloadError             an attachment cannot be fetched
+    ├── ForeignAddressError   its address is not one of Discord's own
+    ├── AttachmentGoneError   Discord no longer has it
+    ├── AttachmentTooLargeError  it has more bytes than are read
+    └── AttachmentStalledError   it came too slowly, or broke off
+
+A sentence for each is in the locales under ``error.<class>``; so are those of the errors of
+``generation`` and ``storage``. What has no sentence of its own is said with its parent's.
+"""
+
+from collections.abc import Iterator
+
+from bot.texts import DEFAULT_LOCALE, Texts
+from storage.errors import QuotaExceededError
+
+
+class BotError(Exception):
+    """The bot refused or failed.
+
+    Args:
+        values: what goes into the sentence for the member.
+    """
+
+    def __init__(self, message: str, /, **values: object) -> None:
+        super().__init__(message)
+        self.values = values
+
+
+class RefusedError(BotError):
+    """The member may not do that."""
+
+
+class NotYoursError(RefusedError):
+    """The picture is somebody else's."""
+
+
+class AdminsOnlyError(RefusedError):
+    """The command is for those who manage the server."""
+
+
+class UnknownJobError(RefusedError):
+    """There is no such job here."""
+
+
+class PictureDeletedError(RefusedError):
+    """The job's picture has been deleted or has expired."""
+
+
+class PromptTooLongError(RefusedError):
+    """The prompt has too many characters."""
+
+
+class PromptMissingError(RefusedError):
+    """Neither words nor a preset were given."""
+
+
+class UnknownPresetError(RefusedError):
+    """There is no such preset."""
+
+
+class UnknownArtworkError(RefusedError):
+    """There is no such artwork."""
+
+
+class ArtworkMissingError(RefusedError):
+    """Neither an artwork nor a preset was given."""
+
+
+class BadNumberError(RefusedError):
+    """A form's number is not one, or outside its range."""
+
+
+class NoPictureError(RefusedError):
+    """The message has no picture."""
+
+
+class WaitTooLongError(RefusedError):
+    """The queue is longer than what is worth waiting for."""
+
+
+class DownloadError(BotError):
+    """An attachment cannot be fetched."""
+
+
+class ForeignAddressError(DownloadError):
+    """The attachment's address is not one of Discord's own."""
+
+
+class AttachmentGoneError(DownloadError):
+    """Discord no longer has the attachment."""
+
+
+class AttachmentTooLargeError(DownloadError):
+    """The attachment has more bytes than are read."""
+
+
+class AttachmentStalledError(DownloadError):
+    """The attachment came too slowly, or broke off."""
+
+
+def sentence_key(error_type: type[BaseException], texts: Texts) -> str:
+    """Return the key of the sentence for a kind of error, that of the nearest known ancestor."""
+    for ancestor in error_type.__mro__:
+        key = f"error.{ancestor.__name__}"
+        if key in texts:
+            return key
+    return "error.Exception"
+
+
+def sentence(error: BaseException, texts: Texts, locale: str = DEFAULT_LOCALE) -> str:
+    """Return the one sentence that a member reads about an error."""
+    return stored_sentence(type(error), texts, locale, **dict(_values(error)))
+
+
+def stored_sentence(
+    error_type: type[BaseException], texts: Texts, locale: str, /, **values: object
+) -> str:
+    """Return the sentence for a kind of error, whose values may be unknown by now."""
+    key = sentence_key(error_type, texts)
+    try:
+        return texts.say(key, locale, **values)
+    except KeyError:
+        return texts.say(f"{key}.plain", locale)
+
+
+def _values(error: BaseException) -> Iterator[tuple[str, object]]:
+    """Yield what the sentence may name."""
+    yield "detail", str(error)
+    if isinstance(error, BotError):
+        yield from error.values.items()
+    if isinstance(error, QuotaExceededError):
+        yield "left", f"{error.remaining_ms / 1000:.0f} s"
+        yield "renews", int(error.resets_at.timestamp())

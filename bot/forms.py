@@ -1,0 +1,118 @@
+"""The forms: change a picture's words and strength, or remix a message's picture."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import discord
+from discord import ui
+
+from bot.answers import guarded
+from bot.errors import BadNumberError
+from bot.presets import presets
+from bot.prompts import MAX_PROMPT
+from bot.texts import Voice
+
+FORM_LIFE_S = 900.0
+OWN_WORDS = "-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """What a member wrote into a form; nothing of it is checked but the number."""
+
+    prompt: str
+    strength: float
+    preset: str | None = None
+
+
+Submit = Callable[[discord.Interaction, Filled], Awaitable[None]]
+
+
+class PictureForm(ui.Modal):
+    """Words and strength, and on demand a choice of presets.
+
+    Args:
+        custom_id: names the form across restarts.
+        submit: what is done with it.
+        prompt: the words to start from, None for a command that takes none.
+        strength: the strength to start from.
+        offer_presets: whether a ready-made edit can be chosen.
+    """
+
+    def __init__(
+        self,
+        voice: Voice,
+        *,
+        title: str,
+        custom_id: str,
+        submit: Submit,
+        prompt: str | None,
+        strength: float,
+        offer_presets: bool = False,
+    ) -> None:
+        super().__init__(title=title, custom_id=custom_id, timeout=FORM_LIFE_S)
+        self._voice = voice
+        self._submit = submit
+        self._prompt = _prompt_input(prompt)
+        self._presets = _preset_select(voice)
+        self._strength = ui.TextInput["PictureForm"](
+            custom_id="strength", default=f"{strength:g}", max_length=8, required=True
+        )
+        if prompt is not None:
+            self.add_item(ui.Label(text=voice.say("form.prompt"), component=self._prompt))
+        if offer_presets:
+            self.add_item(ui.Label(text=voice.say("form.preset"), component=self._presets))
+        self.add_item(
+            ui.Label(
+                text=voice.say("form.strength"),
+                description=voice.say("form.strength.about"),
+                component=self._strength,
+            )
+        )
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        """Hand over what was written."""
+        await guarded(interaction, self._read(interaction))
+
+    async def _read(self, interaction: discord.Interaction) -> None:
+        chosen = next(iter(self._presets.values), OWN_WORDS)
+        filled = Filled(
+            prompt=self._prompt.value,
+            strength=number(self._strength.value, field=self._voice.say("form.strength")),
+            preset=None if chosen == OWN_WORDS else chosen,
+        )
+        await self._submit(interaction, filled)
+
+
+def number(text: str, *, field: str, low: float = 0.0, high: float = 1.0) -> float:
+    """Read a number as people write it, with a comma or a point.
+
+    Raises:
+        BadNumberError: it is not a number, or outside its range.
+    """
+    refused = BadNumberError("not a number in its range", field=field, low=f"{low:g}", high=high)
+    try:
+        value = float(text.strip().replace(",", "."))
+    except ValueError:
+        raise refused from None
+    if not low <= value <= high:
+        raise refused
+    return value
+
+
+def _prompt_input(prompt: str | None) -> ui.TextInput["PictureForm"]:
+    return ui.TextInput(
+        custom_id="prompt",
+        style=discord.TextStyle.short,
+        default=prompt or None,
+        max_length=MAX_PROMPT,
+        required=False,
+    )
+
+
+def _preset_select(voice: Voice) -> ui.Select["PictureForm"]:
+    own = discord.SelectOption(label=voice.say("form.preset.none"), value=OWN_WORDS, default=True)
+    named = [
+        discord.SelectOption(label=voice.say(f"preset.{name}"), value=name) for name in presets()
+    ]
+    return ui.Select(custom_id="preset", options=[own, *named], required=False)

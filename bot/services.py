@@ -1,0 +1,48 @@
+"""What the client's commands and buttons work with, made by the composition root."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+import discord
+
+from bot.orders import locale_of
+from bot.texts import Texts, Voice
+
+if TYPE_CHECKING:
+    from bot.charts import ChartPool
+    from bot.client import Atelier
+    from bot.dispatcher import Dispatcher
+    from bot.pictures import Pictures
+    from generation.executor.client import Executor
+    from storage.jobs import JobStore
+    from storage.quotas import Quotas
+    from storage.reports import Reports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Everything behind the client."""
+
+    texts: Texts
+    pictures: "Pictures"
+    dispatcher: "Dispatcher"
+    executor: "Executor"
+    jobs: "JobStore"
+    quotas: "Quotas"
+    reports: "Reports"
+    charts: "ChartPool"
+
+
+def client_of(interaction: discord.Interaction) -> "Atelier":
+    """Return the client that an interaction came to."""
+    return cast("Atelier", interaction.client)
+
+
+def services_of(interaction: discord.Interaction) -> Services:
+    """Return the services of the client that an interaction came to."""
+    return client_of(interaction).services
+
+
+def voice_of(interaction: discord.Interaction) -> Voice:
+    """Return the texts in the language of whoever interacts."""
+    return Voice(services_of(interaction).texts, locale_of(interaction))

@@ -1,0 +1,142 @@
+"""The settings: the only reader of the environment.
+
+Every field is a variable with the prefix ``ATELIER_``; the bot's token alone is called
+``DISCORD_TOKEN``, as everywhere else. A file ``.env`` in the working folder is read too.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from generation.registry import PIPELINES, PipelineSpec
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """What an installation can choose."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ATELIER_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
+    )
+
+    discord_token: SecretStr | None = Field(
+        default=None,
+        validation_alias="DISCORD_TOKEN",
+        description="the bot's token from the developer portal; without it the demo starts",
+    )
+    data_dir: Path = Field(
+        default=Path("data"), description="folder of the database and of all pictures"
+    )
+    models_dir: Path | None = Field(
+        default=None, description="folder of your own checkpoints; `models` in the data folder"
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="SQLAlchemy address of the database; SQLite in the data folder",
+        repr=False,
+    )
+    remix_model: str = Field(
+        default=PIPELINES["remix"].model,
+        min_length=1,
+        description="checkpoint of /remix: a folder of yours, or the starter",
+    )
+    quota_device_s: float = Field(
+        default=600.0, gt=0, description="device seconds that a member may use in 24 hours"
+    )
+    retention_days: int = Field(
+        default=30, ge=1, description="days after which prompts and pictures are removed"
+    )
+    max_side: int = Field(
+        default=1024, ge=64, le=4096, description="longest side of a picture in pixels"
+    )
+    max_upload_bytes: int = Field(
+        default=25 * MEBIBYTE, ge=1024, description="largest upload that is read, in bytes"
+    )
+    download_stall_s: float = Field(
+        default=8.0, gt=0, description="silence after which a download is tried again"
+    )
+    download_total_s: float = Field(
+        default=40.0, gt=0, description="longest time that one download may take"
+    )
+    max_wait_s: float = Field(
+        default=3600.0, gt=0, description="estimated wait above which a job is refused"
+    )
+    device: str = Field(default="auto", description="torch device: auto, cpu, cuda or cuda:0")
+    threads: int = Field(
+        default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
+        ge=1,
+        description="threads of the engine on a CPU; half of the cores",
+    )
+    parallel_jobs: int = Field(
+        default=4, ge=1, le=64, description="jobs handed to the engine at the same time"
+    )
+    lease_s: float = Field(
+        default=20.0, gt=0, description="seconds after which a dead bot's job is taken up again"
+    )
+    progress_interval_s: float = Field(
+        default=2.0, ge=0, description="shortest time between two edits of a message"
+    )
+    redelivery_s: float = Field(
+        default=30.0, gt=0, description="how often what could not be delivered is tried again"
+    )
+    shutdown_s: float = Field(
+        default=15.0, ge=0, le=25, description="grace of running jobs when the bot is stopped"
+    )
+    web_host: str = Field(
+        default="127.0.0.1", description="address of /healthz, /readyz and /metrics"
+    )
+    web_port: int = Field(default=8081, ge=0, le=65535, description="their port; 0 for a free one")
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="console for people, json for machines"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="what is worth a line in the log"
+    )
+    sandbox_address: str | None = Field(
+        default=None, description="host:port of a sandbox that stands in for Discord"
+    )
+    sandbox_certificate: Path | None = Field(
+        default=None, description="the certificate of that sandbox"
+    )
+
+    @field_validator("discord_token")
+    @classmethod
+    def _blank_is_none(cls, token: SecretStr | None) -> SecretStr | None:
+        """Take a blank token for none, as in a fresh copy of .env.example."""
+        if token is None or not token.get_secret_value().strip():
+            return None
+        return SecretStr(token.get_secret_value().strip())
+
+    @property
+    def models_folder(self) -> Path:
+        """The folder of the operator's checkpoints."""
+        return self.models_dir or self.data_dir / "models"
+
+    @property
+    def pipelines(self) -> dict[str, PipelineSpec]:
+        """The registry's pipelines with the checkpoints that this installation chose."""
+        return PIPELINES | {"remix": replace(PIPELINES["remix"], model=self.remix_model)}
+
+    @property
+    def files_folder(self) -> Path:
+        """The folder of all stored pictures."""
+        return self.data_dir / "files"
+
+    @property
+    def database(self) -> str:
+        """The database's SQLAlchemy address."""
+        if self.database_url:
+            return self.database_url
+        return f"sqlite:///{(self.data_dir / 'atelier.sqlite3').resolve()}"

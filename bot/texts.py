@@ -1,0 +1,97 @@
+"""Every text a member reads, by key and locale.
+
+A locale is one JSON file in ``bot/locales``, a flat table of keys. What a locale lacks is said in
+English. Values are put in once and never looked at again, so that a prompt with braces is a prompt.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import discord
+from discord import app_commands
+
+DEFAULT_LOCALE = "en-US"
+
+
+class Texts:
+    """The sentences of all locales."""
+
+    def __init__(self, tables: Mapping[str, Mapping[str, str]]) -> None:
+        self._tables = tables
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._tables[DEFAULT_LOCALE]
+
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """The locales there are."""
+        return tuple(self._tables)
+
+    def keys(self, locale: str) -> frozenset[str]:
+        """Return the keys that a locale has a text for."""
+        return frozenset(self._tables[locale])
+
+    def find(self, key: str, locale: str) -> str | None:
+        """Return a text as it stands in one locale, or None."""
+        return self._tables.get(locale, {}).get(key)
+
+    def say(self, key: str, locale: str = DEFAULT_LOCALE, /, **values: object) -> str:
+        """Return a text with its values.
+
+        Raises:
+            KeyError: no locale knows the key, or a value is missing.
+        """
+        template = self.find(key, locale) or self._tables[DEFAULT_LOCALE][key]
+        return template.format_map(values)
+
+
+@cache
+def load_texts() -> Texts:
+    """Read all locales, the default one first."""
+    folder = files("bot") / "locales"
+    found = {
+        entry.name.removesuffix(".json"): json.loads(entry.read_text(encoding="utf-8"))
+        for entry in folder.iterdir()
+        if entry.name.endswith(".json")
+    }
+    first = {DEFAULT_LOCALE: found[DEFAULT_LOCALE]}
+    return Texts({**first, **found})
+
+
+def label(key: str) -> app_commands.locale_str:
+    """Return a name or description of a command: English, and the key for other locales."""
+    return app_commands.locale_str(load_texts().say(key), key=key)
+
+
+class TableTranslator(app_commands.Translator):
+    """Looks the names and descriptions of commands up in the locale files."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+
+    async def translate(
+        self,
+        string: app_commands.locale_str,
+        locale: discord.Locale,
+        context: app_commands.TranslationContextTypes,
+    ) -> str | None:
+        """Return the text of a locale, None when it has none of its own."""
+        key = string.extras.get("key")
+        if locale.value == DEFAULT_LOCALE:
+            return None
+        return self._texts.find(key, locale.value) if key else None
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The texts in one member's language."""
+
+    texts: Texts
+    locale: str = DEFAULT_LOCALE
+
+    def say(self, key: str, /, **values: object) -> str:
+        """Return a text with its values."""
+        return self.texts.say(key, self.locale, **values)

@@ -1,0 +1,80 @@
+"""Pictures in and out of the bot's process: decoding and encoding happen in limited children.
+
+Uploads and results have pools of their own, so that an evil upload delays no delivery.
+"""
+
+from collections.abc import Mapping
+
+from generation import encoding, intake
+from generation.children import ChildPool, Limits
+from generation.encoding import EncodedImage, ImageFormat
+from generation.intake import PreparedImage
+from generation.request import Pixels
+
+__all__ = ["CodecPool", "EncodedImage", "ImageFormat", "IntakePool", "PreparedImage"]
+
+INTAKE_LIMITS = Limits(address_space=2**30, cpu_s=10, wall_s=30.0)
+CODEC_LIMITS = Limits(address_space=2**31, cpu_s=60, wall_s=120.0)
+MAX_METADATA_CHARACTERS = 8_000
+
+
+class IntakePool(ChildPool):
+    """Makes uploads safe.
+
+    Args:
+        max_side: the longest side that a prepared picture has.
+        workers: how many uploads are decoded at once.
+    """
+
+    def __init__(self, *, max_side: int = 1024, workers: int = 1) -> None:
+        super().__init__(workers=workers, limits=INTAKE_LIMITS)
+        self._max_side = max_side
+
+    async def prepare(self, data: bytes) -> PreparedImage:
+        """Decode an upload in a limited child and encode it anew.
+
+        Raises:
+            IntakeError: the upload cannot be used; its subclasses say why.
+        """
+        return await self.call(intake.prepare, data, self._max_side)
+
+
+class CodecPool(ChildPool):
+    """Decodes our own files and encodes results."""
+
+    def __init__(self, *, workers: int = 1) -> None:
+        super().__init__(workers=workers, limits=CODEC_LIMITS)
+
+    async def decode(self, png: bytes) -> Pixels:
+        """Decode a stored PNG.
+
+        Raises:
+            BrokenPictureError: the stored file is damaged.
+        """
+        return await self.call(encoding.decode_png, png)
+
+    async def encode(
+        self,
+        pixels: Pixels,
+        *,
+        max_bytes: int,
+        metadata: Mapping[str, str],
+        image_format: ImageFormat | None = None,
+    ) -> EncodedImage:
+        """Encode a result: PNG when it fits into ``max_bytes``, else JPEG, smaller until it does.
+
+        Args:
+            pixels: the result.
+            max_bytes: what the file may weigh.
+            metadata: texts that are written into the file, beside "Software: Atelier".
+            image_format: insists on one format.
+
+        Raises:
+            PictureTooLargeError: not even a tiny version fits.
+        """
+        texts = {key: text[:MAX_METADATA_CHARACTERS] for key, text in metadata.items()}
+        return await self.call(encoding.encode, pixels, max_bytes, texts, image_format)
+
+    async def thumbnail(self, pixels: Pixels, *, max_side: int = 256) -> EncodedImage:
+        """Encode a small JPEG, for previews."""
+        return await self.call(encoding.thumbnail, pixels, max_side)

@@ -1,0 +1,78 @@
+"""Every way in which making a picture can fail.
+
+GenerationError
+├── InvalidRequestError          a parameter is outside its range, or names nothing known
+├── ModelUnavailableError        a checkpoint is missing, incomplete or not safetensors
+├── IntakeError                  the upload cannot be used as a picture
+│   ├── PictureTooLargeError     too many bytes or pixels
+│   ├── PictureTooSmallError     a side below the minimum
+│   ├── UnsupportedFormatError   not a picture, or a format that is not read
+│   ├── BrokenPictureError       damaged or truncated data
+│   └── IntakeLimitError         decoding ran out of its time or memory
+└── EngineError                  the engine could not finish the job
+    ├── EngineLostError          the engine died and the retries are used up
+    ├── EngineBusyError          the estimated wait exceeds what is worth waiting for
+    ├── DeadlineExceededError    the job did not finish before its deadline
+    ├── JobCancelledError        the job was cancelled
+    └── OutOfMemoryError         the device's memory does not suffice for this picture
+"""
+
+
+class GenerationError(Exception):
+    """A picture could not be made."""
+
+
+class InvalidRequestError(GenerationError):
+    """A parameter is outside its range, or names something unknown."""
+
+
+class ModelUnavailableError(GenerationError):
+    """A checkpoint is missing, incomplete or in a format that is not loaded."""
+
+
+class IntakeError(GenerationError):
+    """The upload cannot be used as a picture."""
+
+
+class PictureTooLargeError(IntakeError):
+    """The upload has more bytes, pixels or length of side than are accepted."""
+
+
+class PictureTooSmallError(IntakeError):
+    """A side of the picture is below the minimum."""
+
+
+class UnsupportedFormatError(IntakeError):
+    """The upload is not a picture in a format that is read."""
+
+
+class BrokenPictureError(IntakeError):
+    """The upload claims to be a picture but its data are damaged."""
+
+
+class IntakeLimitError(IntakeError):
+    """Decoding the upload ran out of its time or memory."""
+
+
+class EngineError(GenerationError):
+    """The engine could not finish the job."""
+
+
+class EngineLostError(EngineError):
+    """The engine died during the job more often than it is retried."""
+
+
+class EngineBusyError(EngineError):
+    """The estimated wait exceeds what is worth waiting for."""
+
+
+class DeadlineExceededError(EngineError):
+    """The job did not finish before its deadline."""
+
+
+class JobCancelledError(EngineError):
+    """The job was cancelled."""
+
+
+class OutOfMemoryError(EngineError):
+    """The device's memory does not suffice for this picture."""

@@ -1,0 +1,1 @@
+"""The executor: the bot's side of the engine, and the engine process itself."""

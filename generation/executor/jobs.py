@@ -1,0 +1,108 @@
+"""A request under way: the ticket that its owner holds, and what the client knows of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+
+from generation.errors import GenerationError, JobCancelledError
+from generation.executor.messages import Moved
+from generation.request import ImageRequest, Progress, Result
+
+
+class Ticket:
+    """What ``Executor.submit`` returns: the way to follow a request, to await it or to stop it."""
+
+    def __init__(
+        self, *, job_id: str, describe: Callable[[], Progress], withdraw: Callable[[], None]
+    ) -> None:
+        self.job_id = job_id
+        self._describe = describe
+        self._withdraw = withdraw
+        self._changes = 1
+        self._changed = asyncio.Event()
+        self._outcome: Result | GenerationError | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is a result or an error."""
+        return self._outcome is not None
+
+    async def events(self) -> AsyncIterator[Progress]:
+        """Yield the newest progress whenever it has changed, until the request is finished.
+
+        A slow reader misses what lies between, never the newest; several may read.
+        """
+        seen = 0
+        while not self.finished:
+            if seen != self._changes:
+                seen = self._changes
+                yield self._describe()
+            else:
+                await self._changed.wait()
+
+    async def result(self) -> Result:
+        """Wait for the picture; abandoning the wait does not stop the request.
+
+        Raises:
+            GenerationError: the request failed; ``JobCancelledError`` after ``cancel``, another
+                ``EngineError`` when the engine is at fault, else what the pipeline raised.
+        """
+        while self._outcome is None:
+            await self._changed.wait()
+        if isinstance(self._outcome, GenerationError):
+            raise self._outcome
+        return self._outcome
+
+    def cancel(self) -> None:
+        """Stop the request: at once for its owner, before its next step for the engine."""
+        if not self.finished:
+            self._withdraw()
+            self.finish(JobCancelledError("the request was cancelled"))
+
+    def touch(self) -> None:
+        """Tell the readers that there is something new."""
+        self._changes += 1
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def finish(self, outcome: Result | GenerationError) -> None:
+        """Settle the request; only the first outcome counts."""
+        if self._outcome is None:
+            self._outcome = outcome
+            self.touch()
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Job:
+    """What the client knows of a request.
+
+    Args:
+        cost_ms: what it was expected to cost when it came.
+        attempts: the engines that have begun it.
+        deaths: the engines that died while it was in their call.
+        position: requests ahead of it while it waits, and ``ahead_ms`` what those will cost.
+        moved: the newest word from the engine, None while it waits.
+    """
+
+    serial: int
+    request: ImageRequest
+    cost_ms: float
+    attempts: int = 0
+    deaths: int = 0
+    position: int = 0
+    ahead_ms: float = 0.0
+    moved: Moved | None = None
+    ticket: Ticket = field(init=False)
+
+    @property
+    def suspect(self) -> bool:
+        """Whether an engine died while this request was in its call."""
+        return self.deaths > 0
+
+    @property
+    def remaining_ms(self) -> float:
+        """What it will still cost."""
+        moved = self.moved
+        if moved is None or not moved.step:
+            return self.cost_ms
+        return moved.spent_ms / moved.step * (moved.total_steps - moved.step)

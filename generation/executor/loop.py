@@ -1,0 +1,319 @@
+"""The engine's loop: take messages, cancel and expire, admit, advance, report, retire.
+
+A row advances step by step, so that a newcomer joins at the next step and a row can be stopped
+between two. Every call into a pipeline is announced on the control page, timed, and charged to
+the rows in it.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from math import ceil
+from time import monotonic, monotonic_ns
+from typing import Any, TypeVar
+
+from generation.errors import DeadlineExceededError, EngineError, GenerationError
+from generation.executor.control import ControlPage, Phase
+from generation.executor.device import release_memory, settle_threads, synchronise
+from generation.executor.edge import border_name, repeated_without_memory
+from generation.executor.link import Link
+from generation.executor.messages import (
+    Cancel,
+    Done,
+    Failed,
+    Gone,
+    Hello,
+    Message,
+    Moved,
+    Preload,
+    Ready,
+    Stop,
+    Submit,
+)
+from generation.executor.policy import next_batch, starting_level
+from generation.pipelines.base import Finished, Pipeline, Row
+from generation.registry import resolve
+from generation.request import ImageRequest, Pixels, Result, Stage
+
+REPORT_INTERVAL_S = 0.1
+
+ResultT = TypeVar("ResultT")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Running:
+    """A row and what was spent on it.
+
+    Args:
+        called_ns: wall time of the calls it took part in, which its deadline counts.
+        spent_ns: its share of them, which it is charged.
+        virtual_ns: the same, from where it started level with the rows that it joined.
+    """
+
+    serial: int
+    request: ImageRequest
+    model: str
+    pipeline: Pipeline[Any]
+    row: Row | None = None
+    called_ns: int = 0
+    spent_ns: int = 0
+    virtual_ns: int = 0
+    reported_at: float = 0.0
+    previewed_at: float = 0.0
+    previews: bool = True
+
+    @property
+    def bucket(self) -> Hashable:
+        """Rows of equal buckets may advance together: a pipeline and what it says itself."""
+        assert self.row is not None
+        return id(self.pipeline), self.row.bucket
+
+    @property
+    def left_ns(self) -> int:
+        """What is left of the seconds that the request may run."""
+        return int(self.request.timeout_s * 1e9) - self.called_ns
+
+
+def took_step(running: Running, step: int) -> bool:
+    """Advance a row alone from a step, unless a call that failed has done so already.
+
+    Returns True, for what fails raises.
+    """
+    assert running.row is not None
+    if running.row.step == step:
+        running.pipeline.advance([running.row])
+    return True
+
+
+class Engine:
+    """The loop and its rows."""
+
+    def __init__(self, *, link: Link, page: ControlPage, hello: Hello) -> None:
+        self._link = link
+        self._page = page
+        self._hello = hello
+        self._pipelines: dict[tuple[str, str], Pipeline[Any]] = {}
+        self._submitted: deque[Submit] = deque()
+        self._preloads: deque[str] = deque()
+        self._running: dict[int, Running] = {}
+        self._stopped = False
+
+    def run(self) -> None:
+        """Work until the client says stop.
+
+        Raises:
+            ClientGoneError: the client has ended.
+        """
+        self._link.send(Ready())
+        while not self._stopped:
+            idle = not (self._submitted or self._running or self._preloads)
+            for message in self._link.messages(wait=idle):
+                self._hear(message)
+            self._turn()
+
+    def _turn(self) -> None:
+        """Go once around the loop."""
+        self._expire()
+        if self._submitted:
+            self._admit(self._submitted.popleft())
+        elif self._preloads and not self._running:
+            self._preload(self._preloads.popleft())
+        if self._running:
+            self._advance(next_batch(self._running.values(), batch_rows=self._hello.batch_rows))
+
+    def _hear(self, message: Message) -> None:
+        match message:
+            case Submit():
+                self._submitted.append(message)
+            case Preload(pipeline=name):
+                self._preloads.append(name)
+            case Cancel(serial=serial):
+                self._cancel(serial)
+            case Stop():
+                self._stopped = True
+
+    def _cancel(self, serial: int) -> None:
+        waiting = [submit for submit in self._submitted if submit.serial == serial]
+        if waiting or self._running.pop(serial, None) is not None:
+            self._submitted = deque(it for it in self._submitted if it.serial != serial)
+            self._link.send(Gone(serial=serial))
+
+    def _expire(self) -> None:
+        for running in list(self._running.values()):
+            if running.left_ns <= 0:
+                seconds = running.request.timeout_s
+                self._fail(
+                    running.serial, DeadlineExceededError(f"not finished within {seconds:g} s")
+                )
+
+    def _admit(self, submit: Submit) -> None:
+        request = submit.request
+        model = request.model or self._hello.pipelines[request.pipeline].model
+        pipeline = self._guarded(
+            submit.serial, lambda: self._loaded(request.pipeline, model, serial=submit.serial)
+        )
+        if pipeline is None:
+            return
+        running = Running(serial=submit.serial, request=request, model=model, pipeline=pipeline)
+        self._link.send(Moved(serial=submit.serial, stage=Stage.RUNNING))
+        running.row = self._charged_alone(running, lambda: pipeline.admit(request))
+        if running.row is not None:
+            running.reported_at = monotonic()
+            running.previewed_at = monotonic() - self._hello.preview_interval_s / 2
+            running.previews = request.previews
+            running.virtual_ns = starting_level(self._running.values())
+            self._running[submit.serial] = running
+            self._retire_if_done(running)
+
+    def _loaded(self, name: str, model: str, *, serial: int = 0) -> Pipeline[Any]:
+        """Return a pipeline with its model, loaded when it is first asked for."""
+        loaded = self._pipelines.get((name, model))
+        if loaded is None:
+            if serial:
+                self._link.send(Moved(serial=serial, stage=Stage.LOADING))
+            self._page.enter(Phase.LOAD, [serial] if serial else [])
+            try:
+                cls = resolve(self._hello.pipelines[name].target)
+                settle_threads(self._hello.config.threads)
+                loaded = cls.load(model=model, config=self._hello.config)
+                settle_threads(self._hello.config.threads)
+            finally:
+                self._page.leave()
+            self._pipelines[name, model] = loaded
+        return loaded
+
+    def _preload(self, name: str) -> None:
+        model = self._hello.pipelines[name].model
+        try:
+            self._loaded(name, model)
+        except Exception:
+            logger.exception("pipeline %s could not be loaded in advance", name)
+
+    def _advance(self, batch: Sequence[Running]) -> None:
+        """Take one step with rows of one bucket; what fails together is repeated one by one."""
+        rows = [running.row for running in batch if running.row is not None]
+        steps = [row.step for row in rows]
+        if len(batch) > 1:
+            try:
+                with self._charged(batch):
+                    batch[0].pipeline.advance(rows)
+            except Exception:
+                logger.warning("a step of %d rows failed", len(batch), exc_info=True)
+                release_memory()
+            else:
+                for running in batch:
+                    self._stepped(running)
+                return
+        for running, step in zip(batch, steps, strict=True):
+            if self._charged_alone(running, partial(took_step, running, step)):
+                self._stepped(running)
+
+    def _stepped(self, running: Running) -> None:
+        self._report(running)
+        self._retire_if_done(running)
+
+    def _report(self, running: Running) -> None:
+        """Tell the client how far a row is, not more often than somebody could look."""
+        row, now = running.row, monotonic()
+        assert row is not None
+        unfinished = row.step < row.total_steps
+        if unfinished and now - running.reported_at < REPORT_INTERVAL_S:
+            return
+        running.reported_at = now
+        moved = Moved(
+            serial=running.serial,
+            stage=Stage.RUNNING if unfinished else Stage.FINISHING,
+            step=row.step,
+            total_steps=row.total_steps,
+            spent_ms=running.spent_ns / 1e6,
+            preview=self._preview(running) if unfinished else None,
+        )
+        if not self._link.try_send(moved):
+            logger.debug("no room for a preview")
+
+    def _preview(self, running: Running) -> Pixels | None:
+        now = monotonic()
+        if not running.previews or now - running.previewed_at < self._hello.preview_interval_s:
+            return None
+        running.previewed_at = now
+        try:
+            with self._charged([running]):
+                return running.pipeline.preview(running.row)
+        except Exception:
+            logger.exception("no more previews of this row; its picture goes on")
+            running.previews = False
+            return None
+
+    def _retire_if_done(self, running: Running) -> None:
+        row = running.row
+        assert row is not None
+        if row.step < row.total_steps:
+            return
+        finished = self._charged_alone(running, lambda: running.pipeline.retire(row))
+        if finished is None:
+            return
+        if not self._link.holds(finished.image.data):
+            self._fail(running.serial, EngineError("the picture is too large to be handed over"))
+            return
+        del self._running[running.serial]
+        self._link.send(Done(serial=running.serial, result=self._result(running, finished)))
+
+    def _result(self, running: Running, finished: Finished) -> Result:
+        return Result(
+            job_id=running.request.job_id,
+            image=finished.image,
+            seed=running.request.seed,
+            model=running.model,
+            device_ms=max(1, ceil(running.spent_ns / 1e6)),
+            notes=finished.notes,
+            parameters=finished.parameters,
+        )
+
+    @contextmanager
+    def _charged(self, rows: Sequence[Running]) -> Iterator[None]:
+        """Say who is in the call that runs inside, time it, and charge everyone their share."""
+        tightest = min(rows, key=lambda running: running.left_ns)
+        started_ns = monotonic_ns()
+        self._page.enter(
+            Phase.CALL,
+            [running.serial for running in rows],
+            overdue=tightest.serial,
+            deadline_ns=started_ns + max(1, tightest.left_ns),
+        )
+        try:
+            yield
+            synchronise()
+        finally:
+            self._page.leave()
+            passed_ns = monotonic_ns() - started_ns
+            for running in rows:
+                running.called_ns += passed_ns
+                running.spent_ns += passed_ns // len(rows)
+                running.virtual_ns += passed_ns // len(rows)
+
+    def _charged_alone(self, running: Running, work: Callable[[], ResultT]) -> ResultT | None:
+        def charged() -> ResultT:
+            with self._charged([running]):
+                return work()
+
+        return self._guarded(running.serial, charged)
+
+    def _guarded(self, serial: int, work: Callable[[], ResultT]) -> ResultT | None:
+        """Do one row's work at the engine's edge: whatever it raises fails this row alone."""
+        try:
+            return repeated_without_memory(work)
+        except GenerationError as err:
+            self._fail(serial, err)
+        except Exception as err:
+            logger.exception("a pipeline failed")
+            self._fail(serial, EngineError(f"the pipeline failed: {type(err).__name__}"))
+        return None
+
+    def _fail(self, serial: int, error: GenerationError) -> None:
+        self._running.pop(serial, None)
+        self._link.send(Failed(serial=serial, error=border_name(error), message=str(error)))

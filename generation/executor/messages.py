@@ -1,0 +1,110 @@
+"""The messages between the executor's client and an engine.
+
+``serial`` numbers the requests of one client; it is what an engine knows a request by.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from generation.pipelines.base import EngineConfig
+from generation.registry import PipelineSpec
+from generation.request import ImageRequest, Pixels, Result, Stage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """The first message to an engine: all that it has to know.
+
+    Args:
+        batch_rows: at most so many rows take a step in one call.
+        preview_interval_s: between two previews of one row.
+        nice: how far the engine steps back behind the bot's process.
+        log_level: of the engine's log, which goes to standard error.
+    """
+
+    config: EngineConfig
+    pipelines: Mapping[str, PipelineSpec]
+    batch_rows: int
+    preview_interval_s: float
+    nice: int
+    log_level: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submit:
+    """Make this picture."""
+
+    serial: int
+    request: ImageRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preload:
+    """Load a pipeline's default model while nothing else is to be done."""
+
+    pipeline: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """Drop a row before its next step; answered by ``Gone``, unless it has ended already."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """These slots of yours have been copied out."""
+
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """End now; rows under way are given up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The engine has started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """A row has come further; ``spent_ms`` of the device went into it so far."""
+
+    serial: int
+    stage: Stage
+    step: int = 0
+    total_steps: int = 0
+    spent_ms: float = 0.0
+    preview: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A picture is finished."""
+
+    serial: int
+    result: Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A request failed with a class of ``generation.errors``, by its name."""
+
+    serial: int
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gone:
+    """A cancelled row has left the engine."""
+
+    serial: int
+
+
+ToEngine = Hello | Submit | Preload | Cancel | Release | Stop
+ToClient = Ready | Release | Moved | Done | Failed | Gone
+Message = ToEngine | ToClient

@@ -1,0 +1,255 @@
+"""Turn untrusted bytes into a picture; runs in a limited child process, with Pillow alone.
+
+Everything that can be known before decoding is checked before decoding. What comes out is
+encoded anew from pixels: upright, sRGB, 8 bits, alpha on white, without any metadata.
+"""
+
+import struct
+import warnings
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import AvifImagePlugin, Image, ImageCms
+
+from generation.containers import sniff, trim
+from generation.errors import (
+    BrokenPictureError,
+    IntakeLimitError,
+    PictureTooLargeError,
+    PictureTooSmallError,
+    UnsupportedFormatError,
+)
+from generation.request import Note, NoteCode
+
+try:
+    import pillow_heif
+except ImportError:
+    HEIF_READABLE = False
+else:
+    HEIF_READABLE = True
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, decode_threads=1)
+# Threads reserve address space, of which the child has little.
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+
+MAX_BYTES = 25 * 1024 * 1024
+MAX_PIXELS = 24_000_000
+MAX_PHOTO_PIXELS = 64_000_000
+MIN_SIDE, MAX_SIDE = 16, 12_000
+# What phones write: these may be larger, since JPEG is decoded small and HEIC is bounded by AS.
+PHOTO_FORMATS = frozenset({"JPEG", "HEIF"})
+
+# Decoders of damaged data raise all of these; anything else is a fault of ours and is not hidden.
+_DECODING_ERRORS = (
+    OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, AttributeError,
+    EOFError, OverflowError, RuntimeError, ZeroDivisionError, struct.error,
+)  # fmt: skip
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION_TAG = 0x0112
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedImage:
+    """An upload made safe: what is stored, and what pipelines start from.
+
+    Args:
+        png: upright, sRGB, alpha on white, free of metadata, fitted to the longest side allowed.
+        source_format: the format of the upload, by its bytes ("JPEG", "PNG", ...).
+        notes: what was left out of the upload, for the member.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    source_format: str
+    notes: tuple[Note, ...] = ()
+
+
+def prepare(data: bytes, max_side: int) -> PreparedImage:
+    """Decode an upload and encode it anew.
+
+    Raises:
+        PictureTooLargeError: more than 25 MB, 24 megapixels (64 for photos) or 12,000 px a side.
+        PictureTooSmallError: a side below 16 px, before or after fitting.
+        UnsupportedFormatError: not a picture in a format that is read.
+        BrokenPictureError: damaged or cut off.
+        IntakeLimitError: decoding ran out of memory.
+    """
+    if len(data) > MAX_BYTES:
+        raise PictureTooLargeError(f"this file is larger than {MAX_BYTES // 2**20} MB")
+    source_format = sniff(data)
+    if source_format == "HEIF" and not HEIF_READABLE:
+        raise UnsupportedFormatError("HEIC pictures are not read here; please send it as JPEG")
+    trimmed = trim(data, source_format=source_format)
+    try:
+        image, animated = _decode(trimmed.data, source_format=source_format, max_side=max_side)
+    except MemoryError as err:
+        raise IntakeLimitError("decoding this picture takes more memory than is allowed") from err
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as err:
+        raise _too_many_pixels(source_format) from err
+    except _DECODING_ERRORS as err:
+        raise BrokenPictureError("this picture is damaged and cannot be decoded") from err
+    notes = (Note(code=NoteCode.FIRST_FRAME),) if trimmed.animated or animated else ()
+    return PreparedImage(
+        png=encode_png(image),
+        width=image.width,
+        height=image.height,
+        source_format=source_format,
+        notes=notes,
+    )
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """Encode quickly: level 1 takes a third of the default's time for 7 % more bytes."""
+    buffer = BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _decode(data: bytes, *, source_format: str, max_side: int) -> tuple[Image.Image, bool]:
+    """Return the fitted, upright sRGB picture, and whether the file has more frames."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(BytesIO(data), formats=[source_format]) as opened:
+            _check_size(opened.size, source_format=source_format)
+            size = fitted_size(opened.size, max_side=max_side)
+            animated = bool(getattr(opened, "is_animated", False))
+            if source_format == "JPEG":
+                opened.draft(None, size)
+            opened.load()
+            icc_profile = opened.info.get("icc_profile")
+            orientation = orientation_of(opened.info.get("exif"))
+            image = _fit(opened, size)
+    image = _on_white(_to_srgb(image, icc_profile))
+    if orientation in _UPRIGHT:
+        image = image.transpose(_UPRIGHT[orientation])
+    # A copy leaves the decoder's ``info`` behind; nothing of the upload is there to be written.
+    return Image.frombytes("RGB", image.size, image.tobytes()), animated
+
+
+def _check_size(size: tuple[int, int], *, source_format: str) -> None:
+    width, height = size
+    if max(size) > MAX_SIDE:
+        raise PictureTooLargeError(
+            f"this picture is {width} x {height} pixels; a side may have {MAX_SIDE:,} at most"
+        )
+    if width * height > (MAX_PHOTO_PIXELS if source_format in PHOTO_FORMATS else MAX_PIXELS):
+        raise _too_many_pixels(source_format)
+    if min(size) < MIN_SIDE:
+        raise PictureTooSmallError(
+            f"this picture is {width} x {height} pixels; a side needs {MIN_SIDE} at least"
+        )
+
+
+def _too_many_pixels(source_format: str) -> PictureTooLargeError:
+    limit = MAX_PHOTO_PIXELS if source_format in PHOTO_FORMATS else MAX_PIXELS
+    return PictureTooLargeError(
+        f"this {source_format} has more than {limit // 1_000_000} million pixels"
+    )
+
+
+def fitted_size(size: tuple[int, int], *, max_side: int) -> tuple[int, int]:
+    """Return the size that fits into a square of ``max_side``; nothing is enlarged.
+
+    Raises:
+        PictureTooSmallError: the picture is so narrow that a side would fall below 16 px.
+    """
+    scale = min(1.0, max_side / max(size))
+    width, height = round(size[0] * scale), round(size[1] * scale)
+    if min(width, height) < MIN_SIDE:
+        raise PictureTooSmallError(
+            f"this picture is too narrow; fitted to {max_side} pixels it is {width} x {height}"
+        )
+    return width, height
+
+
+def orientation_of(exif: object) -> int:
+    """Read the orientation from an Exif block (TIFF 6.0, section 2); 1 when there is none."""
+    if not isinstance(exif, bytes):
+        return 1
+    tiff = exif.removeprefix(b"Exif\0\0")
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
+    if order is None or len(tiff) < 10:
+        return 1
+    (at,) = struct.unpack_from(f"{order}I", tiff, 4)
+    if at + 2 > len(tiff):
+        return 1
+    (count,) = struct.unpack_from(f"{order}H", tiff, at)
+    for entry in range(at + 2, min(at + 2 + 12 * count, len(tiff) - 11), 12):
+        tag, kind, _, value = struct.unpack_from(f"{order}HHIH", tiff, entry)
+        if tag == _ORIENTATION_TAG and kind == 3:
+            return value if value in _UPRIGHT else 1
+    return 1
+
+
+def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Bring any mode to L, RGB, RGBA or CMYK with 8 bits, and to its fitted size."""
+    mode = _working_mode(image)
+    return _convert(image, mode).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _working_mode(image: Image.Image) -> str:
+    transparent = "transparency" in image.info
+    match image.mode:
+        case "RGB" | "CMYK":
+            return "RGBA" if transparent else image.mode
+        case "1" | "L" | "I" | "F" | "I;16" | "I;16B" | "I;16L" | "I;16N":
+            return "RGBA" if transparent and image.mode in ("1", "L") else "L"
+        case "RGBA" | "LA" | "PA" | "La" | "RGBa":
+            return "RGBA"
+        case "P":
+            return "RGBA" if transparent else "RGB"
+        case _:
+            return "RGB"
+
+
+def _convert(image: Image.Image, mode: str) -> Image.Image:
+    if image.mode == mode:
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        # Converting 16 bits to 8 clips to white, so the values are scaled first.
+        return image.point(lambda value: value * (1 / 257)).convert("L")
+    return image.convert(mode)
+
+
+def _to_srgb(image: Image.Image, icc_profile: object) -> Image.Image:
+    """Convert from the embedded profile; one that does not fit or is damaged is left aside."""
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    colours = image.convert("RGB") if alpha else image
+    if isinstance(icc_profile, bytes) and icc_profile:
+        colours = _through_profile(colours, icc_profile)
+    colours = colours.convert("RGB")
+    if alpha:
+        colours.putalpha(alpha)
+    return colours
+
+
+def _through_profile(image: Image.Image, icc_profile: bytes) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(BytesIO(icc_profile))
+        space = source.profile.xcolor_space.strip()
+        if space == "RGB":
+            image = image.convert("RGB")
+        elif (space, image.mode) not in {("GRAY", "L"), ("CMYK", "CMYK")}:
+            return image
+        target = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return converted if converted is not None else image
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGB", image.size, (255, 255, 255))
+    white.paste(image, mask=image.getchannel("A"))
+    return white

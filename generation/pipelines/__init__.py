@@ -1,0 +1,1 @@
+"""One method, one file; names resolve through generation.registry."""

@@ -1,0 +1,1 @@
+"""What happens to a picture after its model: finish, colour, sharpening."""

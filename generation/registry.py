@@ -1,0 +1,59 @@
+"""The pipelines by name; importing this costs no torch."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, cast
+
+from generation.errors import InvalidRequestError
+from generation.pipelines.base import Pipeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineSpec:
+    """One line of the registry.
+
+    Args:
+        target: ``module:Class``, imported when first used.
+        model: the checkpoint or method that is used when the request names none.
+        takes_style_image: whether the request needs an artwork.
+        typical_device_ms: a first guess at the cost at 512 px, until it has been measured.
+    """
+
+    target: str
+    model: str
+    takes_style_image: bool = False
+    typical_device_ms: int
+
+
+PIPELINES: dict[str, PipelineSpec] = {
+    "remix": PipelineSpec(
+        target="generation.pipelines.img2img:Img2ImgPipeline",
+        model="remix",
+        typical_device_ms=3000,
+    ),
+    "collage": PipelineSpec(
+        target="generation.pipelines.collage:CollagePipeline",
+        model="collage",
+        takes_style_image=True,
+        typical_device_ms=1500,
+    ),
+}
+
+
+def pipeline_spec(name: str) -> PipelineSpec:
+    """Return the registry's line for a name.
+
+    Raises:
+        InvalidRequestError: there is no such pipeline; the message lists those there are.
+    """
+    try:
+        return PIPELINES[name]
+    except KeyError:
+        known = ", ".join(PIPELINES)
+        raise InvalidRequestError(f"there is no pipeline {name!r}; known: {known}") from None
+
+
+def resolve(target: str) -> type[Pipeline[Any]]:
+    """Import the class that a registry target names."""
+    module, _, name = target.partition(":")
+    return cast("type[Pipeline[Any]]", getattr(import_module(module), name))

@@ -1,0 +1,145 @@
+"""What crosses the border between the bot's process and the engine.
+
+Frozen values without torch: a request goes in, progress comes back, a result ends it.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from generation.errors import InvalidRequestError
+
+MAX_SEED = 2**32 - 1
+
+
+class Stage(StrEnum):
+    """Where a request is."""
+
+    QUEUED = "queued"
+    LOADING = "loading"
+    RUNNING = "running"
+    FINISHING = "finishing"
+
+
+class NoteCode(StrEnum):
+    """What a pipeline tells the member about a result; the bot holds the sentence."""
+
+    UNKNOWN_WORDS = "unknown_words"
+    KNOWN_WORDS = "known_words"
+    PROMPT_CUT = "prompt_cut"
+    FITTED = "fitted"
+    FIRST_FRAME = "first_frame"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One remark for the member: a code and the words that go into its sentence."""
+
+    code: NoteCode
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pixels:
+    """An RGB picture as plain bytes.
+
+    Shape:
+        - data: ``height * width * 3`` bytes, row-major, 8 bits a channel, sRGB.
+
+    Raises:
+        InvalidRequestError: the data do not have that length.
+    """
+
+    width: int
+    height: int
+    data: bytes
+
+    def __post_init__(self) -> None:
+        """Check that the data fill the picture exactly."""
+        if self.width < 1 or self.height < 1 or len(self.data) != self.width * self.height * 3:
+            raise InvalidRequestError(
+                f"{len(self.data)} bytes are not {self.width} x {self.height} RGB pixels"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRequest:
+    """One picture to make.
+
+    Args:
+        job_id: the caller's name for it, unique while it is under way.
+        pipeline: a name of ``generation.registry.PIPELINES``.
+        image: the picture to start from.
+        style_image: the artwork, for pipelines that take one.
+        strength: how far to go from ``image``; 0 returns it, 1 goes all the way.
+        guidance_scale: how strictly to follow the prompt; None leaves it to the model.
+        num_inference_steps: None leaves it to the model.
+        seed: of the noise, 0 to ``MAX_SEED``; same request and seed, same pixels.
+        model: a checkpoint's name; None is the pipeline's default.
+        timeout_s: seconds of running (waiting does not count) after which it is stopped.
+        previews: whether small previews are wanted while it forms.
+
+    Raises:
+        InvalidRequestError: strength or seed is outside its range.
+    """
+
+    job_id: str
+    pipeline: str
+    image: Pixels
+    style_image: Pixels | None = None
+    prompt: str = ""
+    negative_prompt: str = ""
+    strength: float = 0.7
+    guidance_scale: float | None = None
+    num_inference_steps: int | None = None
+    seed: int = 0
+    model: str | None = None
+    timeout_s: float = 120.0
+    previews: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what no pipeline could run."""
+        if not 0.0 <= self.strength <= 1.0:
+            raise InvalidRequestError("strength must be between 0 and 1")
+        if not 0 <= self.seed <= MAX_SEED:
+            raise InvalidRequestError(f"seed must be between 0 and {MAX_SEED}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a request is.
+
+    Args:
+        step: steps done, of ``total_steps`` (0 while that is not known).
+        position: requests ahead of this one, while it is queued.
+        eta_s: estimated seconds until the result, None while nothing is known.
+        preview: the picture as it forms, at most 256 px a side.
+    """
+
+    job_id: str
+    stage: Stage
+    step: int = 0
+    total_steps: int = 0
+    position: int = 0
+    eta_s: float | None = None
+    preview: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A finished picture.
+
+    Args:
+        model: the checkpoint or method that made it.
+        device_ms: milliseconds of the device spent on this request alone; what quotas charge.
+        attempts: how many engines it took, 1 when nothing went wrong.
+        parameters: what the pipeline settled on (steps, guidance, size), for the record.
+    """
+
+    job_id: str
+    image: Pixels
+    seed: int
+    model: str
+    device_ms: int
+    attempts: int = 1
+    notes: tuple[Note, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()

@@ -1,0 +1,287 @@
+"""The remix checkpoint's denoiser and text encoder: their shape, their loss, their training."""
+
+import copy
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from diffusers import (
+    DDIMScheduler,
+    StableDiffusionInstructPix2PixPipeline,
+    UNet2DConditionModel,
+)
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from generation.training import team
+from generation.training.codec import Codec, one_cycle
+from generation.training.team import AGREE_EVERY
+
+logger = logging.getLogger(__name__)
+
+Untyped: TypeAlias = Any
+"""An object of diffusers, whose classes carry no types."""
+
+SAVE_EVERY_S = 150.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditorConfig:
+    """The denoiser's and the text encoder's shape.
+
+    Args:
+        channels: widths of the denoiser's levels; only the last one attends to the words, but
+            all of them are modulated by the pooled prompt (``addition_embed_type="text"``).
+        text_drop: share of prompts that are left out, for guidance; the same for the picture,
+            and again for both at once.
+        high_noise_share: share of steps drawn among the noisiest 30 %: an edit is decided there.
+    """
+
+    channels: tuple[int, ...] = (64, 96, 128)
+    text_width: int = 128
+    text_layers: int = 2
+    text_drop: float = 0.05
+    high_noise_share: float = 0.5
+    ema: float = 0.99
+    seed: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stretch of training at one picture size."""
+
+    name: str
+    size: int
+    steps: int
+    batch: int
+    learning_rate: float
+
+
+class Editor(nn.Module):
+    """Denoiser and text encoder, trained together."""
+
+    def __init__(self, unet: Untyped, text_encoder: CLIPTextModel) -> None:
+        super().__init__()
+        self.unet = unet
+        self.text_encoder = text_encoder
+        self.config = EditorConfig()
+
+    def forward(self, latents: Tensor, *, timesteps: Tensor, tokens: Tensor) -> Tensor:
+        """Return the predicted velocity.
+
+        Shape:
+            - latents: ``(N, 16, h, w)``: the noisy picture, then the source.
+            - tokens: ``(N, length)``.
+            - returns: ``(N, 8, h, w)``.
+        """
+        words = self.text_encoder(input_ids=tokens).last_hidden_state
+        velocity: Tensor = self.unet(latents, timesteps, encoder_hidden_states=words).sample
+        return velocity
+
+
+def new_scheduler() -> Untyped:
+    """Return the noise schedule: v-prediction, zero terminal signal, trailing steps."""
+    return DDIMScheduler(  # type: ignore[no-untyped-call]
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+        set_alpha_to_one=True,
+    )
+
+
+def new_editor(config: EditorConfig, *, tokenizer: CLIPTokenizer, latents: int) -> Editor:
+    """Return an untrained denoiser and text encoder."""
+    torch.manual_seed(config.seed)
+    levels = len(config.channels)
+    unet: Untyped = UNet2DConditionModel(  # type: ignore[no-untyped-call]
+        sample_size=24,
+        in_channels=2 * latents,
+        out_channels=latents,
+        block_out_channels=config.channels,
+        layers_per_block=1,
+        down_block_types=("DownBlock2D",) * (levels - 1) + ("CrossAttnDownBlock2D",),
+        up_block_types=("CrossAttnUpBlock2D",) + ("UpBlock2D",) * (levels - 1),
+        cross_attention_dim=config.text_width,
+        attention_head_dim=4,
+        norm_num_groups=min(16, config.channels[0] // 2),
+        resnet_time_scale_shift="scale_shift",
+        addition_embed_type="text",
+        addition_embed_type_num_heads=4,
+    )
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=config.text_width,
+        intermediate_size=2 * config.text_width,
+        projection_dim=config.text_width,
+        num_hidden_layers=config.text_layers,
+        num_attention_heads=4,
+        max_position_embeddings=tokenizer.model_max_length,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.eos_token_id,
+    )
+    editor = Editor(unet.to(memory_format=torch.channels_last), CLIPTextModel(text))
+    editor.config = config
+    return editor
+
+
+def editor_loss(editor: Editor, batch: "Batch", *, alphas: Tensor) -> Tensor:
+    """Return the mean squared error of the velocity (Salimans & Ho, ICLR 2022, appendix D)."""
+    alpha = alphas[batch.timesteps].sqrt()[:, None, None, None]
+    sigma = (1 - alphas[batch.timesteps]).sqrt()[:, None, None, None]
+    noisy = alpha * batch.targets + sigma * batch.noise
+    velocity = alpha * batch.noise - sigma * batch.targets
+    stacked = torch.cat([noisy, batch.sources], dim=1).contiguous(memory_format=torch.channels_last)
+    with torch.autocast("cpu", torch.bfloat16):
+        predicted = editor(stacked, timesteps=batch.timesteps, tokens=batch.tokens)
+    return functional.mse_loss(predicted.float(), velocity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """What one step of training sees."""
+
+    sources: Tensor
+    targets: Tensor
+    tokens: Tensor
+    timesteps: Tensor
+    noise: Tensor
+
+
+def draw_batch(
+    latents: tuple[Tensor, Tensor], tokens: Tensor, *, stage: Stage, config: EditorConfig, step: int
+) -> Batch:
+    """Return the batch of a step; it depends on the step and the process alone."""
+    rng = np.random.default_rng((config.seed, stage.size, step, team.rank()))
+    sources, targets = latents
+    rows = rng.integers(0, len(targets), stage.batch)
+    timesteps = rng.integers(0, 1000, stage.batch)
+    high = rng.random(stage.batch) < config.high_noise_share
+    timesteps = np.where(high, rng.integers(700, 1000, stage.batch), timesteps)
+    drop = rng.random(stage.batch)
+    no_text = drop < 2 * config.text_drop
+    no_source = (drop >= config.text_drop) & (drop < 3 * config.text_drop)
+    chosen = torch.from_numpy(np.where(no_text, len(tokens) - 1, rows))
+    seen = torch.from_numpy(~no_source).float()[:, None, None, None]
+    shape = (stage.batch, *targets.shape[1:])
+    return Batch(
+        sources=sources[torch.from_numpy(rows // (len(targets) // len(sources)))].float() * seen,
+        targets=targets[torch.from_numpy(rows)].float(),
+        tokens=tokens[chosen],
+        timesteps=torch.from_numpy(timesteps),
+        noise=torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)),
+    )
+
+
+def train_stage(
+    editor: Editor,
+    stage: Stage,
+    *,
+    latents: tuple[Tensor, Tensor],
+    tokens: Tensor,
+    work: Path,
+    left_s: Callable[[], float],
+    save_every_s: float = SAVE_EVERY_S,
+) -> bool:
+    """Train through a stage, or as far as the time allows; the state is kept in ``work``.
+
+    The editor holds the averaged weights afterwards. Returns whether the stage is done.
+    """
+    place = work / f"{stage.name}-{team.rank()}.pt"
+    averaged = copy.deepcopy(editor).requires_grad_(False)
+    optimizer = torch.optim.AdamW(editor.parameters(), stage.learning_rate, weight_decay=0.01)
+    step = _restore(place, editor, averaged, optimizer) if place.exists() else 0
+    stop, saved_at = False, time.monotonic()
+    while step < stage.steps and not stop:
+        loss = _train_step(editor, optimizer, stage, latents=latents, tokens=tokens, step=step)
+        if step % AGREE_EVERY == 0:
+            team.agree(editor)
+            _average(averaged, editor, decay=min(editor.config.ema, (step + 1) / (step + 60)))
+        if step % 25 == 0:
+            logger.info("%s step %d of %d loss %.4f", stage.name, step, stage.steps, loss)
+        if team.meets(step):
+            late = time.monotonic() - saved_at > save_every_s
+            stop, save = team.anyone(left_s() <= 0, late)
+            if save and not stop:
+                _save(place, editor, averaged, optimizer, step + 1)
+                saved_at = time.monotonic()
+        step += 1
+    _save(place, editor, averaged, optimizer, step)
+    editor.load_state_dict(averaged.state_dict())
+    return step >= stage.steps
+
+
+def _train_step(
+    editor: Editor,
+    optimizer: torch.optim.Optimizer,
+    stage: Stage,
+    *,
+    latents: tuple[Tensor, Tensor],
+    tokens: Tensor,
+    step: int,
+) -> float:
+    """Take one step of gradient descent and return its loss."""
+    for group in optimizer.param_groups:
+        group["lr"] = stage.learning_rate * one_cycle(step / stage.steps)
+    batch = draw_batch(latents, tokens, stage=stage, config=editor.config, step=step)
+    loss = editor_loss(editor, batch, alphas=new_scheduler().alphas_cumprod)
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(editor.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    return float(loss.item())
+
+
+@torch.no_grad()
+def _average(averaged: Editor, editor: Editor, *, decay: float) -> None:
+    torch._foreach_lerp_(list(averaged.parameters()), list(editor.parameters()), 1 - decay)
+
+
+def _save(
+    place: Path, editor: Editor, averaged: Editor, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    state = {
+        "editor": editor.state_dict(),
+        "averaged": averaged.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+    }
+    fresh = place.with_suffix(".new")
+    torch.save(state, fresh)
+    fresh.replace(place)
+
+
+def _restore(
+    place: Path, editor: Editor, averaged: Editor, optimizer: torch.optim.Optimizer
+) -> int:
+    state: dict[str, Any] = torch.load(place, weights_only=True)
+    editor.load_state_dict(state["editor"])
+    averaged.load_state_dict(state["averaged"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
+
+
+def export(out: Path, editor: Editor, *, codec: Codec, tokenizer: CLIPTokenizer) -> None:
+    """Write the checkpoint in diffusers' layout, in half precision, safetensors only."""
+    text: Untyped = copy.deepcopy(editor.text_encoder)
+    pipeline: Untyped = StableDiffusionInstructPix2PixPipeline(  # type: ignore[no-untyped-call]
+        vae=copy.deepcopy(codec).half(),
+        text_encoder=text.half(),
+        tokenizer=tokenizer,
+        unet=copy.deepcopy(editor.unet).half(),
+        scheduler=new_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(out, safe_serialization=True)

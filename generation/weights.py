@@ -1,0 +1,156 @@
+"""Where checkpoints are, and what they say about themselves; nothing here imports torch.
+
+A checkpoint is a folder in diffusers' layout. It may carry an ``atelier.json`` that declares how
+its pictures are finished, which words it knows, and what it likes to be run with.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from generation.errors import ModelUnavailableError
+
+STARTER = Path(__file__).parent / "starter"
+INDEX = "model_index.json"
+MANIFEST = "atelier.json"
+PICKLES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One finishing layer of a checkpoint: particles that its resolution cannot carry.
+
+    Args:
+        layer: a name of ``generation.postprocess.layers.LAYERS``.
+        edits: the edits of the manifest that call for it.
+        mask: the mask it is kept to, a key of ``Manifest.masks``; None covers the picture.
+        outside: whether it is kept out of the mask instead.
+    """
+
+    layer: str
+    edits: tuple[str, ...]
+    mask: str | None = None
+    outside: bool = False
+    amount: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """How a small result is carried over to the full-size picture.
+
+    Args:
+        method: "guided_filter" fits a local affine colour model.
+        radius: of its windows, in pixels of the small result.
+        eps: variance (of colours in [0, 1]) below which a window counts as flat.
+    """
+
+    method: str = "guided_filter"
+    radius: int = 3
+    eps: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What an ``atelier.json`` declares; every field may be left out.
+
+    Args:
+        native_size: longer side in pixels that the checkpoint is run at.
+        finish: None leaves the decoded picture as it is.
+        masks: prompts that make the checkpoint answer with a mask.
+        words: edits and the words for them, the plainest first; empty if any word will do.
+        fillers: words that a prompt may hold besides.
+    """
+
+    title: str = ""
+    native_size: int | None = None
+    num_inference_steps: int | None = None
+    guidance_scale: float | None = None
+    image_guidance_scale: float | None = None
+    finish: Finish | None = None
+    masks: Mapping[str, str] = field(default_factory=dict)
+    layers: tuple[Layer, ...] = ()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fillers: tuple[str, ...] = ()
+
+
+def checkpoint_folder(name: str, *, models_dir: Path) -> Path:
+    """Return a checkpoint's folder: the operator's, else the starter's of that name.
+
+    Raises:
+        ModelUnavailableError: there is none, or it holds no weights that are loaded.
+    """
+    plain = name and Path(name).name == name and not name.startswith(".")
+    for base in (models_dir, STARTER) if plain else ():
+        folder = base / name
+        if (folder / INDEX).is_file():
+            _require_safetensors(folder)
+            return folder
+    known = ", ".join(checkpoint_names(models_dir=models_dir)) or "none"
+    raise ModelUnavailableError(f"there is no checkpoint {name!r}; known: {known}")
+
+
+def checkpoint_names(*, models_dir: Path) -> tuple[str, ...]:
+    """Return the names of all checkpoint folders, the operator's and the starters."""
+    found = {
+        index.parent.name for base in (models_dir, STARTER) for index in base.glob(f"*/{INDEX}")
+    }
+    return tuple(sorted(found))
+
+
+def _require_safetensors(folder: Path) -> None:
+    """Refuse a folder whose weights are pickles: loading those can run anything."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if any(path.suffix == ".safetensors" for path in files):
+        return
+    pickles = sorted(path.name for path in files if path.suffix in PICKLES)
+    if pickles:
+        raise ModelUnavailableError(
+            f"{folder.name} holds {pickles[0]}, a pickle; only safetensors are loaded"
+        )
+    raise ModelUnavailableError(f"{folder.name} holds no weights (*.safetensors)")
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return what the checkpoint declares; an empty manifest if it has no ``atelier.json``.
+
+    Raises:
+        ModelUnavailableError: the file is there but not understood.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return Manifest()
+    try:
+        return _manifest(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError, KeyError, AttributeError) as err:
+        raise ModelUnavailableError(f"{folder.name}/{MANIFEST} is not understood: {err}") from err
+
+
+def _manifest(data: Any) -> Manifest:  # noqa: ANN401 - whatever the file holds
+    if not isinstance(data, dict):
+        raise TypeError("it is no object")
+    fields = dict(data)
+    if finish := fields.pop("finish", None):
+        fields["finish"] = Finish(**finish)
+    fields["layers"] = tuple(
+        Layer(**{**layer, "edits": tuple(layer["edits"])}) for layer in fields.pop("layers", ())
+    )
+    fields["words"] = {edit: tuple(words) for edit, words in fields.pop("words", {}).items()}
+    fields["fillers"] = tuple(fields.pop("fillers", ()))
+    return Manifest(**fields)
+
+
+def known_words(name: str, *, models_dir: Path) -> tuple[str, ...]:
+    """Return the plainest word of every edit that a checkpoint declares, () if it declares none.
+
+    Raises:
+        ModelUnavailableError: there is no such checkpoint.
+    """
+    manifest = read_manifest(checkpoint_folder(name, models_dir=models_dir))
+    return plain_words(manifest.words)
+
+
+def plain_words(words: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return the first word of every edit."""
+    return tuple(group[0] for group in words.values())

@@ -1,0 +1,1 @@
+"""A Discord on this machine: REST, gateway, CDN and a browser page."""

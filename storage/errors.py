@@ -1,0 +1,111 @@
+"""Every way in which remembering can fail.
+
+StorageError
+├── NotFoundError                no such job, or it belongs to another guild
+├── NotOwnerError                the job belongs to another member
+├── QuotaExceededError           what is left does not cover the reservation
+├── InvalidAmountError           an amount is negative, zero where that means nothing, or absurd
+├── TextTooLongError             a text has more characters than are kept
+├── FileStoreError               a stored file cannot be used
+│   ├── InvalidDigestError       a name that is not a SHA-256 in lower-case hexadecimal
+│   ├── FileMissingError         nothing is stored under that digest
+│   └── FileDamagedError         what is stored does not have that digest
+└── DatabaseError                the database cannot be used as asked
+    ├── UnsupportedDatabaseError an address of another kind than SQLite file or PostgreSQL
+    ├── DatabaseMissingError     there is no such SQLite file to read
+    ├── ReadOnlyError            a write through a database that was opened for reading
+    ├── DatabaseHeldError        another process, usually the bot, holds the database
+    └── SchemaError              the database's schema is not the program's
+        ├── SchemaOutdatedError  migrations have to be applied first
+        └── SchemaTooNewError    a newer program has migrated this database
+"""
+
+from datetime import datetime
+
+
+class StorageError(Exception):
+    """Something could not be remembered or recalled."""
+
+
+class NotFoundError(StorageError):
+    """There is no such job here; a job of another guild counts as none."""
+
+
+class NotOwnerError(StorageError):
+    """The job belongs to another member."""
+
+
+class QuotaExceededError(StorageError):
+    """What is left does not cover the reservation; nothing was booked.
+
+    Args:
+        scope: whose limit it is: ``member``, ``guild`` or ``global``.
+        limit_ms: device milliseconds in the window, grants included.
+        remaining_ms: device milliseconds that are left in it.
+        resets_at: when the next window starts.
+    """
+
+    def __init__(
+        self, *, scope: str, limit_ms: int, remaining_ms: int, resets_at: datetime
+    ) -> None:
+        super().__init__(f"the {scope} quota has {remaining_ms} of {limit_ms} ms left")
+        self.scope = scope
+        self.limit_ms = limit_ms
+        self.remaining_ms = remaining_ms
+        self.resets_at = resets_at
+
+
+class InvalidAmountError(StorageError):
+    """An amount is negative, zero where that means nothing, or absurdly large."""
+
+
+class TextTooLongError(StorageError):
+    """A text has more characters than are kept."""
+
+
+class FileStoreError(StorageError):
+    """A stored file cannot be used."""
+
+
+class InvalidDigestError(FileStoreError):
+    """The name is not a SHA-256 in lower-case hexadecimal."""
+
+
+class FileMissingError(FileStoreError):
+    """Nothing is stored under that digest."""
+
+
+class FileDamagedError(FileStoreError):
+    """What is stored does not have that digest any more."""
+
+
+class DatabaseError(StorageError):
+    """The database cannot be used as asked."""
+
+
+class UnsupportedDatabaseError(DatabaseError):
+    """The address names neither an SQLite file nor PostgreSQL."""
+
+
+class DatabaseMissingError(DatabaseError):
+    """There is no such SQLite file to read."""
+
+
+class ReadOnlyError(DatabaseError):
+    """A write was tried through a database that was opened for reading."""
+
+
+class DatabaseHeldError(DatabaseError):
+    """Another process, usually the bot, holds the database."""
+
+
+class SchemaError(DatabaseError):
+    """The database's schema is not the one this program works with."""
+
+
+class SchemaOutdatedError(SchemaError):
+    """The database lacks migrations; apply them first."""
+
+
+class SchemaTooNewError(SchemaError):
+    """A newer program has migrated this database; this one must not touch it."""

@@ -1,0 +1,349 @@
+"""Jobs from acceptance to delivery, each step one transaction.
+
+Accepting inserts the job, keyed by its interaction, and sets its quota aside. A claim gives the
+job to an owner for the length of a lease and counts the attempt; owner and attempt are the
+fence: whoever lost the job to a later attempt can neither finish nor fail it. Finishing stores
+the output, charges what was used and refunds the rest; failing refunds everything. What no
+owner finished stays unfinished, whatever happens to the process, and is found again.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from storage import ledger
+from storage.clock import Clock, utc_now
+from storage.database import Database, reads, writes
+from storage.errors import NotOwnerError
+from storage.files import FileStore, StoredFile
+from storage.portable import changed, insert_new
+from storage.quotas import Quotas
+from storage.recall import guild_key, job_where, jobs_where
+from storage.records import FINISHED, UNFINISHED, Accepted, Job, JobState, NewJob
+from storage.references import drop_outputs, forget_unused, remember_files
+from storage.tables import GuildRow, InputRow, JobRow, MemberRow, OutputRow
+from storage.text import clean_json, clean_text
+
+
+class JobStore:
+    """The jobs of one database."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        quotas: Quotas,
+        files: FileStore,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._database = database
+        self._quotas = quotas
+        self._files = files
+        self._clock = clock
+
+    @writes
+    def accept(self, session: Session, new: NewJob) -> Accepted:
+        """Remember a job and set its quota aside, or return the job its interaction has already.
+
+        Raises:
+            QuotaExceededError: too little is left; nothing was remembered or booked.
+            InvalidAmountError: ``reserve_ms`` is not positive, or absurd.
+            TextTooLongError: the prompt or a parameter has too many characters.
+        """
+        now = self._clock()
+        created = _insert(session, new, now=now)
+        if created:
+            _refer(session, new, now=now)
+            caps = self._quotas.caps(session, guild_id=new.guild_id, member_id=new.member_id)
+            ledger.reserve(session, caps, job_id=new.id, amount_ms=new.reserve_ms, now=now)
+            session.flush()
+        job = job_where(session, JobRow.interaction_id == new.interaction_id)
+        return Accepted(job=job, created=created)
+
+    async def claim(self, *, owner: str, lease_s: float) -> Job | None:
+        """Take the oldest job that waits or whose lease is over; None when there is none."""
+        return await self._claim(owner=owner, lease_s=lease_s)
+
+    async def claim_job(self, job_id: str, *, owner: str, lease_s: float) -> Job | None:
+        """Take one job; None when it does not wait and somebody's lease on it still runs."""
+        return await self._claim(JobRow.id == job_id, owner=owner, lease_s=lease_s)
+
+    @writes
+    def heartbeat(
+        self, session: Session, job_id: str, *, owner: str, attempt: int, lease_s: float
+    ) -> bool:
+        """Prolong a lease; False when the job is not this attempt's any more."""
+        lease = self._clock() + timedelta(seconds=lease_s)
+        return _change(
+            session, _running(job_id, owner=owner, attempt=attempt), lease_expires_at=lease
+        )
+
+    @writes
+    def settle(
+        self,
+        session: Session,
+        job_id: str,
+        *,
+        owner: str,
+        attempt: int,
+        output: StoredFile,
+        device_ms: int,
+        notes: Any = None,  # noqa: ANN401 (any JSON)
+        message_id: int | None = None,
+    ) -> bool:
+        """Finish a job: output, charge and refund of the rest; False when it was fenced off.
+
+        Raises:
+            InvalidAmountError: ``device_ms`` is negative or absurd; nothing was changed.
+        """
+        now = self._clock()
+        values = {"device_ms": ledger.checked_amount(device_ms), "notes": clean_json(notes)}
+        if message_id is not None:
+            values["message_id"] = message_id
+        fence = _running(job_id, owner=owner, attempt=attempt)
+        if not _change(session, fence, **_finish(JobState.DONE, now=now), **values):
+            return False
+        remember_files(session, [output], now=now)
+        session.add(OutputRow(job_id=job_id, sha256=output.sha256, created_at=now))
+        ledger.settle(session, job_id=job_id, device_ms=device_ms, now=now)
+        return True
+
+    @writes
+    def fail(
+        self,
+        session: Session,
+        job_id: str,
+        *,
+        owner: str | None,
+        attempt: int,
+        error: str,
+        state: JobState = JobState.FAILED,
+    ) -> bool:
+        """End a job without a picture and refund it whole; False when it was fenced off.
+
+        A job that still waits has ``owner=None`` and the attempt it was read with.
+        """
+        now = self._clock()
+        fence = [
+            JobRow.id == job_id,
+            JobRow.state.in_(UNFINISHED),
+            JobRow.owner.is_(None) if owner is None else JobRow.owner == owner,
+            JobRow.attempt == attempt,
+        ]
+        assert state in (JobState.FAILED, JobState.CANCELLED)
+        values = {**_finish(state, now=now), "error": clean_text(error), "device_ms": 0}
+        if not _change(session, fence, **values):
+            return False
+        ledger.settle(session, job_id=job_id, device_ms=0, now=now)
+        return True
+
+    @writes
+    def release(self, session: Session, owner: str) -> int:
+        """Put back into the queue what an owner that is gone had claimed; return how many."""
+        result = session.execute(
+            update(JobRow)
+            .where(JobRow.state == JobState.RUNNING, JobRow.owner == owner)
+            .values(state=JobState.QUEUED, owner=None, lease_expires_at=None)
+        )
+        return changed(result)
+
+    @writes
+    def delivering(self, session: Session, job_id: str, *, message_id: int) -> None:
+        """Remember the message that carries a job's result before it is known to be complete."""
+        _change(session, [JobRow.id == job_id], message_id=message_id)
+
+    @writes
+    def delivered(self, session: Session, job_id: str, *, message_id: int | None = None) -> bool:
+        """Remember that the member got the answer; False when that was known already."""
+        values: dict[str, Any] = {"delivered_at": self._clock()}
+        if message_id is not None:
+            values["message_id"] = message_id
+        fence = [JobRow.id == job_id, JobRow.delivered_at.is_(None)]
+        return _change(session, fence, **values)
+
+    @reads
+    def undelivered(self, session: Session) -> list[Job]:
+        """Return the finished jobs whose members have not been told, oldest first."""
+        return jobs_where(
+            session,
+            JobRow.state.in_(FINISHED),
+            JobRow.delivered_at.is_(None),
+            JobRow.purged_at.is_(None),
+        )
+
+    @reads
+    def unfinished(self, session: Session) -> list[Job]:
+        """Return the jobs that wait or run, oldest first."""
+        return jobs_where(session, JobRow.state.in_(UNFINISHED))
+
+    @reads
+    def get(self, session: Session, job_id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        return job_where(session, JobRow.id == job_id)
+
+    @reads
+    def owned(
+        self, session: Session, job_id: str, *, guild_id: int | None, member_id: int | None = None
+    ) -> Job:
+        """Return a job of this guild, and of this member where one is given.
+
+        Raises:
+            NotFoundError: there is none with this id in this guild.
+            NotOwnerError: it belongs to another member.
+        """
+        return _owned(session, job_id, guild_id=guild_id, member_id=member_id)
+
+    @reads
+    def position(self, session: Session, job_id: str) -> int:
+        """Return how many waiting jobs are ahead; 0 for the next one and for any that left.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        job = job_where(session, JobRow.id == job_id)
+        if job.state is not JobState.QUEUED:
+            return 0
+        older = or_(
+            JobRow.created_at < job.created_at,
+            and_(JobRow.created_at == job.created_at, JobRow.id < job.id),
+        )
+        ahead = select(func.count()).where(JobRow.state == JobState.QUEUED, older)
+        return session.scalar(ahead) or 0
+
+    async def delete_output(
+        self, job_id: str, *, guild_id: int | None, member_id: int | None
+    ) -> Job:
+        """Remove a job's picture, and its file when no other job has the same one.
+
+        ``member_id`` is who asks, None for somebody who may manage the guild's messages.
+
+        Raises:
+            NotFoundError: there is no such job in this guild.
+            NotOwnerError: it belongs to another member.
+        """
+        job, unused = await self._forget_output(job_id, guild_id=guild_id, member_id=member_id)
+        for sha256 in unused:
+            await self._files.remove(sha256)
+        return job
+
+    @writes
+    def _forget_output(
+        self, session: Session, job_id: str, *, guild_id: int | None, member_id: int | None
+    ) -> tuple[Job, set[str]]:
+        _owned(session, job_id, guild_id=guild_id, member_id=member_id)
+        fence = [JobRow.id == job_id, JobRow.deleted_at.is_(None)]
+        _change(session, fence, deleted_at=self._clock())
+        unused = forget_unused(session, drop_outputs(session, [job_id]))
+        return job_where(session, JobRow.id == job_id), unused
+
+    @writes
+    def _claim(
+        self, session: Session, *conditions: ColumnElement[bool], owner: str, lease_s: float
+    ) -> Job | None:
+        now = self._clock()
+        found = session.execute(
+            select(JobRow.id, JobRow.created_at, JobRow.started_at)
+            .where(_claimable(now), *conditions)
+            .order_by(JobRow.created_at, JobRow.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        row = found.one_or_none()
+        if row is None:
+            return None
+        values: dict[str, Any] = {
+            "state": JobState.RUNNING,
+            "owner": owner,
+            "attempt": JobRow.attempt + 1,
+            "lease_expires_at": now + timedelta(seconds=lease_s),
+        }
+        if row.started_at is None:
+            waited = max(timedelta(), now - row.created_at)
+            values |= {"started_at": now, "wait_ms": round(waited / timedelta(milliseconds=1))}
+        _change(session, [JobRow.id == row.id], **values)
+        return job_where(session, JobRow.id == row.id)
+
+
+def _insert(session: Session, new: NewJob, *, now: datetime) -> bool:
+    """Insert the job with its guild and member; False when its interaction has one already."""
+    guild_id = guild_key(new.guild_id)
+    member = {"guild_id": guild_id, "member_id": new.member_id}
+    if session.scalar(select(MemberRow.member_id).filter_by(**member)) is None:
+        seen = {"first_seen_at": now}
+        insert_new(session, GuildRow, key={"id": guild_id}, values=seen)
+        insert_new(session, MemberRow, key=member, values=seen)
+    return insert_new(
+        session,
+        JobRow,
+        key={"interaction_id": new.interaction_id},
+        values={
+            **member,
+            "id": new.id,
+            "channel_id": new.channel_id,
+            "command": new.command,
+            "pipeline": new.pipeline,
+            "model": new.model,
+            "prompt": clean_text(new.prompt),
+            "parameters": clean_json(new.parameters),
+            "seed": new.seed,
+            "locale": new.locale,
+            "parent_id": new.parent_id,
+            "nonce": new.nonce,
+            "interaction_token": new.interaction_token,
+            "token_expires_at": new.token_expires_at,
+            "reserve_ms": ledger.checked_amount(new.reserve_ms, least=1),
+            "state": JobState.QUEUED,
+            "attempt": 0,
+            "created_at": now,
+        },
+    )
+
+
+def _refer(session: Session, new: NewJob, *, now: datetime) -> None:
+    inputs = {"image": new.image, "style_image": new.style_image}
+    given = {role: file for role, file in inputs.items() if file is not None}
+    remember_files(session, given.values(), now=now)
+    session.add_all(
+        InputRow(job_id=new.id, role=role, sha256=file.sha256) for role, file in given.items()
+    )
+
+
+def _owned(session: Session, job_id: str, *, guild_id: int | None, member_id: int | None) -> Job:
+    here = JobRow.guild_id == guild_key(guild_id)
+    job = job_where(session, JobRow.id == job_id, here)
+    if member_id is not None and job.member_id != member_id:
+        raise NotOwnerError("this job belongs to another member")
+    return job
+
+
+def _change(
+    session: Session,
+    fence: list[ColumnElement[bool]],
+    **values: Any,  # noqa: ANN401 (values of columns)
+) -> bool:
+    result = session.execute(update(JobRow).where(*fence).values(**values))
+    return changed(result) == 1
+
+
+def _claimable(now: datetime) -> ColumnElement[bool]:
+    lost = and_(JobRow.state == JobState.RUNNING, JobRow.lease_expires_at < now)
+    return or_(JobRow.state == JobState.QUEUED, lost)
+
+
+def _running(job_id: str, *, owner: str, attempt: int) -> list[ColumnElement[bool]]:
+    return [
+        JobRow.id == job_id,
+        JobRow.state == JobState.RUNNING,
+        JobRow.owner == owner,
+        JobRow.attempt == attempt,
+    ]
+
+
+def _finish(state: JobState, *, now: datetime) -> dict[str, Any]:
+    return {"state": state, "finished_at": now, "owner": None, "lease_expires_at": None}

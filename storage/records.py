@@ -1,0 +1,123 @@
+"""What crosses the border of this package about jobs: frozen values, no table rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from storage.files import StoredFile
+
+
+class JobState(StrEnum):
+    """Where a job is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINISHED = (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job that asks to be accepted.
+
+    Args:
+        id: 32 hexadecimal digits (``uuid4().hex``).
+        interaction_id: Discord's; at most one job is ever accepted for it.
+        guild_id: None in direct messages.
+        prompt: the member's words, at most 6,000 characters; stored cleaned.
+        parameters: JSON of what else was asked for; texts in it are stored cleaned.
+        seed: 0 to 2**32 - 1.
+        image: the picture to change, already in the file store.
+        style_image: the artwork, already in the file store, for commands that take one.
+        reserve_ms: device milliseconds to set aside from the quota, at least 1.
+        interaction_token: what edits the original reply until ``token_expires_at``.
+        parent_id: the job that this one repeats or edits.
+        nonce: what a message in the channel carries so that it is sent once; unique.
+    """
+
+    id: str
+    interaction_id: int
+    guild_id: int | None
+    channel_id: int
+    member_id: int
+    command: str
+    pipeline: str
+    seed: int
+    image: StoredFile
+    reserve_ms: int
+    interaction_token: str = field(repr=False)
+    token_expires_at: datetime
+    nonce: str
+    model: str | None = None
+    prompt: str = ""
+    parameters: Mapping[str, Any] | None = None
+    style_image: StoredFile | None = None
+    parent_id: str | None = None
+    locale: str = "en-US"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as it is remembered now.
+
+    Args:
+        prompt: None once the job has been purged, like ``parameters`` and the files.
+        interaction_token: None once it has expired and been thrown away.
+        attempt: how often it has been claimed; with ``owner`` it fences off older attempts.
+        device_ms: what the quota was charged, None until it is done.
+        wait_ms: from acceptance to the first claim.
+        notes: JSON of what the pipeline remarked, for delivering it again.
+        delivered_at: when the member got the result or the refusal.
+        deleted_at: when the output was deleted at somebody's wish.
+    """
+
+    id: str
+    interaction_id: int
+    guild_id: int | None
+    channel_id: int
+    member_id: int
+    command: str
+    pipeline: str
+    model: str | None
+    prompt: str | None
+    parameters: Mapping[str, Any] | None
+    seed: int
+    locale: str
+    parent_id: str | None
+    nonce: str
+    interaction_token: str | None = field(repr=False)
+    token_expires_at: datetime
+    state: JobState
+    attempt: int
+    owner: str | None
+    lease_expires_at: datetime | None
+    reserve_ms: int
+    device_ms: int | None
+    wait_ms: int | None
+    error: str | None
+    notes: Any
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    message_id: int | None
+    delivered_at: datetime | None
+    deleted_at: datetime | None
+    purged_at: datetime | None
+    image: StoredFile | None
+    style_image: StoredFile | None
+    output: StoredFile | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The job of an interaction, and whether this call created it."""
+
+    job: Job
+    created: bool

@@ -1,0 +1,57 @@
+"""Which rows keep which files, inside a transaction of the caller."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from storage.files import StoredFile
+from storage.portable import insert_new
+from storage.tables import FileRow, InputRow, OutputRow
+
+
+def remember_files(session: Session, files: Iterable[StoredFile], *, now: datetime) -> None:
+    """Make sure that files have rows to refer to; always in one order, so that none waits."""
+    for file in sorted(files, key=lambda each: each.sha256):
+        insert_new(
+            session,
+            FileRow,
+            key={"sha256": file.sha256},
+            values={
+                "size_bytes": file.size_bytes,
+                "place": file.place,
+                "media_type": file.media_type,
+                "created_at": now,
+            },
+        )
+
+
+def drop_inputs(session: Session, job_ids: list[str]) -> set[str]:
+    """Let go of what went into jobs and return the digests, which others may still keep."""
+    rows = session.scalars(
+        delete(InputRow).where(InputRow.job_id.in_(job_ids)).returning(InputRow.sha256)
+    )
+    return set(rows)
+
+
+def drop_outputs(session: Session, job_ids: list[str]) -> set[str]:
+    """Let go of what came out of jobs and return the digests, which others may still keep."""
+    rows = session.scalars(
+        delete(OutputRow).where(OutputRow.job_id.in_(job_ids)).returning(OutputRow.sha256)
+    )
+    return set(rows)
+
+
+def forget_unused(session: Session, digests: set[str]) -> set[str]:
+    """Delete the rows of those files that nothing refers to, and return their digests."""
+    rows = session.scalars(
+        delete(FileRow)
+        .where(
+            FileRow.sha256.in_(digests),
+            ~exists(select(InputRow.job_id).where(InputRow.sha256 == FileRow.sha256)),
+            ~exists(select(OutputRow.job_id).where(OutputRow.sha256 == FileRow.sha256)),
+        )
+        .returning(FileRow.sha256)
+    )
+    return set(rows)

@@ -1,0 +1,263 @@
+"""The schema: what is remembered, as SQLAlchemy tables.
+
+A guild id of 0 stands for direct messages, where Discord has no guild. Amounts are device
+milliseconds. The ledger moves amounts between an account's pockets, and the account row holds
+the balance that the sums must give:
+
+=========  =======================  ==========================================
+kind       moves                    written
+=========  =======================  ==========================================
+grant      nothing -> available     when somebody is given more for a window
+reserve    available -> reserved    with the job, in one transaction
+settle     reserved -> used         with the output, at most what was reserved
+overrun    available -> used        with the output, what exceeded the reserve
+refund     reserved -> available    with the output or the failure: the rest
+=========  =======================  ==========================================
+"""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    MetaData,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from storage.types import PlainText, UtcDateTime, sequence_type
+
+DIRECT_MESSAGES = 0
+MAX_AMOUNT_MS = 10**12
+MAX_BALANCE_MS = 10**15
+
+Snowflake = Annotated[int, mapped_column(BigInteger)]
+SnowflakeKey = Annotated[int, mapped_column(BigInteger, primary_key=True, autoincrement=False)]
+CountedKey = Annotated[int, mapped_column(sequence_type(), primary_key=True)]
+JobId = Annotated[str, mapped_column(PlainText(32))]
+Digest = Annotated[str, mapped_column(PlainText(64))]
+Word = Annotated[str, mapped_column(PlainText(64))]
+Name = Annotated[str, mapped_column(PlainText(200))]
+LongText = Annotated[str, mapped_column(PlainText())]
+Moment = Annotated[datetime, mapped_column(UtcDateTime())]
+Amount = Annotated[int, mapped_column(BigInteger)]
+Json = Annotated[Any, mapped_column(JSON(none_as_null=True))]
+
+
+class Base(DeclarativeBase):
+    """The declarative base: names of constraints follow one convention on every database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def _within(column: str, *, low: int = 0, high: int = MAX_AMOUNT_MS) -> CheckConstraint:
+    return CheckConstraint(f"{column} BETWEEN {low} AND {high}", name=f"{column}_range")
+
+
+def _one_of(column: str, *words: str) -> CheckConstraint:
+    listed = ", ".join(f"'{word}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
+
+
+class GuildRow(Base):
+    """A Discord server, or direct messages (id 0)."""
+
+    __tablename__ = "guilds"
+    __table_args__ = (CheckConstraint("id >= 0", name="id_range"),)
+
+    id: Mapped[SnowflakeKey]
+    first_seen_at: Mapped[Moment]
+
+
+class MemberRow(Base):
+    """A user in one guild."""
+
+    __tablename__ = "members"
+    __table_args__ = (CheckConstraint("member_id >= 0", name="member_id_range"),)
+
+    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
+    member_id: Mapped[SnowflakeKey]
+    first_seen_at: Mapped[Moment]
+
+
+class FileRow(Base):
+    """A stored file; the inputs and outputs that refer to it keep it alive."""
+
+    __tablename__ = "files"
+    __table_args__ = (_within("size_bytes", high=2**40),)
+
+    sha256: Mapped[Digest] = mapped_column(primary_key=True)
+    size_bytes: Mapped[Amount]
+    place: Mapped[Name]
+    media_type: Mapped[Word]
+    created_at: Mapped[Moment]
+
+
+class JobRow(Base):
+    """One picture asked for, from acceptance to delivery; a purge empties it but keeps it."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        ForeignKeyConstraint(["guild_id", "member_id"], ["members.guild_id", "members.member_id"]),
+        UniqueConstraint("interaction_id"),
+        UniqueConstraint("nonce"),
+        _one_of("state", "queued", "running", "done", "failed", "cancelled"),
+        _within("reserve_ms", low=1),
+        _within("device_ms"),
+        _within("wait_ms"),
+        _within("attempt", high=1000),
+        _within("seed", high=2**32 - 1),
+        Index(None, "state", "created_at"),
+        Index(None, "guild_id", "member_id", "created_at"),
+        Index(None, "guild_id", "created_at"),
+        Index(None, "parent_id"),
+        Index(
+            "ix_jobs_undelivered",
+            "finished_at",
+            sqlite_where=text("delivered_at IS NULL"),
+            postgresql_where=text("delivered_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[JobId] = mapped_column(primary_key=True)
+    interaction_id: Mapped[Snowflake]
+    guild_id: Mapped[Snowflake]
+    channel_id: Mapped[Snowflake]
+    member_id: Mapped[Snowflake]
+    command: Mapped[Word]
+    pipeline: Mapped[Word]
+    model: Mapped[Name | None]
+    prompt: Mapped[LongText | None]
+    parameters: Mapped[Json | None]
+    seed: Mapped[Amount]
+    locale: Mapped[Word]
+    parent_id: Mapped[JobId | None] = mapped_column(ForeignKey("jobs.id"))
+    nonce: Mapped[Word]
+    interaction_token: Mapped[LongText | None]
+    token_expires_at: Mapped[Moment]
+    state: Mapped[Word]
+    attempt: Mapped[int]
+    owner: Mapped[Name | None]
+    lease_expires_at: Mapped[Moment | None]
+    reserve_ms: Mapped[Amount]
+    device_ms: Mapped[Amount | None]
+    wait_ms: Mapped[Amount | None]
+    error: Mapped[LongText | None]
+    notes: Mapped[Json | None]
+    created_at: Mapped[Moment]
+    started_at: Mapped[Moment | None]
+    finished_at: Mapped[Moment | None]
+    message_id: Mapped[Snowflake | None]
+    delivered_at: Mapped[Moment | None]
+    deleted_at: Mapped[Moment | None]
+    purged_at: Mapped[Moment | None]
+
+
+class InputRow(Base):
+    """A picture that went into a job: the one to change, or the artwork."""
+
+    __tablename__ = "inputs"
+    __table_args__ = (_one_of("role", "image", "style_image"), Index(None, "sha256"))
+
+    job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    role: Mapped[Word] = mapped_column(primary_key=True)
+    sha256: Mapped[Digest] = mapped_column(ForeignKey("files.sha256"))
+
+
+class OutputRow(Base):
+    """The picture that came out of a job."""
+
+    __tablename__ = "outputs"
+    __table_args__ = (Index(None, "sha256"),)
+
+    job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    sha256: Mapped[Digest] = mapped_column(ForeignKey("files.sha256"))
+    created_at: Mapped[Moment]
+
+
+class PolicyRow(Base):
+    """A limit for a window; 0 stands for any guild or any member."""
+
+    __tablename__ = "quota_policies"
+    __table_args__ = (
+        UniqueConstraint("scope", "guild_id", "member_id", "period"),
+        _one_of("scope", "member", "guild", "global"),
+        _one_of("period", "hour", "day", "month"),
+        _within("limit_ms"),
+    )
+
+    id: Mapped[CountedKey]
+    scope: Mapped[Word]
+    guild_id: Mapped[Snowflake]
+    member_id: Mapped[Snowflake]
+    period: Mapped[Word]
+    limit_ms: Mapped[Amount]
+    updated_at: Mapped[Moment]
+
+
+class AccountRow(Base):
+    """The balance of one member, guild or installation in one window of time."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (
+        UniqueConstraint("scope", "guild_id", "member_id", "period", "window_start"),
+        _one_of("scope", "member", "guild", "global"),
+        _one_of("period", "hour", "day", "month"),
+        _within("granted_ms", high=MAX_BALANCE_MS),
+        _within("reserved_ms", high=MAX_BALANCE_MS),
+        _within("used_ms", high=MAX_BALANCE_MS),
+    )
+
+    id: Mapped[CountedKey]
+    scope: Mapped[Word]
+    guild_id: Mapped[Snowflake]
+    member_id: Mapped[Snowflake]
+    period: Mapped[Word]
+    window_start: Mapped[Moment]
+    granted_ms: Mapped[Amount]
+    reserved_ms: Mapped[Amount]
+    used_ms: Mapped[Amount]
+
+
+class LedgerRow(Base):
+    """One movement on an account; rows are only ever added."""
+
+    __tablename__ = "ledger"
+    __table_args__ = (
+        UniqueConstraint("account_id", "job_id", "kind"),
+        _one_of("kind", "grant", "reserve", "settle", "overrun", "refund"),
+        CheckConstraint("(kind = 'grant') = (job_id IS NULL)", name="job_id_given"),
+        _within("amount_ms", low=1),
+        Index(None, "job_id"),
+    )
+
+    id: Mapped[CountedKey]
+    account_id: Mapped[Amount] = mapped_column(ForeignKey("accounts.id"))
+    job_id: Mapped[JobId | None] = mapped_column(ForeignKey("jobs.id"))
+    kind: Mapped[Word]
+    amount_ms: Mapped[Amount]
+    created_at: Mapped[Moment]
+
+
+class KeyValueRow(Base):
+    """A small fact that the bot keeps, such as the hash of the commands it has synced."""
+
+    __tablename__ = "key_values"
+
+    key: Mapped[Name] = mapped_column(primary_key=True)
+    value: Mapped[LongText]
+    updated_at: Mapped[Moment]

@@ -1,0 +1,79 @@
+"""Tiny real pipelines behind the bot's commands: no torch, and slow or broken on demand."""
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from generation.errors import InvalidRequestError
+from generation.pipelines.base import EngineConfig, Finished
+from generation.registry import PipelineSpec
+from generation.request import ImageRequest, Note, NoteCode, Pixels
+
+STEPS = 4
+
+
+@dataclass(kw_only=True)
+class ShadeRow:
+    request: ImageRequest
+    total_steps: int
+    step_s: float
+    bucket: str = "shade"
+    step: int = 0
+
+
+class ShadePipeline:
+    """Fills the picture with one colour that its words and seed give.
+
+    The word "slow" in the prompt takes a second and a half, "steady" five and "endless" a
+    minute; "refuse" fails, and "die" ends the engine.
+    """
+
+    @classmethod
+    def load(cls, *, model: str, config: EngineConfig) -> Self:
+        return cls()
+
+    def admit(self, request: ImageRequest) -> ShadeRow:
+        if "refuse" in request.prompt:
+            raise InvalidRequestError("this prompt is refused")
+        steps, step_s = STEPS, 0.0
+        if "slow" in request.prompt:
+            steps, step_s = 15, 0.1
+        if "steady" in request.prompt:
+            steps, step_s = 50, 0.1
+        if "endless" in request.prompt:
+            steps, step_s = 600, 0.1
+        return ShadeRow(request=request, total_steps=steps, step_s=step_s)
+
+    def advance(self, rows: Sequence[ShadeRow]) -> None:
+        for row in rows:
+            if "die" in row.request.prompt:
+                os._exit(1)
+            time.sleep(row.step_s)
+            row.step += 1
+
+    def preview(self, row: ShadeRow) -> Pixels | None:
+        return Pixels(width=8, height=8, data=bytes((row.step % 256, 0, 0)) * 64)
+
+    def retire(self, row: ShadeRow) -> Finished:
+        request = row.request
+        colour = bytes((request.seed % 256, len(request.prompt) % 256, int(request.strength * 255)))
+        width, height = request.image.width, request.image.height
+        notes: tuple[Note, ...] = ()
+        if "zebra" in request.prompt:
+            notes = (Note(code=NoteCode.UNKNOWN_WORDS, words=("zebra",)),)
+        return Finished(
+            image=Pixels(width=width, height=height, data=colour * (width * height)), notes=notes
+        )
+
+
+PIPELINES = {
+    "remix": PipelineSpec(target=f"{__name__}:ShadePipeline", model="shade", typical_device_ms=200),
+    "collage": PipelineSpec(
+        target=f"{__name__}:ShadePipeline",
+        model="shade",
+        takes_style_image=True,
+        typical_device_ms=200,
+    ),
+}

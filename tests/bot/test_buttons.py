@@ -1,0 +1,150 @@
+"""Again, Edit and Delete: for the owner, on the right server, in any process."""
+
+import pytest
+
+from bot.composition import Bot
+from tests.bot.members import job_of, labels, text_of
+from tests.bot.stage import Stage, rows
+
+
+async def test_again_makes_the_picture_anew_with_another_seed(stage: Stage) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("night", seed=5, strength=0.3)
+    first = await stage.ada.result()
+    await stage.ada.press(first, "Again")
+    second = (await stage.ada.results(2))[1]
+    job = await bot.stores.jobs.get(job_of(second))
+    assert job.parent_id == job_of(first)
+    assert job.seed != 5
+    assert "strength 0.3" in text_of(second)
+    assert "seed 5" in text_of((await stage.ada.results(2))[0])
+
+
+async def test_edit_opens_a_form_with_the_words_and_orders_others(stage: Stage) -> None:
+    await stage.start()
+    await stage.ada.remix("night", seed=5, strength=0.3)
+    await stage.ada.press(await stage.ada.result(), "Edit")
+    form = str(await stage.ada.event("MODAL"))
+    assert "night" in form
+    assert "0.3" in form
+    await stage.ada.fill(prompt="fog", strength="0.9")
+    second = (await stage.ada.results(2))[1]
+    assert "**Remix** · fog" in text_of(second)
+    assert "seed 5 · strength 0.9" in text_of(second)
+
+
+async def test_edit_of_a_styled_picture_asks_for_the_strength_alone(stage: Stage) -> None:
+    await stage.start()
+    image = await stage.ada.upload()
+    await stage.ada.command("style", None, image=image, preset="wave")
+    await stage.ada.press(await stage.ada.result(), "Edit")
+    assert "'prompt'" not in str((await stage.ada.event("MODAL"))["components"])
+    await stage.ada.fill(strength="1")
+    assert "strength 1" in text_of((await stage.ada.results(2))[1])
+
+
+async def test_delete_removes_the_message_and_the_file(stage: Stage) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("night")
+    message = await stage.ada.result()
+    job = await bot.stores.jobs.get(job_of(message))
+    assert job.output is not None
+    path = bot.settings.files_folder / job.output.place
+    assert path.exists()
+    await stage.ada.press(message, "Delete")
+    await stage.ada.gone(message)
+    assert not path.exists()
+    assert (await bot.stores.jobs.get(job.id)).deleted_at is not None
+
+
+@pytest.mark.parametrize("label", ["Again", "Edit", "Delete"])
+async def test_s2_another_member_is_refused_and_nobody_else_sees_it(
+    stage: Stage, label: str
+) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("night")
+    message = await stage.ada.result()
+    await stage.ben.press(message, label)
+    refusal = await stage.ben.text("That picture is somebody else's")
+    assert refusal["ephemeral_for"] == stage.ben.id
+    assert all("somebody else" not in text_of(seen) for seen in await stage.ada.messages())
+    assert len(await stage.ada.results(1)) == 1
+    assert rows(bot, "SELECT count(*) FROM jobs") == [(1,)]
+
+
+async def test_s2_another_member_cannot_stop_a_job(stage: Stage) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("endless night")
+    await stage.ben.press(await stage.ben.text("step"), "Stop")
+    await stage.ben.text("That picture is somebody else's")
+    assert len(await bot.stores.jobs.unfinished()) == 1
+
+
+async def test_whoever_may_manage_messages_deletes_but_does_not_order(stage: Stage) -> None:
+    await stage.start()
+    await stage.ada.remix("night")
+    message = await stage.ada.result()
+    await stage.cleo.press(message, "Again")
+    await stage.cleo.text("That picture is somebody else's")
+    await stage.cleo.press(message, "Delete")
+    await stage.ada.gone(message)
+
+
+async def test_the_buttons_work_after_a_restart(stage: Stage) -> None:
+    async with stage.running():
+        await stage.ada.remix("night", seed=9)
+        message = await stage.ada.result()
+    async with stage.running():
+        await stage.ada.press(message, "Again")
+        await stage.ada.results(2)
+        await stage.ben.press(message, "Delete")
+        await stage.ben.text("That picture is somebody else's")
+        await stage.ada.press(message, "Edit")
+        await stage.ada.fill(prompt="fog", strength="0.5")
+        third = (await stage.ada.results(3))[2]
+        assert "seed 9 · strength 0.5" in text_of(third)
+        await stage.ada.press(message, "Delete")
+        await stage.ada.gone(message)
+
+
+@pytest.mark.slow
+async def test_a_form_of_an_earlier_process_is_answered_too(stage: Stage) -> None:
+    async with stage.running():
+        await stage.ada.remix("night")
+        await stage.ada.press(await stage.ada.result(), "Edit")
+        await stage.ada.event("MODAL")
+    async with stage.running():
+        answer = await stage.ada.fill(prompt="fog", strength="0.5")
+        assert answer["status"] == 200
+        await stage.ada.text("This form was opened before I was restarted")
+
+
+async def test_s3_a_job_of_another_server_is_not_known_here(stage: Stage) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("night")
+    message = await stage.ada.result()
+    move_to_another_guild(bot, job_of(message))
+    for label in ("Again", "Edit", "Delete"):
+        await stage.ada.press(message, label)
+    await stage.ada.until(lambda seen: "I don't know that picture here" in text_of(seen), count=3)
+    assert labels(message) == ["Again", "Edit", "Delete"]
+
+
+@pytest.mark.slow
+async def test_again_after_the_quota_is_used_up_is_refused(stage: Stage) -> None:
+    async with stage.running():
+        await stage.ada.remix("night")
+        message = await stage.ada.result()
+    async with stage.running(quota_device_s=0.001):
+        await stage.ada.press(message, "Again")
+        await stage.ada.text("Your device time is used up")
+
+
+def move_to_another_guild(bot: Bot, job_id: str) -> None:
+    """Pretend that a job was asked for on another server."""
+    rows(
+        bot,
+        "INSERT INTO guilds SELECT 99, first_seen_at FROM guilds LIMIT 1",
+        "INSERT INTO members SELECT 99, member_id, first_seen_at FROM members",
+        f"UPDATE jobs SET guild_id = 99 WHERE id = '{job_id}'",
+    )

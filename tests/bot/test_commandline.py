@@ -1,0 +1,285 @@
+"""The command line, run as the real program or called within this one."""
+
+import csv
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tomllib
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageStat
+from PIL.PngImagePlugin import PngImageFile
+from typer.testing import CliRunner
+
+from bot.__main__ import app
+from storage.lock import hold
+from storage.migrating import downgrade, head_of, upgrade
+from tests.generation import pictures
+from tests.photographs import photograph_path
+from tests.storage.stores import open_stores
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ("run", "demo", "doctor", "migrate", "sync", "report", "remix", "style")
+
+
+@pytest.fixture(autouse=True)
+def _installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the tests away from this machine's own settings and data."""
+    for name in [*os.environ]:
+        if name.startswith(("ATELIER_", "DISCORD_")) and name != "ATELIER_REQUIRE":
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ATELIER_THREADS", "1")
+
+
+def program(*words: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the program as a person would."""
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=220,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+    )
+
+
+def called(*words: str | Path) -> tuple[int, str, str]:
+    """Call a command within this process; return its code, output and complaints."""
+    done = CliRunner().invoke(app, [*map(str, words)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+def in_thread(action: object, *arguments: object, **options: object) -> None:
+    """Run what has an event loop of its own beside the test's."""
+    assert callable(action)
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(action, *arguments, **options).result()
+
+
+def url_of(folder: Path) -> str:
+    return f"sqlite:///{folder / 'data' / 'atelier.sqlite3'}"
+
+
+def upload(folder: Path) -> Path:
+    """Write a small photograph with secrets in its metadata."""
+    place = folder / "in.jpg"
+    with Image.open(photograph_path("coffee")) as opened:
+        small = opened.convert("RGB").resize((240, 160))
+    exif = pictures.exif_with_orientation(6)
+    small.transpose(Image.Transpose.ROTATE_90).save(place, exif=exif)
+    return place
+
+
+def test_help_names_every_command_in_less_than_a_second() -> None:
+    took = []
+    for _ in range(3):
+        started = time.monotonic()
+        done = program("--help")
+        took.append(time.monotonic() - started)
+    assert done.returncode == 0
+    assert all(re.search(rf"^  {name} ", done.stdout, re.MULTILINE) for name in COMMANDS)
+    assert min(took) < 1
+
+
+def test_the_version_is_that_of_the_project_file() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert program("--version").stdout == f"atelier {project['version']}\n"
+
+
+def test_no_command_at_all_shows_help() -> None:
+    code, out, err = called()
+    assert code == 2
+    assert "remix" in out + err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["remix", "absent.jpg", "out.png", "--prompt", "night"], "absent.jpg: there is no such"),
+        (["remix", "in.jpg", "out.gif", "--prompt", "night"], "ends in one of .png, .jpg"),
+        (["remix", "in.jpg", "no/out.png", "--prompt", "night"], "no: there is no such folder"),
+        (["remix", "in.jpg", "in.jpg", "--prompt", "night"], "would overwrite"),
+        (["remix", "text.png", "out.png", "--prompt", "night"], "text.png: this file is not a"),
+        (["remix", "cut.jpg", "out.png", "--prompt", "night"], "cut.jpg: this picture is damaged"),
+        (["remix", "in.jpg", "out.png", "--prompt", "n" * 5_000], "prompt is too long"),
+        (["remix", "in.jpg", "out.png", "--prompt", "\0\u200b"], "a prompt needs words"),
+        (
+            ["remix", "in.jpg", "out.png", "--prompt", "night", "--model", "absent"],
+            "there is no checkpoint 'absent'; known: ",
+        ),
+        (["style", "in.jpg", "out.png"], "give either --artwork FILE or --preset NAME"),
+        (["style", "in.jpg", "out.png", "--preset", "x"], "there are: "),
+        (["style", "in.jpg", "out.png", "--preset", "wave", "--artwork", "in.jpg"], "either"),
+        (["style", "in.jpg", "out.png", "--artwork", "absent.jpg"], "absent.jpg: there is no"),
+        (["style", "in.jpg", "out.png", "--preset", "wave", "--method", "x"], "no method 'x'"),
+        (["report", "--period", "7 fortnights"], "is not a period"),
+        (["report"], "there is no database yet"),
+        (["sync"], "sync needs a DISCORD_TOKEN"),
+    ],
+)
+def test_bad_input_ends_with_one_clear_sentence(
+    tmp_path: Path, words: list[str], sentence: str
+) -> None:
+    jpeg = upload(tmp_path).read_bytes()
+    Path("cut.jpg").write_bytes(jpeg[:2_000])
+    Path("text.png").write_text("<html></html>")
+    code, out, err = called(*words)
+    assert code == 1
+    assert out == ""
+    assert err.startswith("atelier: ")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert not Path("out.png").exists()
+
+
+@pytest.mark.parametrize("option", [("--strength", "1.5"), ("--seed", "-1"), ("--seed", "x")])
+def test_an_option_outside_its_range_is_refused_by_name(option: tuple[str, str]) -> None:
+    code, _, err = called("remix", "in.jpg", "out.png", "--prompt", "night", *option)
+    assert code == 2
+    assert option[0] in err
+
+
+def test_a_wrong_setting_is_named_and_its_value_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ATELIER_MAX_SIDE", "7")
+    code, _, err = called("report")
+    assert code == 1
+    assert "ATELIER_MAX_SIDE: Input should be greater than or equal to 64" in err
+
+
+def test_an_error_of_the_real_program_has_no_traceback() -> None:
+    done = program("remix", "absent.jpg", "out.png", "--prompt", "night")
+    assert done.returncode == 1
+    assert done.stderr == "atelier: absent.jpg: there is no such file\n"
+
+
+@pytest.mark.timeout(240)
+def test_style_repaints_a_photograph_and_keeps_nothing_of_its_metadata(tmp_path: Path) -> None:
+    source, target = upload(tmp_path), tmp_path / "out.webp"
+    done = program("style", source, target, "--preset", "woodcut", "--seed", "7")
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        rf"{re.escape(str(target))}: 240 x 160, collage, seed 7, \d+\.\d s\n", done.stdout
+    )
+    assert b"Secret" in source.read_bytes()
+    assert b"Secret" not in target.read_bytes()
+    with Image.open(target) as image:
+        assert (image.format, image.size) == ("WEBP", (240, 160))
+        assert image.getexif()[0x0131] == "Atelier"
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.timeout(240)
+def test_remix_does_what_the_prompt_says_and_writes_it_into_the_file(tmp_path: Path) -> None:
+    source, target = upload(tmp_path), tmp_path / "out.png"
+    done = program("remix", source, target, "--prompt", "night", "--seed", "7")
+    assert done.returncode == 0, done.stderr
+    assert "240 x 160, remix, seed 7" in done.stdout
+    with PngImageFile(target) as after, Image.open(source) as before:
+        assert after.size == (240, 160)
+        assert (after.text["Prompt"], after.text["Software"]) == ("night", "Atelier")
+        assert brightness(after) < 0.7 * brightness(before)
+
+
+def brightness(image: Image.Image) -> float:
+    return float(ImageStat.Stat(image.convert("L")).mean[0])
+
+
+@pytest.mark.slow
+def test_run_without_a_token_is_the_demo_and_stops_when_told(tmp_path: Path) -> None:
+    with (
+        (tmp_path / "log").open("w") as errors,
+        subprocess.Popen(
+            [sys.executable, "-m", "bot", "run"],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            env={**os.environ, "ATELIER_WEB_PORT": "0"},
+        ) as process,
+    ):
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert "http://127.0.0.1:" in line
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    log = (tmp_path / "log").read_text()
+    assert log.startswith("There is no DISCORD_TOKEN, so this is the demo.\n")
+    assert "Traceback" not in log
+
+
+def test_migrate_makes_the_database_and_then_has_nothing_to_do(tmp_path: Path) -> None:
+    code, out, _ = called("migrate")
+    assert code == 0
+    assert out.startswith("The database went from nothing to ")
+    current, expected = head_of(url_of(tmp_path))
+    assert current == expected
+    assert called("migrate")[1] == f"The database is at {expected} already.\n"
+
+
+def test_migrate_fills_a_database_whose_tables_were_taken_away(tmp_path: Path) -> None:
+    upgrade(url_of(tmp_path))
+    downgrade(url_of(tmp_path), revision="base")
+    code, out, _ = called("migrate")
+    assert code == 0
+    assert "The database went from nothing to" in out
+
+
+def test_migrate_is_refused_while_the_bot_holds_the_database(tmp_path: Path) -> None:
+    upgrade(url_of(tmp_path))
+    with hold(url_of(tmp_path)):
+        code, _, err = called("migrate")
+        assert code == 1
+        assert "stop the bot first" in err
+        assert called("report")[0] == 0
+
+
+async def test_the_report_has_the_same_numbers_as_table_csv_and_json(tmp_path: Path) -> None:
+    in_thread(upgrade, url_of(tmp_path))
+    stores = open_stores(url_of(tmp_path), tmp_path)
+    stores.default_ms = 10**6
+    stores.clock.now = datetime.now(UTC) - timedelta(hours=1)
+    await stores.done(pipeline="remix", member_id=42, device_ms=1500)
+    await stores.done(pipeline="remix", member_id=42, device_ms=500)
+    job = await stores.claimed(pipeline="collage", member_id=43)
+    await stores.jobs.fail(job.id, owner="bot", attempt=job.attempt, error="EngineLostError")
+    stores.clock.now -= timedelta(days=30)
+    await stores.done(pipeline="remix", member_id=44, device_ms=9_000)
+    await stores.database.close()
+    results: dict[str, str] = {}
+
+    def report(output_format: str) -> None:
+        code, out, err = called("report", "--format", output_format)
+        assert code == 0, err
+        results[output_format] = out
+
+    for output_format in ("json", "csv", "table"):
+        in_thread(report, output_format)
+    rows = json.loads(results["json"])["rows"]
+    assert {(row["kind"], row["name"]): row["device_s"] for row in rows} == {
+        ("member", "42"): 2.0,
+        ("member", "43"): 0.0,
+        ("pipeline", "remix"): 2.0,
+        ("pipeline", "collage"): 0.0,
+        ("total", ""): 2.0,
+    }
+    assert rows[-1] | {"mean_wait_s": 0} == {
+        "kind": "total", "name": "", "jobs": 3, "done": 2, "failures": 1, "cancelled": 0,
+        "device_s": 2.0, "mean_wait_s": 0,
+    }  # fmt: skip
+    read = [*csv.DictReader(io.StringIO(results["csv"]))]
+    assert [(row["name"], row["jobs"]) for row in read] == [
+        (row["name"], str(row["jobs"])) for row in rows
+    ]
+    for word in ("Usage", "42", "collage", "2.0", "total"):
+        assert word in results["table"]

@@ -1,0 +1,59 @@
+"""The settings read the environment, and nothing else does."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from bot.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DISCORD_TOKEN", raising=False)
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = Settings()
+    assert settings.discord_token is None
+    assert settings.pipelines["remix"].model == "remix"
+
+
+def test_an_installation_chooses_the_checkpoint_of_remix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ATELIER_REMIX_MODEL", "sd-turbo")
+    pipelines = Settings().pipelines
+    assert pipelines["remix"].model == "sd-turbo"
+    assert pipelines["collage"].model == "collage"
+
+
+def test_a_file_is_read_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("ATELIER_THREADS=3\nATELIER_MAX_SIDE=512\n")
+    monkeypatch.setenv("ATELIER_MAX_SIDE", "768")
+    settings = Settings()
+    assert (settings.threads, settings.max_side) == (3, 768)
+
+
+def test_a_blank_token_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "  ")
+    assert Settings().discord_token is None
+
+
+def test_s7_the_token_is_in_no_representation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_TOKEN", "abc.secret.xyz")
+    settings = Settings()
+    assert "secret.xyz" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("THREADS", "0"), ("WEB_PORT", "70000"), ("QUOTA_DEVICE_S", "-1"), ("LOG_FORMAT", "xml")],
+)
+def test_values_out_of_range_are_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"ATELIER_{name}", value)
+    with pytest.raises(ValidationError):
+        Settings()

@@ -1,0 +1,135 @@
+"""Every text is there, every error has a sentence, and words of strangers are harmless."""
+
+import re
+import string
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+
+from bot.delivery import error_named
+from bot.errors import (
+    BotError,
+    NotYoursError,
+    PromptTooLongError,
+    WaitTooLongError,
+    sentence,
+    sentence_key,
+    stored_sentence,
+)
+from bot.presets import presets
+from bot.prompts import MAX_PROMPT, clean_prompt, shown
+from bot.replies import note_sentence
+from bot.texts import DEFAULT_LOCALE, Voice, load_texts
+from generation.errors import EngineLostError, GenerationError, JobCancelledError
+from generation.request import Note, NoteCode
+from storage.clock import utc_now
+from storage.errors import QuotaExceededError, StorageError
+
+TEXTS = load_texts()
+VOICE = Voice(TEXTS)
+ID = 123456789012345678
+
+
+def family(root: type[BaseException]) -> Iterator[type[BaseException]]:
+    yield root
+    for child in root.__subclasses__():
+        if child.__module__.partition(".")[0] in ("bot", "generation", "storage"):
+            yield from family(child)
+
+
+ERRORS = [kind for root in (BotError, GenerationError, StorageError) for kind in family(root)]
+
+
+@pytest.mark.parametrize("locale", TEXTS.locales)
+@pytest.mark.parametrize("kind", ERRORS, ids=lambda kind: kind.__name__)
+def test_every_error_has_a_sentence_of_its_own_in_every_locale(
+    kind: type[BaseException], locale: str
+) -> None:
+    assert sentence_key(kind, TEXTS) == f"error.{kind.__name__}"
+    said = stored_sentence(kind, TEXTS, locale)
+    assert said.endswith((".", "?", "`."))
+    assert "{" not in said
+
+
+@pytest.mark.parametrize("locale", TEXTS.locales)
+def test_every_locale_has_every_text_with_the_same_values(locale: str) -> None:
+    for key in TEXTS.keys(DEFAULT_LOCALE):
+        ours, theirs = TEXTS.find(key, DEFAULT_LOCALE), TEXTS.find(key, locale)
+        assert ours is not None
+        assert theirs is not None, key
+        assert fields(ours) == fields(theirs), key
+
+
+@pytest.mark.parametrize("code", NoteCode)
+@pytest.mark.parametrize("words", [(), ("512 x 384", "zebra")])
+def test_every_remark_of_a_pipeline_has_a_sentence(code: NoteCode, words: tuple[str, ...]) -> None:
+    assert note_sentence(VOICE, Note(code=code, words=words))
+
+
+def test_every_preset_has_a_title_and_words() -> None:
+    assert len(presets()) >= 12
+    for preset in presets().values():
+        assert VOICE.say(f"preset.{preset.name}")
+        assert preset.prompt
+        assert 0 < preset.strength <= 1
+
+
+def test_a_refusal_names_its_numbers() -> None:
+    error = QuotaExceededError(scope="member", limit_ms=9, remaining_ms=4000, resets_at=utc_now())
+    assert "4 s left" in sentence(error, TEXTS)
+    assert "about 3 min" in sentence(WaitTooLongError("x", wait="3 min"), TEXTS)
+    assert "somebody else's" in sentence(NotYoursError("x"), TEXTS)
+
+
+def test_a_kept_name_of_an_error_finds_its_sentence_again() -> None:
+    assert error_named("EngineLostError") is EngineLostError
+    assert error_named("JobCancelledError") is JobCancelledError
+    assert error_named("os") is Exception
+    assert error_named(None) is Exception
+
+
+def test_a_prompt_with_braces_is_a_prompt() -> None:
+    said = VOICE.say("result.alt", subject="{0.__class__} %s {voice}")
+    assert "{0.__class__} %s {voice}" in said
+
+
+@pytest.mark.parametrize(
+    ("wild", "tame"),
+    [
+        ("night\x00\x07", "night"),
+        ("\ud800night\udfff", "night"),
+        ("ni\u200bgh\u2060t\ufeff", "night"),
+        ("\u202enight\u202c", "night"),
+        ("  two\n\tlines  ", "two lines"),
+        ("e\u0301te\u0301", "\u00e9t\u00e9"),
+        ("夜晚的雪", "夜晚的雪"),
+    ],
+)
+def test_b10_prompts_lose_what_is_not_text(wild: str, tame: str) -> None:
+    assert clean_prompt(wild) == tame
+
+
+def test_b10_stacks_of_marks_are_cut_to_two() -> None:
+    tamed = clean_prompt("Z" + "\u0335\u0321\u0353\u0318" * 20)
+    assert sum(1 for letter in tamed if unicodedata.combining(letter)) <= 2
+
+
+@pytest.mark.parametrize("length", [MAX_PROMPT + 1, 6_000, 5_000_000])
+def test_b10_a_prompt_that_is_too_long_is_refused_with_its_length(length: int) -> None:
+    with pytest.raises(PromptTooLongError) as refused:
+        clean_prompt("n" * length)
+    assert f"{length} characters" in sentence(refused.value, TEXTS)
+
+
+@pytest.mark.parametrize(
+    "wild", ["@everyone", "@here", f"<@{ID}>", f"<@&{ID}>", f"<#{ID}>", "**b**", "`x`"]
+)
+def test_b10_shown_prompts_mention_nobody_and_format_nothing(wild: str) -> None:
+    said = shown(wild)
+    assert not re.search(r"@(everyone|here|[&!]?\d)|(?<!\\)<", said)
+    assert said != wild
+
+
+def fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}

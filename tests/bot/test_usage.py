@@ -1,0 +1,182 @@
+"""/usage: the numbers are right, and only those who manage the server see everybody's."""
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+import discord
+import pytest
+from PIL import Image
+
+from bot.charts import Bars, draw
+from bot.cogs.usage import administered_guild, pictures_left
+from bot.errors import AdminsOnlyError
+from bot.replies import span
+from bot.texts import Voice, load_texts
+from bot.usage import csv_of, harmless, report_lines
+from storage.clock import utc_now
+from storage.reports import MemberUsage, PipelineUsage, Usage, UsageReport
+from tests.bot.members import parts, text_of
+from tests.bot.stage import Stage
+
+VOICE = Voice(load_texts())
+
+
+def report_of(*, members: int) -> UsageReport:
+    now = utc_now()
+    usage = Usage(jobs=2, done=1, failures=1, device_ms=1500, mean_wait_s=0.25)
+    return UsageReport(
+        since=now - timedelta(days=1),
+        until=now,
+        members=tuple(MemberUsage(member_id=number, usage=usage) for number in range(members)),
+        pipelines=(PipelineUsage(pipeline="remix", usage=usage),),
+        total=usage,
+    )
+
+
+async def test_the_report_counts_jobs_failures_and_seconds_by_member_and_pipeline(
+    stage: Stage,
+) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("night")
+    await stage.ada.remix("refuse")
+    image = await stage.ben.upload()
+    await stage.ben.command("style", None, image=image, preset="wave")
+    await stage.ada.results(2)
+    await stage.settled(bot)
+    await stage.cleo.command("usage", "report", period="day")
+    message = await stage.cleo.text("Usage: the last 24 hours")
+    text = text_of(message)
+    assert "Jobs **3** · members **2** · failed **1**" in text
+    assert f"<@{stage.ada.id}> · jobs 2 · failed 1" in text
+    assert f"<@{stage.ben.id}> · jobs 1 · failed 0" in text
+    assert "`remix` · jobs 2 · failed 1" in text
+    assert "`collage` · jobs 1 · failed 0" in text
+    assert message["ephemeral_for"] == stage.cleo.id
+    assert {part["type"] for part in parts(message)} >= {12, 13}
+    chart, table = [await stage.cleo.fetch(file["url"]) for file in message["attachments"]]
+    with Image.open(io.BytesIO(chart)) as picture:
+        assert picture.format == "PNG"
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(table.decode("utf-8-sig")))}
+    assert rows[stage.ada.id]["name"] == "Ada"
+    assert (rows[stage.ada.id]["jobs"], rows[stage.ada.id]["failures"]) == ("2", "1")
+    assert rows["collage"]["done"] == "1"
+
+
+async def test_an_empty_period_is_said_to_be_empty(stage: Stage) -> None:
+    await stage.start()
+    await stage.cleo.command("usage", "report")
+    await stage.cleo.text("Nobody has asked for a picture in this time")
+
+
+async def test_s1_plain_members_and_direct_messages_get_no_report(stage: Stage) -> None:
+    await stage.start()
+    await stage.ada.command("usage", "report")
+    refusal = await stage.ada.text("That is for those who may manage this server")
+    assert refusal["ephemeral_for"] == stage.ada.id
+    await stage.cleo.go_direct()
+    await stage.cleo.command("usage", "report")
+    await stage.cleo.text("That is for those who may manage this server")
+
+
+@pytest.mark.parametrize(
+    ("rights", "guild"),
+    [
+        (discord.Permissions.none(), 5),
+        (discord.Permissions(manage_messages=True), 5),
+        (discord.Permissions(manage_channels=True, manage_roles=True), 5),
+        (discord.Permissions(moderate_members=True, kick_members=True, ban_members=True), 5),
+        (discord.Permissions(view_audit_log=True, view_guild_insights=True), 5),
+        (discord.Permissions(use_application_commands=True, manage_expressions=True), 5),
+        (discord.Permissions(manage_guild=True), None),
+    ],
+)
+def test_s1_seven_wrong_actors_are_refused_on_our_side(
+    rights: discord.Permissions, guild: int | None
+) -> None:
+    with pytest.raises(AdminsOnlyError):
+        administered_guild(interaction_of(rights, guild))
+
+
+@pytest.mark.parametrize("right", ["manage_guild", "administrator"])
+def test_whoever_may_manage_the_server_is_let_in(right: str) -> None:
+    rights = discord.Permissions(**{right: True})
+    assert administered_guild(interaction_of(rights, 5)) == 5
+
+
+async def test_me_says_what_was_used_what_is_left_and_when_it_renews(stage: Stage) -> None:
+    await stage.start(quota_device_s=100)
+    await stage.ada.command("usage", "me")
+    message = await stage.ada.text("Your device time")
+    assert "Left: **2 min**" in text_of(message)
+    assert "about 33 pictures" in text_of(message)
+    assert "<t:" in text_of(message)
+    assert message["ephemeral_for"] == stage.ada.id
+
+
+@pytest.mark.parametrize(
+    ("remaining_ms", "words"),
+    [(0, "not enough"), (1000, "about 1 picture"), (10_000, "about 10 pictures")],
+)
+def test_what_is_left_is_said_in_pictures_at_what_they_have_cost(
+    remaining_ms: int, words: str
+) -> None:
+    history = Usage(jobs=3, done=2, failures=1, device_ms=2000)
+    assert words in pictures_left(VOICE, remaining_ms, history)
+
+
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =cmd|' /C calc'!A0"]
+)
+def test_b10_no_cell_of_the_csv_is_a_formula(name: str) -> None:
+    table = csv_of(report_of(members=1), {0: name}).decode("utf-8-sig")
+    cell = next(csv.DictReader(io.StringIO(table, newline="")))["name"]
+    assert cell == harmless(name)
+    assert cell.startswith("'")
+
+
+def test_more_members_than_are_shown_are_in_the_file() -> None:
+    report = report_of(members=30)
+    rows = [(str(row.member_id), row.usage) for row in report.members]
+    assert report_lines(VOICE, rows).endswith("... and 20 more in the file.")
+    assert csv_of(report, {}).count(b"member,") == 30
+
+
+def test_the_chart_draws_names_that_look_like_mathematics() -> None:
+    bars = Bars(title="seconds", rows=(("$\\frac{1}{0}$ and more than fits here", 1.5), ("", 0.0)))
+    with Image.open(io.BytesIO(draw((bars, bars)))) as picture:
+        assert picture.width > picture.height
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (89, "89 s"), (120, "2 min"), (7200, "2 h")]
+)
+def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
+    assert span(seconds) == words
+
+
+def interaction_of(rights: discord.Permissions, guild: int | None) -> discord.Interaction:
+    """Return the object that discord.py makes of what Discord sends."""
+    client = discord.Client(intents=discord.Intents(guilds=True))
+    user: Any = {"id": "7", "username": "mallory", "discriminator": "0", "avatar": None}
+    state = client._connection
+    own: Any = {**user, "id": "8"}
+    state.user = discord.ClientUser(state=state, data=own)
+    data: dict[str, Any] = {
+        "id": "1",
+        "application_id": "2",
+        "type": 2,
+        "token": "t",
+        "version": 1,
+        "attachment_size_limit": 1,
+        "entitlements": [],
+        "authorizing_integration_owners": {},
+        "data": {"id": "3", "name": "usage", "type": 1},
+    }
+    if guild is None:
+        data["user"] = user
+    else:
+        member = {"user": user, "roles": [], "flags": 0, "permissions": str(rights.value)}
+        data |= {"guild_id": str(guild), "member": {**member, "joined_at": None}}
+    return discord.Interaction(data=data, state=state)  # type: ignore[arg-type]

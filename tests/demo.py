@@ -1,0 +1,64 @@
+"""The demo as somebody starts it: one command, and the address that it prints."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+START_S = 120.0
+STOP_S = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """A demo that runs: its process id, the page's address and the folder of its data."""
+
+    pid: int
+    page: str
+    folder: Path
+
+
+@asynccontextmanager
+async def running_demo(folder: Path, **settings: str) -> AsyncIterator[Demo]:
+    """Run ``python -m bot run`` without a token, and stop it as Ctrl+C does.
+
+    Args:
+        folder: of its data.
+        settings: more variables of the environment.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != "DISCORD_TOKEN"} | {
+        "ATELIER_DATA_DIR": str(folder),
+        "ATELIER_WEB_PORT": "0",
+        "ATELIER_LOG_LEVEL": "ERROR",
+        **settings,
+    }
+    child = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "demo", "--port", "0"),
+        cwd=ROOT,
+        env=environment,
+        stdout=PIPE,
+        start_new_session=True,
+    )
+    assert child.stdout is not None, "it was started with a pipe"
+    try:
+        async with asyncio.timeout(START_S):
+            line = ""
+            while "http://" not in line:
+                line = (await child.stdout.readline()).decode()
+                assert line, "the demo ended before it was ready"
+        yield Demo(
+            pid=child.pid, page="http://" + line.split("http://")[1].split()[0], folder=folder
+        )
+        child.send_signal(signal.SIGINT)
+        async with asyncio.timeout(STOP_S):
+            assert await child.wait() == 0
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()

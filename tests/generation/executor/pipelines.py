@@ -1,0 +1,173 @@
+"""Tiny real pipelines for the engine; none needs torch unless it says so."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from generation.errors import InvalidRequestError, ModelUnavailableError
+from generation.pipelines.base import EngineConfig, Finished
+from generation.registry import PipelineSpec
+from generation.request import ImageRequest, Note, NoteCode, Pixels
+
+
+def spec(name: str, *, typical_device_ms: int = 50) -> PipelineSpec:
+    return PipelineSpec(
+        target=f"{__name__}:{name}", model="tiny", typical_device_ms=typical_device_ms
+    )
+
+
+@dataclass(kw_only=True)
+class NoiseRow:
+    request: ImageRequest
+    total_steps: int
+    rng: random.Random
+    bucket: str = "noise"
+    step: int = 0
+    image: bytearray = field(default_factory=bytearray)
+
+
+class NoisePipeline:
+    """Stirs seeded noise into the picture, ``num_inference_steps`` times, slowly."""
+
+    step_s = 0.0
+
+    def __init__(self, config: EngineConfig) -> None:
+        self.config = config
+
+    @classmethod
+    def load(cls, *, model: str, config: EngineConfig) -> Self:
+        if model == "missing":
+            raise ModelUnavailableError("there is no checkpoint 'missing'")
+        return cls(config)
+
+    def admit(self, request: ImageRequest) -> NoiseRow:
+        if request.prompt == "refuse":
+            raise InvalidRequestError("this prompt is refused")
+        steps = 4 if request.num_inference_steps is None else request.num_inference_steps
+        return NoiseRow(
+            request=request,
+            total_steps=steps,
+            rng=random.Random(request.seed),
+            image=bytearray(request.image.data),
+        )
+
+    def advance(self, rows: Sequence[NoiseRow]) -> None:
+        for row in rows:
+            time.sleep(self.step_s)
+            noise = row.rng.randbytes(64)
+            for index, value in enumerate(noise[: len(row.image)]):
+                row.image[index] = (row.image[index] + value) % 256
+            row.step += 1
+
+    def preview(self, row: NoiseRow) -> Pixels | None:
+        return Pixels(width=1, height=1, data=bytes((row.step, 0, 0)))
+
+    def retire(self, row: NoiseRow) -> Finished:
+        source = row.request.image
+        return Finished(
+            image=Pixels(width=source.width, height=source.height, data=bytes(row.image)),
+            notes=(Note(code=NoteCode.FITTED, words=("1",)),),
+            parameters=(("steps", str(row.total_steps)),),
+        )
+
+
+class SlowPipeline(NoisePipeline):
+    """Takes 20 ms a step."""
+
+    step_s = 0.02
+
+
+class BusyPipeline(NoisePipeline):
+    """Keeps a core busy for 20 ms a step."""
+
+    def advance(self, rows: Sequence[NoiseRow]) -> None:
+        end = time.perf_counter() + 0.02
+        while time.perf_counter() < end:
+            sum(range(1000))
+        super().advance(rows)
+
+
+class MarkingPipeline(NoisePipeline):
+    """Leaves a file when it has been loaded."""
+
+    @classmethod
+    def load(cls, *, model: str, config: EngineConfig) -> Self:
+        (config.models_dir / "loaded").touch()
+        return super().load(model=model, config=config)
+
+
+class DyingToLoadPipeline(NoisePipeline):
+    """Takes its process along when it is loaded."""
+
+    @classmethod
+    def load(cls, *, model: str, config: EngineConfig) -> Self:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().load(model=model, config=config)
+
+
+def struck(request: ImageRequest) -> bool:
+    """Whether a mark, a file named in ``negative_prompt``, has been hit before; hit it."""
+    mark = Path(request.negative_prompt)
+    before = mark.exists()
+    mark.touch()
+    return before
+
+
+class DeadlyPipeline(SlowPipeline):
+    """Kills its process in the second step: always, or only the first time ("once")."""
+
+    def advance(self, rows: Sequence[NoiseRow]) -> None:
+        for row in rows:
+            once = row.request.prompt == "once"
+            if row.step == 1 and not (once and struck(row.request)):
+                os.kill(os.getpid(), signal.SIGKILL)
+        super().advance(rows)
+
+
+class HangingPipeline(SlowPipeline):
+    """Never comes back from the second step: always, or only the first time ("once")."""
+
+    def advance(self, rows: Sequence[NoiseRow]) -> None:
+        for row in rows:
+            once = row.request.prompt == "once"
+            if row.step == 1 and not (once and struck(row.request)):
+                time.sleep(3600)
+        super().advance(rows)
+
+
+class FailingPipeline(NoisePipeline):
+    """Fails in the way that the prompt names."""
+
+    def advance(self, rows: Sequence[NoiseRow]) -> None:
+        for row in rows:
+            match row.request.prompt:
+                case "bug":
+                    raise ZeroDivisionError("a bug")
+                case "memory":
+                    raise MemoryError("too much")
+                case "memory once" if not struck(row.request):
+                    raise MemoryError("too much")
+                case "own error":
+                    raise OwnError("of this pipeline alone")
+        super().advance(rows)
+
+
+class OwnError(InvalidRequestError):
+    """An error that only this module knows."""
+
+
+PIPELINES = {
+    "noise": spec("NoisePipeline"),
+    "slow": spec("SlowPipeline", typical_device_ms=400),
+    "busy": spec("BusyPipeline"),
+    "dying to load": spec("DyingToLoadPipeline"),
+    "marking": spec("MarkingPipeline"),
+    "deadly": spec("DeadlyPipeline"),
+    "hanging": spec("HangingPipeline"),
+    "failing": spec("FailingPipeline"),
+}

@@ -1,0 +1,77 @@
+"""Order: first come, first served; suspects alone; turns by device time."""
+
+from dataclasses import dataclass
+
+from generation.executor.policy import Queue, next_batch, starting_level
+
+
+@dataclass(eq=False)
+class Waiting:
+    serial: int
+    suspect: bool = False
+
+
+@dataclass(eq=False)
+class Stepping:
+    virtual_ns: int
+    bucket: str = "a"
+
+
+def queue_of(*waiting: Waiting) -> Queue[Waiting]:
+    queue: Queue[Waiting] = Queue()
+    for each in waiting:
+        queue.add(each)
+    return queue
+
+
+def test_who_came_first_starts_first_even_when_queued_again() -> None:
+    one, two, three = (Waiting(serial) for serial in (1, 2, 3))
+    queue = queue_of(two, three, one)
+    assert list(queue) == [one, two, three]
+    assert queue.next(under_way=[], max_rows=2) is one
+
+
+def test_nobody_starts_beyond_the_rows_that_are_allowed() -> None:
+    queue = queue_of(Waiting(3))
+    assert queue.next(under_way=[Waiting(1), Waiting(2)], max_rows=2) is None
+    assert queue_of().next(under_way=[], max_rows=2) is None
+
+
+def test_a_suspect_runs_alone() -> None:
+    suspect, other = Waiting(2, suspect=True), Waiting(3)
+    assert queue_of(suspect).next(under_way=[Waiting(1)], max_rows=2) is None
+    assert queue_of(suspect).next(under_way=[], max_rows=2) is suspect
+    assert queue_of(other).next(under_way=[suspect], max_rows=2) is None
+
+
+def test_removing_takes_out_that_one_only() -> None:
+    one, two = Waiting(1), Waiting(2)
+    queue = queue_of(one, two)
+    queue.remove(one)
+    queue.remove(Waiting(2))
+    assert list(queue) == [two]
+
+
+def test_the_row_furthest_behind_goes_first_and_takes_its_bucket_along() -> None:
+    ahead, behind, between, foreign = (
+        Stepping(30),
+        Stepping(10),
+        Stepping(20),
+        Stepping(15, bucket="b"),
+    )
+    rows = [ahead, behind, between, foreign]
+    assert next_batch(rows, batch_rows=1) == [behind]
+    assert next_batch(rows, batch_rows=2) == [behind, between]
+    assert next_batch(rows, batch_rows=9) == [behind, between, ahead]
+
+
+def test_newcomers_one_after_another_do_not_starve_who_is_there() -> None:
+    old = Stepping(0)
+    turns_of_old = 0
+    for _ in range(50):
+        newcomer = Stepping(starting_level([old]))
+        for _ in range(4):
+            (turn,) = next_batch([old, newcomer], batch_rows=1)
+            turn.virtual_ns += 1
+            turns_of_old += turn is old
+    assert turns_of_old >= 80

@@ -1,0 +1,42 @@
+"""Prompts are read by declared words, in English and Chinese."""
+
+import pytest
+
+from generation.prompts import read_prompt
+from generation.training.captions import FILLERS, WORDS
+
+
+@pytest.mark.parametrize(
+    ("prompt", "edits", "unknown"),
+    [
+        ("night", ("night",), ()),
+        ("Make it MIDNIGHT, please!", ("night",), ()),
+        ("a snowy night", ("snow", "night"), ()),
+        ("night, nighttime and midnight", ("night",), ()),
+        ("a dragon at night, a dragon", ("night",), ("dragon",)),
+        ("a dragon", (), ("dragon",)),
+        ("", (), ()),
+        ("black and white", ("noir",), ()),
+        ("变成夜晚", ("night",), ()),
+        ("把它变成下雪的黑夜", ("snow", "night"), ()),
+        ("龙 at sunset", ("sunset",), ("龙",)),
+        ("nightmare", (), ("nightmare",)),
+        ("night-time <b>fog</b> 2x", ("night", "fog"), ("b", "x")),
+    ],
+)
+def test_a_prompt_is_read_by_the_declared_words(
+    prompt: str, edits: tuple[str, ...], unknown: tuple[str, ...]
+) -> None:
+    reading = read_prompt(prompt, words=WORDS, fillers=FILLERS)
+    assert (reading.edits, reading.unknown) == (edits, unknown)
+
+
+def test_the_words_that_name_edits_are_kept_as_they_were_written() -> None:
+    reading = read_prompt("my dragon, MIDNIGHT and 下雪", words=WORDS, fillers=FILLERS)
+    assert reading.words == ("midnight", "下雪")
+
+
+def test_no_word_stands_for_two_edits() -> None:
+    words = [word for group in WORDS.values() for word in group]
+    assert len(words) == len(set(words))
+    assert not set(words) & set(FILLERS)

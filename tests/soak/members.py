@@ -1,0 +1,80 @@
+"""Members who use the demo over the sandbox's interface, and what they saw."""
+
+import random
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+Json = dict[str, Any]
+
+
+@dataclass(slots=True, kw_only=True)
+class Seen:
+    """What was acknowledged, and what became of it."""
+
+    acknowledged_s: list[float] = field(default_factory=list)
+    failed: int = 0
+
+
+class Crowd:
+    """The sandbox's members, sending commands one after the other without waiting for results.
+
+    Args:
+        session: an HTTP session.
+        page: the sandbox's address.
+        rng: decides who asks for what.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, *, page: str, rng: random.Random) -> None:
+        self._session = session
+        self._page = page.rstrip("/")
+        self._rng = rng
+        self.details: Json = {}
+        self.seen = Seen()
+
+    async def arrive(self) -> None:
+        """Learn who and where one is."""
+        self.details = await self._call("GET", "/sandbox/")
+
+    async def send(self, picture: bytes, *, presets: list[str]) -> None:
+        """Send one command as one of the members, and note whether it was acknowledged."""
+        member = self._rng.choice(self.details["members"])["id"]
+        channel = self.details["channels"][0]["id"]
+        uploaded = await self._upload(member, picture)
+        if self._rng.random() < 0.5:
+            order: Json = {"name": "remix", "options": {"prompt": self._rng.choice(presets)}}
+        else:
+            order = {"name": "style", "options": {"preset": "mosaic"}}
+        order["options"] |= {"image": uploaded, "seed": self._rng.randrange(2**32)}
+        body = {"kind": "command", "channel_id": channel, **order}
+        start = time.perf_counter()
+        try:
+            await self._call("POST", f"/sandbox/members/{member}/interactions", json=body)
+        except aiohttp.ClientResponseError:
+            self.seen.failed += 1
+        else:
+            self.seen.acknowledged_s.append(time.perf_counter() - start)
+
+    async def fault(self, order: Json) -> None:
+        """Order a fault."""
+        await self._call("POST", "/sandbox/faults", json=order)
+
+    async def invalid_requests(self) -> int:
+        """Return how many of the bot's requests count towards a ban."""
+        limits = await self._call("GET", "/sandbox/limits")
+        return int(limits["invalid_requests"])
+
+    async def _upload(self, member: str, picture: bytes) -> str:
+        form = aiohttp.FormData()
+        form.add_field("files[0]", picture, filename="photo.jpg", content_type="image/jpeg")
+        sent = await self._call("POST", f"/sandbox/members/{member}/attachments", data=form)
+        return str(sent[0]["id"])
+
+    async def _call(self, method: str, path: str, **body: Any) -> Any:  # noqa: ANN401
+        async with self._session.request(method, self._page + path, **body) as response:
+            response.raise_for_status()
+            if response.status == 204:
+                return None
+            return await response.json()

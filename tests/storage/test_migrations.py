@@ -1,0 +1,194 @@
+"""Migrations: one line of them, equal to the tables, there and back, never by an old program."""
+
+import asyncio
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import OperationalError
+
+from storage import migrating
+from storage.database import connect_once
+from storage.errors import SchemaOutdatedError, SchemaTooNewError
+from storage.migrating import alembic_config, check, downgrade, head_of, upgrade
+from storage.tables import Base
+from tests.storage.stores import open_stores
+
+NEXT = '''"""Add a table.
+
+Revision: 2, after the head.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "abcdef012345"
+down_revision = "{head}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table("extras", sa.Column("id", sa.Integer(), primary_key=True))
+    {then}
+
+
+def downgrade() -> None:
+    op.drop_table("extras")
+'''
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Return a database whose schema the test may change."""
+    name = {"sqlite": "sqlite_url", "postgres": "fresh_postgres_url"}[request.param]
+    url = request.getfixturevalue(name)
+    assert isinstance(url, str)
+    return url
+
+
+def newer_program(folder: Path, monkeypatch: pytest.MonkeyPatch, *, then: str = "pass") -> None:
+    """Give the program one more migration, as its next version has."""
+    migrations = folder / "newer"
+    shutil.copytree(migrating.migrations_folder(), migrations)
+    head = ScriptDirectory.from_config(alembic_config()).get_current_head()
+    text = NEXT.format(head=head, then=then)
+    (migrations / "versions" / "20990101_0000_add_a_table.py").write_text(text)
+    monkeypatch.setattr(migrating, "migrations_folder", lambda: migrations)
+
+
+def tables_of(url: str) -> set[str]:
+    return set(connect_once(url, lambda each: inspect(each).get_table_names(), read_only=True))
+
+
+def test_the_migrations_have_a_single_head_and_a_dated_name() -> None:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    assert len(scripts.get_heads()) == 1
+    for script in scripts.walk_revisions():
+        date, time, slug = Path(script.path).stem.split("_", 2)
+        assert (len(date), len(time), bool(slug)) == (8, 4, True)
+        assert f"{date}{time}".isdigit()
+
+
+def test_autogenerate_finds_nothing_to_add(database_url: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, Base.metadata))
+
+    assert connect_once(database_url, differences, read_only=True) == []
+
+
+def test_r22_up_down_and_up_again(database_url: str) -> None:
+    everything = tables_of(database_url)
+    assert {"jobs", "ledger", "files", "alembic_version"} <= everything
+    downgrade(database_url, revision="base")
+    assert tables_of(database_url) == {"alembic_version"}
+    with pytest.raises(SchemaOutdatedError):
+        check(database_url)
+    upgrade(database_url)
+    assert tables_of(database_url) == everything
+    check(database_url)
+
+
+def test_upgrading_again_changes_and_copies_nothing(sqlite_url: str, tmp_path: Path) -> None:
+    assert upgrade(sqlite_url) is None
+    assert not list(tmp_path.glob("*before-migration*"))
+
+
+def test_a_new_database_is_made_with_its_folder(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a' / 'b %40' / 'atelier.sqlite3'}"
+    assert head_of(url)[0] is None
+    assert not (tmp_path / "a").exists()
+    assert upgrade(url) is None
+    current, expected = head_of(url)
+    assert current == expected
+
+
+def test_an_sqlite_file_is_copied_before_it_is_migrated(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def accept() -> str:
+        stores = open_stores(sqlite_url, tmp_path)
+        job = await stores.accept()
+        await stores.database.close()
+        return job.id
+
+    job_id = asyncio.run(accept())
+    newer_program(tmp_path, monkeypatch)
+    copy = upgrade(sqlite_url)
+    assert copy is not None
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT id FROM jobs").fetchall() == [(job_id,)]
+    assert "extras" not in tables_of(f"sqlite:///{copy}")
+    assert "extras" in tables_of(sqlite_url)
+
+
+def test_r22_an_old_program_refuses_a_newer_schema(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        newer_program(tmp_path, patched)
+        upgrade(database_url)
+    with pytest.raises(SchemaTooNewError, match="abcdef012345"):
+        check(database_url)
+    with pytest.raises(SchemaTooNewError):
+        upgrade(database_url)
+    assert "extras" in tables_of(database_url)
+
+
+def test_a_migration_that_fails_half_way_leaves_the_schema_as_it_was(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = head_of(database_url)[0]
+    newer_program(tmp_path, monkeypatch, then="raise ZeroDivisionError")
+    with pytest.raises(ZeroDivisionError):
+        upgrade(database_url)
+    assert head_of(database_url)[0] == before
+    assert "extras" not in tables_of(database_url)
+
+
+def test_looking_at_the_schema_needs_no_turn_at_writing(sqlite_url: str, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "atelier.sqlite3", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        check(sqlite_url)
+
+
+async def test_a_database_without_tables_says_so_at_once(tmp_path: Path) -> None:
+    stores = open_stores(f"sqlite:///{tmp_path / 'empty.sqlite3'}", tmp_path)
+    with pytest.raises(OperationalError, match="no such table"):
+        await stores.accept()
+    await stores.database.close()
+
+
+def test_migrations_work_from_inside_the_package_as_in_a_wheel(tmp_path: Path) -> None:
+    source = Path(migrating.__file__).parent
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(source, tmp_path / "storage", ignore=ignored)
+    shutil.copytree(
+        source.parent / "migrations", tmp_path / "storage" / "migrations", ignore=ignored
+    )
+    code = (
+        "from storage import migrating\n"
+        "url = 'sqlite:///wheel.sqlite3'\n"
+        "migrating.upgrade(url)\n"
+        "migrating.check(url)\n"
+        "print(migrating.migrations_folder())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "storage" / "migrations")

@@ -1,0 +1,159 @@
+"""What has been kept long enough goes, with its files; numbers and ledger stay."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, text
+
+from storage.errors import FileMissingError
+from storage.files import StoredFile
+from storage.retention import PurgeReport
+from storage.tables import LedgerRow
+from tests.storage.stores import GUILD, MEMBER, Stores
+
+MONTH = timedelta(days=30)
+
+
+async def put(stores: Stores, data: bytes) -> StoredFile:
+    return await stores.files.put(data, media_type="image/png")
+
+
+def files_in(folder: Path) -> int:
+    return sum(1 for path in folder.rglob("*") if path.is_file())
+
+
+async def test_a_purge_empties_old_jobs_and_removes_their_files(
+    stores: Stores, tmp_path: Path
+) -> None:
+    job = await stores.done(image=await put(stores, b"photo"), prompt="private words")
+    assert files_in(tmp_path / "files") == 2
+    stores.clock.advance(days=31)
+    report = await stores.retention.purge(older_than=MONTH)
+    assert report == PurgeReport(
+        jobs=1, tokens=0, files=2, size_bytes=len(b"photo") + len(f"output of {job.id}")
+    )
+    kept = await stores.jobs.get(job.id)
+    assert (kept.prompt, kept.parameters, kept.interaction_token) == (None, None, None)
+    assert (kept.image, kept.output, kept.device_ms) == (None, None, 100)
+    assert kept.purged_at == stores.clock.now
+    assert files_in(tmp_path / "files") == 0
+
+
+async def test_no_word_of_a_purged_job_is_left_in_any_table(stores: Stores) -> None:
+    await stores.done(prompt="private words", parameters={"negative_prompt": "private words"})
+    stores.clock.advance(days=31)
+    await stores.retention.purge(older_than=MONTH)
+    row = await stores.database.read(
+        lambda session: session.execute(text("SELECT * FROM jobs")).one()
+    )
+    assert "private" not in repr(row)
+    assert "token-" not in repr(row)
+
+
+async def test_young_and_unfinished_jobs_are_left_alone(stores: Stores) -> None:
+    waiting = await stores.accept()
+    stores.clock.advance(days=31)
+    young = await stores.done()
+    assert (await stores.retention.purge(older_than=MONTH)).jobs == 0
+    for job in (waiting, young):
+        assert (await stores.jobs.get(job.id)).prompt == "night"
+
+
+async def test_the_ledger_outlives_the_purge(stores: Stores) -> None:
+    async def rows() -> int:
+        count = select(func.count()).select_from(LedgerRow)
+        return await stores.database.read(lambda session: session.scalar(count)) or 0
+
+    await stores.done(device_ms=30)
+    before = await rows()
+    stores.clock.advance(days=31)
+    await stores.retention.purge(older_than=MONTH)
+    assert await rows() == before == 3
+
+
+async def test_a_file_that_another_job_refers_to_stays(stores: Stores) -> None:
+    photo = await put(stores, b"photo")
+    old = await stores.done(image=photo)
+    stores.clock.advance(days=31)
+    young = await stores.done(image=photo, parent_id=old.id)
+    report = await stores.retention.purge(older_than=MONTH)
+    assert (report.jobs, report.files) == (1, 1)
+    assert young.image is not None
+    assert await stores.files.read(young.image.sha256) == b"photo"
+
+
+async def test_purging_again_finds_nothing(stores: Stores) -> None:
+    await stores.done()
+    stores.clock.advance(days=31)
+    await stores.retention.purge(older_than=MONTH)
+    assert await stores.retention.purge(older_than=MONTH) == PurgeReport()
+
+
+async def test_a_purge_of_many_jobs_goes_batch_by_batch(stores: Stores) -> None:
+    stores.default_ms = 10**9
+    for _ in range(3):
+        await stores.done()
+    copies = text(
+        "INSERT INTO jobs (id, interaction_id, guild_id, channel_id, member_id, command, "
+        "pipeline, seed, locale, nonce, token_expires_at, state, attempt, reserve_ms, "
+        "created_at, finished_at) "
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) "
+        "SELECT 'copy-' || i, i, guild_id, channel_id, member_id, command, pipeline, "
+        "seed, locale, 'copy-' || i, token_expires_at, state, attempt, reserve_ms, "
+        "created_at, finished_at FROM n, (SELECT * FROM jobs LIMIT 1) AS model"
+    )
+    await stores.database.write(lambda session: session.execute(copies))
+    stores.clock.advance(days=31)
+    assert (await stores.retention.purge(older_than=MONTH)).jobs == 503
+
+
+async def test_tokens_go_when_discord_takes_them_no_more(stores: Stores) -> None:
+    job = await stores.accept()
+    stores.clock.advance(minutes=15)
+    assert await stores.retention.forget_tokens() == 0
+    stores.clock.advance(seconds=1)
+    assert await stores.retention.forget_tokens() == 1
+    assert (await stores.jobs.get(job.id)).interaction_token is None
+
+
+async def test_files_that_no_row_knows_go_after_an_hour(stores: Stores, tmp_path: Path) -> None:
+    orphan = await stores.files.put(b"orphan", media_type="image/png")
+    await stores.files.put(b"young orphan", media_type="image/png")
+    photo = await put(stores, b"photo")
+    await stores.accept(image=photo)
+    for path in (tmp_path / "files").rglob(orphan.sha256):
+        os.utime(path, (1, 1))
+    report = await stores.retention.purge(older_than=MONTH)
+    assert (report.files, report.size_bytes) == (1, len(b"orphan"))
+    assert files_in(tmp_path / "files") == 2
+
+
+async def test_a_deleted_output_is_gone_and_remembered_as_deleted(
+    stores: Stores, tmp_path: Path
+) -> None:
+    job = await stores.done(image=await put(stores, b"photo"))
+    assert job.output is not None
+    left = await stores.jobs.delete_output(job.id, guild_id=GUILD, member_id=MEMBER)
+    assert (left.output, left.deleted_at, left.state) == (None, stores.clock.now, job.state)
+    with pytest.raises(FileMissingError):
+        await stores.files.read(job.output.sha256)
+    stores.clock.advance(hours=1)
+    again = await stores.jobs.delete_output(job.id, guild_id=GUILD, member_id=None)
+    assert again.deleted_at == left.deleted_at
+    assert files_in(tmp_path / "files") == 1
+
+
+async def test_an_output_that_two_jobs_share_outlives_the_first_deletion(
+    stores: Stores,
+) -> None:
+    first, second = await stores.claimed(), await stores.claimed()
+    output = await stores.files.put(b"same seed, same bytes", media_type="image/png")
+    for job in (first, second):
+        await stores.jobs.settle(job.id, owner="bot", attempt=1, output=output, device_ms=1)
+    await stores.jobs.delete_output(first.id, guild_id=GUILD, member_id=MEMBER)
+    assert await stores.files.read(output.sha256)
+    await stores.jobs.delete_output(second.id, guild_id=GUILD, member_id=MEMBER)
+    with pytest.raises(FileMissingError):
+        await stores.files.read(output.sha256)

@@ -1,0 +1,38 @@
+"""The README's tables say what the code says."""
+
+import re
+from pathlib import Path
+
+from bot.settings import Settings
+from generation.registry import PIPELINES
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a field of the settings."""
+    return "DISCORD_TOKEN" if name == "discord_token" else f"ATELIER_{name.upper()}"
+
+
+def first_cells(heading: str) -> set[str]:
+    """Return what stands in code marks in the first column of the table under a heading."""
+    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"^\| `([^`]+)`", section, re.MULTILINE))
+
+
+def test_every_setting_has_a_row_and_a_line_in_the_example() -> None:
+    names = {variable(name) for name in Settings.model_fields}
+    assert first_cells("Settings") == names
+    assert set(re.findall(r"^#? ?([A-Z_]+)=", EXAMPLE, re.MULTILINE)) == names
+
+
+def test_every_pipeline_has_a_row() -> None:
+    assert first_cells("What makes the pictures") == set(PIPELINES)
+
+
+def test_every_picture_and_page_it_links_to_exists() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
