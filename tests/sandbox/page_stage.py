@@ -1,5 +1,6 @@
 """The page with a real sandbox and a real bot behind it, and the hands of a member."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -82,3 +83,16 @@ async def run(page: Page, command: str) -> None:
 def newest(page: Page) -> Locator:
     """Return the newest message."""
     return page.locator(".message").last
+
+
+async def scroll_back(page: Page, *, pixels: int) -> float:
+    """Turn the wheel over the messages, and return where they come to rest."""
+    log = page.locator("#log-scroll")
+    start = await log.evaluate("node => node.scrollTop")
+    await page.mouse.move(600, 300)
+    await page.mouse.wheel(0, -pixels)
+    before, now = start, start
+    while now == start or now != before:
+        await asyncio.sleep(0.1)
+        before, now = now, await log.evaluate("node => node.scrollTop")
+    return float(now)

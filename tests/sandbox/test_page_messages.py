@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser import PHONE, chromium
-from tests.sandbox.page_stage import Stage, newest, run, stage, write
+from tests.sandbox.page_stage import Stage, newest, run, scroll_back, stage, write
 
 __all__ = ["chromium", "stage"]
 
@@ -159,8 +159,8 @@ async def test_a_message_menu_opens_by_the_keyboard(stage: Stage) -> None:
 async def test_a_deferred_answer_thinks_and_then_changes_in_place(stage: Stage) -> None:
     async with stage.member() as page:
         await run(page, "/slow")
+        await expect(newest(page)).to_contain_text("thinking")
         message = page.locator(f"#{await newest(page).get_attribute('id')}")
-        await expect(message).to_contain_text("thinking")
         await message.evaluate("node => { node.mark = 'the same'; }")
         for step in range(3):
             stage.bot.step.set()
@@ -176,10 +176,8 @@ async def test_edits_do_not_move_somebody_who_reads_back(stage: Stage) -> None:
         for _ in range(3):
             await run(page, "/layout")
         await run(page, "/slow")
-        await page.mouse.move(600, 300)
-        await page.mouse.wheel(0, -900)
-        await asyncio.sleep(0.3)
-        before = await page.locator("#log-scroll").evaluate("node => node.scrollTop")
+        await expect(newest(page)).to_contain_text("thinking")
+        before = await scroll_back(page, pixels=900)
         for step in range(3):
             stage.bot.step.set()
             await expect(newest(page)).to_contain_text(f"Step {step + 1} of 3")
@@ -215,9 +213,7 @@ async def test_the_newest_message_stays_in_sight_unless_one_reads_back(stage: St
         await run(page, "/layout")
         await run(page, "/embed")
         await expect(newest(page).locator(".embed-foot")).to_be_in_viewport()
-        await page.mouse.move(600, 300)
-        await page.mouse.wheel(0, -700)
-        await asyncio.sleep(0.3)
+        await scroll_back(page, pixels=700)
         await write(other, "News")
         await other.keyboard.press("Enter")
         await page.get_by_role("button", name="Newest messages").click()
