@@ -76,10 +76,13 @@ class ImageRequest:
         seed: of the noise, 0 to ``MAX_SEED``; same request and seed, same pixels.
         model: a checkpoint's name; None is the pipeline's default.
         timeout_s: seconds of running (waiting does not count) after which it is stopped.
+        deadline_s: seconds after it was submitted when nobody wants it any more; None is never.
         previews: whether small previews are wanted while it forms.
+        guild: whose share of the device it takes, and ``member`` whose share of that; any
+            numbers that tell them apart. No picture depends on them.
 
     Raises:
-        InvalidRequestError: strength or seed is outside its range.
+        InvalidRequestError: strength, seed or deadline is outside its range.
     """
 
     job_id: str
@@ -94,7 +97,10 @@ class ImageRequest:
     seed: int = 0
     model: str | None = None
     timeout_s: float = 120.0
+    deadline_s: float | None = None
     previews: bool = True
+    guild: int = 0
+    member: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what no pipeline could run."""
@@ -102,6 +108,8 @@ class ImageRequest:
             raise InvalidRequestError("strength must be between 0 and 1")
         if not 0 <= self.seed <= MAX_SEED:
             raise InvalidRequestError(f"seed must be between 0 and {MAX_SEED}")
+        if self.deadline_s is not None and self.deadline_s <= 0:
+            raise InvalidRequestError("a deadline must lie ahead")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,6 +74,11 @@ class Running:
         return id(self.pipeline), self.row.bucket
 
     @property
+    def width(self) -> int:
+        """Rows of one call that it takes."""
+        return 1
+
+    @property
     def left_ns(self) -> int:
         """What is left of the seconds that the request may run."""
         return int(self.request.timeout_s * 1e9) - self.called_ns
@@ -124,7 +129,11 @@ class Engine:
         elif self._preloads and not self._running:
             self._preload(self._preloads.popleft())
         if self._running:
-            self._advance(next_batch(self._running.values(), batch_rows=self._hello.batch_rows))
+            self._advance(next_batch(self._running.values(), capacity=self._capacity))
+
+    def _capacity(self, _: Running) -> int:
+        """Return how many rows one call holds."""
+        return self._hello.batch_rows
 
     def _hear(self, message: Message) -> None:
         match message:

@@ -7,7 +7,7 @@ bucket. A newcomer starts level with who is furthest behind, so that it cannot h
 """
 
 from bisect import insort
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
 
@@ -34,6 +34,10 @@ class Advancing(Protocol):
     @property
     def virtual_ns(self) -> int:
         """Device time that went into it, counted from where it started level with the others."""
+
+    @property
+    def width(self) -> int:
+        """Rows of the model's call that it takes: as many as its guidance needs."""
 
 
 QueuedT = TypeVar("QueuedT", bound=Queued)
@@ -69,11 +73,22 @@ class Queue(Generic[QueuedT]):
         return None if alone and under_way else first
 
 
-def next_batch(rows: Collection[AdvancingT], *, batch_rows: int) -> Sequence[AdvancingT]:
-    """Return the rows that take the next step together, at most ``batch_rows``."""
+def next_batch(
+    rows: Collection[AdvancingT], *, capacity: Callable[[AdvancingT], int]
+) -> Sequence[AdvancingT]:
+    """Return the rows that take the next step together.
+
+    Who is furthest behind always goes; of the others in its bucket go, in their order, those
+    whose widths still fit into what one call of the bucket holds.
+    """
     ordered = sorted(rows, key=attrgetter("virtual_ns"))
-    bucket = ordered[0].bucket
-    return [row for row in ordered if row.bucket == bucket][:batch_rows]
+    first = ordered[0]
+    batch, room = [first], capacity(first) - first.width
+    for row in ordered[1:]:
+        if row.bucket == first.bucket and row.width <= room:
+            batch.append(row)
+            room -= row.width
+    return batch
 
 
 def starting_level(rows: Collection[Advancing]) -> int:

@@ -1,5 +1,6 @@
 """Order: first come, first served; suspects alone; turns by device time."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from generation.executor.policy import Queue, next_batch, starting_level
@@ -15,6 +16,11 @@ class Waiting:
 class Stepping:
     virtual_ns: int
     bucket: str = "a"
+    width: int = 1
+
+
+def holding(rows: int) -> Callable[[Stepping], int]:
+    return lambda _: rows
 
 
 def queue_of(*waiting: Waiting) -> Queue[Waiting]:
@@ -60,9 +66,34 @@ def test_the_row_furthest_behind_goes_first_and_takes_its_bucket_along() -> None
         Stepping(15, bucket="b"),
     )
     rows = [ahead, behind, between, foreign]
-    assert next_batch(rows, batch_rows=1) == [behind]
-    assert next_batch(rows, batch_rows=2) == [behind, between]
-    assert next_batch(rows, batch_rows=9) == [behind, between, ahead]
+    assert next_batch(rows, capacity=holding(1)) == [behind]
+    assert next_batch(rows, capacity=holding(2)) == [behind, between]
+    assert next_batch(rows, capacity=holding(9)) == [behind, between, ahead]
+
+
+def test_a_call_is_filled_by_widths_and_who_does_not_fit_goes_first_the_next_time() -> None:
+    guided, wide, plain = Stepping(10, width=3), Stepping(20, width=2), Stepping(30, width=1)
+    assert next_batch([plain, wide, guided], capacity=holding(4)) == [guided, plain]
+    assert next_batch([plain, wide, guided], capacity=holding(6)) == [guided, wide, plain]
+    guided.virtual_ns += 25
+    plain.virtual_ns += 25
+    assert next_batch([plain, wide, guided], capacity=holding(4))[0] is wide
+
+
+def test_a_row_wider_than_the_call_goes_alone() -> None:
+    wide, plain = Stepping(10, width=3), Stepping(20)
+    assert next_batch([wide, plain], capacity=holding(2)) == [wide]
+
+
+def test_the_capacity_is_that_of_the_bucket_that_goes() -> None:
+    rows = [
+        Stepping(10, "small"),
+        Stepping(11, "small"),
+        Stepping(5, "large"),
+        Stepping(6, "large"),
+    ]
+    capacities = {"small": 2, "large": 1}
+    assert next_batch(rows, capacity=lambda row: capacities[row.bucket]) == [rows[2]]
 
 
 def test_newcomers_one_after_another_do_not_starve_who_is_there() -> None:
@@ -71,7 +102,7 @@ def test_newcomers_one_after_another_do_not_starve_who_is_there() -> None:
     for _ in range(50):
         newcomer = Stepping(starting_level([old]))
         for _ in range(4):
-            (turn,) = next_batch([old, newcomer], batch_rows=1)
+            (turn,) = next_batch([old, newcomer], capacity=holding(1))
             turn.virtual_ns += 1
             turns_of_old += turn is old
     assert turns_of_old >= 80
