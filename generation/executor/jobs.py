@@ -66,9 +66,14 @@ class Ticket:
         changed.set()
 
     def finish(self, outcome: Result | GenerationError) -> None:
-        """Settle the request; only the first outcome counts."""
+        """Settle the request; only the first outcome counts.
+
+        What the ticket held of its request is let go: the two would keep each other, and the
+        picture, until the garbage collector comes by.
+        """
         if self._outcome is None:
             self._outcome = outcome
+            del self._describe, self._withdraw
             self.touch()
 
 

@@ -1,7 +1,9 @@
 """Requests go in; progress, previews and pictures come back."""
 
 import asyncio
+import gc
 import time
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,6 +55,21 @@ async def test_without_steps_the_input_is_the_answer(executor: Executor) -> None
 async def test_a_large_picture_survives_the_way_there_and_back(executor: Executor) -> None:
     wanted = request(steps=0, image=picture(width=1024, height=1024))
     assert (await executor.submit(wanted).result()).image == wanted.image
+
+
+async def test_a_finished_request_is_let_go_without_the_garbage_collector(
+    executor: Executor,
+) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        ticket = executor.submit(request(steps=2))
+        await ticket.result()
+        seen = weakref.ref(ticket)
+        del ticket
+        await until(lambda: seen() is None, timeout_s=2)
+    finally:
+        gc.enable()
 
 
 async def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
