@@ -23,6 +23,9 @@ from storage.lock import hold
 from storage.migrating import upgrade
 from storage.settings import KeyValues
 
+TOKEN_REFUSED = 4004
+"""The gateway's close code for a token that is not, or no longer, one of a bot."""
+
 log = structlog.get_logger()
 
 
@@ -160,6 +163,7 @@ async def _nothing() -> None:
 
 def _reason(error: discord.DiscordException) -> str:
     """Return why Discord does not let us in, in a sentence."""
-    if isinstance(error, discord.LoginFailure):
+    closed = isinstance(error, discord.ConnectionClosed) and error.code == TOKEN_REFUSED
+    if closed or isinstance(error, discord.LoginFailure):
         return "Discord does not accept the DISCORD_TOKEN. Reset it in the developer portal."
     return f"Discord ended the connection: {error}"

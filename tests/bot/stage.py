@@ -82,6 +82,16 @@ def rows(bot: Bot, *statements: str) -> list[tuple[object, ...]]:
         return [list(database.execute(statement)) for statement in statements][-1]
 
 
+async def settled(bot: Bot, *, wait_s: float = 20.0) -> None:
+    """Wait until no job is open and every member has been told."""
+    jobs = bot.stores.jobs
+    async with asyncio.timeout(wait_s):
+        while True:
+            if not await jobs.unfinished() and not await jobs.undelivered():
+                return
+            await asyncio.sleep(0.05)
+
+
 @dataclass(kw_only=True)
 class Stage:
     """A sandbox, its members and a place for bots."""
@@ -111,12 +121,7 @@ class Stage:
 
     async def settled(self, bot: Bot, *, wait_s: float = 20.0) -> None:
         """Wait until no job is open and every member has been told."""
-        async with asyncio.timeout(wait_s):
-            while True:
-                jobs = bot.stores.jobs
-                if not await jobs.unfinished() and not await jobs.undelivered():
-                    return
-                await asyncio.sleep(0.05)
+        await settled(bot, wait_s=wait_s)
 
     async def until_requests(self, method: str, route: str, *, count: int) -> None:
         """Wait until the bot has asked something of Discord so many times."""

@@ -1,5 +1,8 @@
 """Jobs outlive the process that accepted them, and nobody gets a picture twice."""
 
+import asyncio
+
+import discord
 import pytest
 
 from bot.composition import Bot
@@ -121,3 +124,35 @@ def as_if_killed_while_running(job_id: str, *, attempt: int = 1) -> tuple[str, .
         f" lease_expires_at = '2999-01-01 00:00:00', delivered_at = NULL, attempt = {attempt}"
         f" WHERE id = '{job_id}'",
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (4004, discord.ConnectionClosed),
+        pytest.param(4014, discord.PrivilegedIntentsRequired, marks=pytest.mark.slow),
+    ],
+)
+async def test_r13_jobs_of_a_bot_that_discord_has_thrown_out_are_kept(
+    stage: Stage, code: int, error: type[discord.DiscordException]
+) -> None:
+    with pytest.raises(error):
+        await thrown_out(stage, code=code)
+    bot = await stage.start()
+    await stage.ada.result()
+    await stage.settled(bot)
+    assert await bot.stores.quotas.audit() == []
+    assert len(await stage.ada.messages()) == 1
+
+
+async def thrown_out(stage: Stage, *, code: int) -> None:
+    """Run a bot until Discord closes its connection for good, in the middle of a job."""
+    async with stage.running(shutdown_s=0.1) as bot:
+        await stage.ada.remix("slow night")
+        await stage.ada.text("step")
+        stage.order(kind="close", code=code)
+        async with asyncio.timeout(10):
+            while True:
+                if bot.client.is_closed():
+                    return
+                await asyncio.sleep(0.05)
