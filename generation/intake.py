@@ -19,6 +19,7 @@ from generation.errors import (
     PictureTooSmallError,
     UnsupportedFormatError,
 )
+from generation.png import encode_png
 from generation.request import Note, NoteCode
 
 try:
@@ -53,6 +54,8 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION_TAG = 0x0112
+# A JPEG decoded small is smooth already: the shorter filter takes two thirds of the time.
+BICUBIC, LANCZOS = Image.Resampling.BICUBIC, Image.Resampling.LANCZOS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +109,6 @@ def prepare(data: bytes, max_side: int) -> PreparedImage:
     )
 
 
-def encode_png(image: Image.Image) -> bytes:
-    """Encode quickly: level 1 takes a third of the default's time for 7 % more bytes."""
-    buffer = BytesIO()
-    image.save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
-
-
 def _decode(data: bytes, *, source_format: str, max_side: int) -> tuple[Image.Image, bool]:
     """Return the fitted, upright sRGB picture, and whether the file has more frames."""
     with warnings.catch_warnings():
@@ -122,12 +118,13 @@ def _decode(data: bytes, *, source_format: str, max_side: int) -> tuple[Image.Im
             _check_size(opened.size, source_format=source_format)
             size = fitted_size(opened.size, max_side=max_side)
             animated = bool(getattr(opened, "is_animated", False))
+            whole = opened.size
             if source_format == "JPEG":
                 opened.draft(None, size)
             opened.load()
             icc_profile = opened.info.get("icc_profile")
             orientation = orientation_of(opened.info.get("exif"))
-            image = _fit(opened, size)
+            image = _fit(opened, size, resample=LANCZOS if opened.size == whole else BICUBIC)
     image = _on_white(_to_srgb(image, icc_profile))
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
@@ -190,10 +187,9 @@ def orientation_of(exif: object) -> int:
     return 1
 
 
-def _fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _fit(image: Image.Image, size: tuple[int, int], *, resample: Image.Resampling) -> Image.Image:
     """Bring any mode to L, RGB, RGBA or CMYK with 8 bits, and to its fitted size."""
-    mode = _working_mode(image)
-    return _convert(image, mode).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return _convert(image, _working_mode(image)).resize(size, resample, reducing_gap=3.0)
 
 
 def _working_mode(image: Image.Image) -> str:

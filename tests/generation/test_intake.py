@@ -3,7 +3,7 @@
 from io import BytesIO
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageChops, ImageStat
 
 from generation.errors import (
     BrokenPictureError,
@@ -280,3 +280,12 @@ def test_a_refusal_is_one_sentence_for_a_member() -> None:
             prepare(data, 1024)
         assert "\n" not in str(caught.value)
         assert 20 < len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+def test_a_photo_decoded_small_looks_like_one_decoded_whole(name: str) -> None:
+    data = pictures.encoded(photograph(name), "JPEG")
+    small = opened(prepare(data, max(photograph(name).size) // 4))
+    with Image.open(BytesIO(data)) as whole:
+        expected = whole.resize(small.size, Image.Resampling.LANCZOS)
+    assert max(ImageStat.Stat(ImageChops.difference(small, expected)).rms) < 6
