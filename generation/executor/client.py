@@ -9,6 +9,8 @@ import asyncio
 import logging
 from dataclasses import replace
 from itertools import count
+from math import inf
+from time import monotonic
 
 import generation.errors
 from generation.errors import (
@@ -36,6 +38,7 @@ from generation.executor.messages import (
     Preload,
     Submit,
 )
+from generation.executor.outlook import Outlook
 from generation.executor.policy import Queue
 from generation.executor.watchdog import Verdict
 from generation.registry import PipelineSpec
@@ -58,6 +61,7 @@ class Executor:
         self._serials = count(1)
         self._queue: Queue[Job] = Queue()
         self._under_way: dict[int, Job] = {}
+        self._outlook = Outlook(queue=self._queue, under_way=self._under_way)
         self._job_ids: set[str] = set()
         self._arena: Arena | None = None
         self._keeper: Keeper | None = None
@@ -121,6 +125,7 @@ class Executor:
             await keeper.stop()
             await self._keeping
         self._fail_all(EngineError("the engine was shut down before the picture was finished"))
+        self._outlook.close()
         if self._arena is not None:
             self._arena.close()
             self._arena = None
@@ -131,20 +136,21 @@ class Executor:
         Raises:
             InvalidRequestError: the pipeline is unknown, lacks its artwork, or the pictures are
                 larger than what can be handed to an engine.
-            EngineBusyError: it would have to wait longer than ``max_wait_s``.
+            EngineBusyError: it would have to wait longer than ``max_wait_s`` or its deadline.
             EngineError: the executor is not running.
         """
         self._check(request)
-        job = Job(
-            serial=next(self._serials), request=request, cost_ms=self._costs.expected_ms(request)
-        )
+        job = self._job(request)
+        self._refuse_long_wait(job)
         job.ticket = Ticket(
             job_id=request.job_id,
             describe=lambda: self._progress(job),
             withdraw=lambda: self._withdraw(job),
         )
         self._job_ids.add(request.job_id)
-        self._place(job)
+        if request.deadline_s is not None:
+            loop = asyncio.get_running_loop()
+            job.expiry = loop.call_later(request.deadline_s, self._expire, job)
         self._queue.add(job)
         self._dispatch()
         return job.ticket
@@ -155,7 +161,8 @@ class Executor:
         Raises:
             InvalidRequestError: the pipeline is unknown.
         """
-        return (self._waiting_ms() + self.cost_ms(request)) / 1000
+        job_ms = self.cost_ms(request)
+        return (self._wait_ms(self._job(request)) + job_ms) / 1000
 
     def cost_ms(self, request: ImageRequest) -> int:
         """Return the device milliseconds that a request is expected to cost by itself.
@@ -210,29 +217,35 @@ class Executor:
         slots = sum(-(-len(it.data) // geometry.slot_bytes) for it in pictures if it is not None)
         if slots > geometry.slots:
             raise InvalidRequestError("the pictures are too large to be handed to the engine")
-        wait_s = self._waiting_ms() / 1000
-        if wait_s > self.config.max_wait_s:
-            raise EngineBusyError(f"about {wait_s:.0f} seconds of work are waiting already")
 
-    def _waiting_ms(self) -> float:
-        """Return the device time of everything that is under way or waits."""
-        waiting = sum(job.cost_ms for job in self._queue)
-        return waiting + sum(job.remaining_ms for job in self._under_way.values())
+    def _job(self, request: ImageRequest) -> Job:
+        return Job(
+            serial=next(self._serials),
+            request=request,
+            cost_ms=self._costs.expected_ms(request),
+            arrival_ms=monotonic() * 1000,
+        )
 
-    def _place(self, job: Job) -> None:
-        """Note what is ahead of a request that comes last."""
-        job.position = len(self._queue) + len(self._under_way)
-        job.ahead_ms = self._waiting_ms()
+    def _refuse_long_wait(self, job: Job) -> None:
+        """Turn away what would wait too long; looked at closely only if all the work would."""
+        limit_s = min(self.config.max_wait_s, job.request.deadline_s or inf)
+        if self._queue.cost_ms + self._outlook.under_way_ms() <= limit_s * 1000:
+            return
+        wait_s = self._wait_ms(job) / 1000
+        if wait_s > limit_s:
+            message = f"it would start in about {wait_s:.1f} s; {limit_s:g} s are worth waiting"
+            raise EngineBusyError(message)
 
-    def _tell_the_waiting(self) -> None:
-        """Give everyone who waits their new place; in one pass, for there may be hundreds."""
-        position = len(self._under_way)
-        ahead_ms = sum(job.remaining_ms for job in self._under_way.values())
-        for job in self._queue:
-            job.position, job.ahead_ms = position, ahead_ms
-            position += 1
-            ahead_ms += job.cost_ms
-            job.ticket.touch()
+    def _wait_ms(self, job: Job) -> float:
+        """Return the device time that goes before a new request."""
+        return self._outlook.under_way_ms() + self._queue.ahead_ms(job)
+
+    def _expire(self, job: Job) -> None:
+        """Fail a request whose deadline has passed while it waits."""
+        if job in self._queue:
+            self._queue.remove(job)
+            self._settle(job, DeadlineExceededError(_too_late(job)))
+            self._outlook.changed()
 
     def _dispatch(self) -> None:
         """Hand the engine what may join its rows now."""
@@ -247,18 +260,20 @@ class Executor:
                 keeper.engine.send(Submit(serial=job.serial, request=job.request))
             except BufferError:
                 break
-            self._queue.remove(job)
+            self._queue.start(job)
             self._under_way[job.serial] = job
             moved = True
         if moved:
-            self._tell_the_waiting()
+            self._outlook.changed()
 
     def _withdraw(self, job: Job) -> None:
         """Take a cancelled request out of the queue, or tell the engine to drop it."""
         self._job_ids.discard(job.request.job_id)
+        if job.expiry is not None:
+            job.expiry.cancel()
         if job.serial not in self._under_way:
             self._queue.remove(job)
-            self._tell_the_waiting()
+            self._outlook.changed()
         elif self._keeper is not None and self._keeper.engine is not None:
             self._keeper.engine.send(Cancel(serial=job.serial))
 
@@ -267,15 +282,21 @@ class Executor:
             case Moved(serial=serial) if serial in self._under_way:
                 self._row_moved(self._under_way[serial], message)
             case Done(serial=serial, result=result):
-                job = self._under_way.pop(serial)
+                job = self._leave(serial, spent_ms=result.device_ms)
                 self._costs.learn(job.request, device_ms=result.device_ms)
                 self._settle(job, replace(result, attempts=job.attempts))
             case Failed(serial=serial, error=name, message=text):
                 error: type[GenerationError] = getattr(generation.errors, name)
-                self._settle(self._under_way.pop(serial), error(text))
+                self._settle(self._leave(serial), error(text))
             case Gone(serial=serial):
-                self._under_way.pop(serial)
+                self._leave(serial)
         self._dispatch()
+
+    def _leave(self, serial: int, *, spent_ms: float | None = None) -> Job:
+        """Take a request that has left the engine off the rows under way, and charge it."""
+        job = self._under_way.pop(serial)
+        self._queue.end(job, spent_ms=job.spent_ms if spent_ms is None else spent_ms)
+        return job
 
     def _row_moved(self, job: Job, moved: Moved) -> None:
         if job.moved is None:
@@ -287,16 +308,19 @@ class Executor:
     def _settle(self, job: Job, outcome: Result | GenerationError) -> None:
         if not job.ticket.finished:
             self._job_ids.discard(job.request.job_id)
+            if job.expiry is not None:
+                job.expiry.cancel()
             job.ticket.finish(outcome)
 
     def _progress(self, job: Job) -> Progress:
         job_id, moved = job.request.job_id, job.moved
         if moved is None:
+            position, ahead_ms = self._outlook.place(job)
             return Progress(
                 job_id=job_id,
                 stage=Stage.QUEUED,
-                position=job.position,
-                eta_s=(job.ahead_ms + job.cost_ms) / 1000,
+                position=position,
+                eta_s=(ahead_ms + job.cost_ms) / 1000,
             )
         # Rows take turns: each of the others costs as much time as both still need.
         rows = self._under_way.values()
@@ -324,20 +348,32 @@ class Executor:
             logger.error("loading in advance ended an engine; models are loaded when asked for")
             self._preload = ()
         limit = self.config.max_attempts
-        lost, self._under_way = self._under_way, {}
-        for job in lost.values():
+        for job in list(self._under_way.values()):
             job.deaths += job.serial in sight.serials
-            job.moved = None
-            if job.ticket.finished:
+            error = self._reason_to_give_up(job, verdict, limit=limit)
+            if error is None and not job.ticket.finished:
+                del self._under_way[job.serial]
+                job.moved = None
+                self._queue.add_again(job)
                 continue
-            if verdict is not None and verdict.overdue == job.serial:
-                self._settle(job, DeadlineExceededError(verdict.reason))
-            elif job.deaths >= limit or job.attempts >= limit * BEGINNINGS_A_DEATH:
-                message = f"the engine was lost {job.attempts} times while making this picture"
-                self._settle(job, EngineLostError(message))
-            else:
-                self._queue.add(job)
-        self._tell_the_waiting()
+            self._leave(job.serial)
+            if error is not None:
+                self._settle(job, error)
+        self._outlook.changed()
+
+    def _reason_to_give_up(
+        self, job: Job, verdict: Verdict | None, *, limit: int
+    ) -> EngineError | None:
+        """Return why a row of a lost engine is not repeated, or None."""
+        if verdict is not None and verdict.overdue == job.serial:
+            return DeadlineExceededError(verdict.reason)
+        if job.deaths >= limit or job.attempts >= limit * BEGINNINGS_A_DEATH:
+            return EngineLostError(
+                f"the engine was lost {job.attempts} times while making this picture"
+            )
+        if job.expiry is not None and job.expiry.when() <= asyncio.get_running_loop().time():
+            return DeadlineExceededError(_too_late(job))
+        return None
 
     def _engine_is_hopeless(self) -> None:
         """Fail what waits: no engine comes up, and nobody should wait for what may never be."""
@@ -345,8 +381,12 @@ class Executor:
         self._fail_all(EngineLostError("the engine does not start"))
 
     def _fail_all(self, error: EngineError) -> None:
-        jobs = [*self._under_way.values(), *self._queue]
-        self._under_way.clear()
-        for job in jobs:
+        for job in list(self._under_way.values()):
+            self._settle(self._leave(job.serial), error)
+        for job in self._queue:
             self._queue.remove(job)
             self._settle(job, error)
+
+
+def _too_late(job: Job) -> str:
+    return f"it did not start within {job.request.deadline_s:g} s"

@@ -82,27 +82,42 @@ class Job:
     """What the client knows of a request.
 
     Args:
-        cost_ms: what it was expected to cost when it came.
+        cost_ms: what it was expected to cost when it came, at ``arrival_ms`` of the loop's clock.
         attempts: the engines that have begun it.
         deaths: the engines that died while it was in their call.
-        position: requests ahead of it while it waits, and ``ahead_ms`` what those will cost.
         moved: the newest word from the engine, None while it waits.
+        expiry: what fails it if its deadline passes while it waits.
     """
 
     serial: int
     request: ImageRequest
     cost_ms: float
+    arrival_ms: float
     attempts: int = 0
     deaths: int = 0
-    position: int = 0
-    ahead_ms: float = 0.0
     moved: Moved | None = None
+    expiry: asyncio.TimerHandle | None = None
     ticket: Ticket = field(init=False)
+
+    @property
+    def guild(self) -> int:
+        """Whose share of the device it takes."""
+        return self.request.guild
+
+    @property
+    def member(self) -> int:
+        """Whose share of the guild's it takes."""
+        return self.request.member
 
     @property
     def suspect(self) -> bool:
         """Whether an engine died while this request was in its call."""
         return self.deaths > 0
+
+    @property
+    def spent_ms(self) -> float:
+        """What it has cost this time, as far as the engine has told."""
+        return self.moved.spent_ms if self.moved is not None else 0.0
 
     @property
     def remaining_ms(self) -> float:

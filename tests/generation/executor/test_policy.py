@@ -1,4 +1,4 @@
-"""Order: first come, first served; suspects alone; turns by device time."""
+"""Order: by the counters; suspects ahead and alone; turns by device time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,10 @@ from generation.executor.policy import Queue, next_batch, starting_level
 class Waiting:
     serial: int
     suspect: bool = False
+    guild: int = 0
+    member: int = 0
+    cost_ms: float = 100.0
+    arrival_ms: float = 0.0
 
 
 @dataclass(eq=False)
@@ -30,11 +34,49 @@ def queue_of(*waiting: Waiting) -> Queue[Waiting]:
     return queue
 
 
-def test_who_came_first_starts_first_even_when_queued_again() -> None:
-    one, two, three = (Waiting(serial) for serial in (1, 2, 3))
+def test_alike_requests_of_a_member_start_first_come_first_served() -> None:
+    one, two, three = (Waiting(serial, arrival_ms=serial) for serial in (1, 2, 3))
     queue = queue_of(two, three, one)
     assert list(queue) == [one, two, three]
     assert queue.next(under_way=[], max_rows=2) is one
+
+
+def test_what_had_started_comes_again_ahead_of_all_and_is_not_charged_twice() -> None:
+    heavy, heavy_too = Waiting(1, member=1), Waiting(2, member=1)
+    light = Waiting(3, member=2)
+    queue = queue_of(heavy, heavy_too, light)
+    queue.start(heavy)
+    queue.add_again(heavy)
+    assert heavy in queue
+    assert list(queue) == [heavy, light, heavy_too]
+    queue.start(heavy)
+    queue.start(light)
+    assert heavy not in queue
+    third = Waiting(4, member=2)
+    queue.add(third)
+    assert list(queue) == [heavy_too, third]
+
+
+def test_what_is_withdrawn_before_it_is_repeated_costs_nothing() -> None:
+    lost, next_one = Waiting(1, member=1), Waiting(2, member=1)
+    other = Waiting(3, member=2)
+    queue = queue_of(lost, next_one, other)
+    queue.start(lost)
+    queue.add_again(lost)
+    queue.remove(lost)
+    assert list(queue) == [next_one, other]
+
+
+def test_the_estimate_of_a_newcomer_counts_what_starts_before_it_alone() -> None:
+    queue = queue_of(*(Waiting(serial, member=1) for serial in range(1, 11)))
+    first = queue.next(under_way=[], max_rows=1)
+    assert first is not None
+    queue.start(first)
+    before = list(queue)
+    assert queue.ahead_ms(Waiting(20, member=1)) == 900
+    assert queue.ahead_ms(Waiting(21, member=2)) == 0
+    assert list(queue) == before
+    assert queue.cost_ms == 900
 
 
 def test_nobody_starts_beyond_the_rows_that_are_allowed() -> None:
