@@ -50,15 +50,17 @@ class Outlook:
 
     def _tell(self) -> None:
         self._telling = None
-        self._look()
-        for job in self._queue:
+        for job in self._look():
             job.ticket.touch()
 
-    def _look(self) -> None:
+    def _look(self) -> list[Job]:
+        """Work the places out, and return who waits in order."""
+        waiting = list(self._queue)
         self._seen_at = monotonic()
         self._places.clear()
         before, before_ms = len(self._under_way), self.under_way_ms()
-        for job in self._queue:
+        for job in waiting:
             self._places[job.serial] = before, before_ms
             before += 1
             before_ms += job.cost_ms
+        return waiting

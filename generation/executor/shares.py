@@ -1,6 +1,6 @@
 """Whose turn it is: virtual token counters for guilds, and within each for its members.
 
-Fairness in Serving Large Language Models (Sheng et al., OSDI 2024), algorithm 2: whatever is
+Fairness in Serving Large Language Models (Sheng et al., OSDI 2024): whatever is
 charged raises a counter, and the lowest counter goes first. Who comes back after a pause is
 lifted to the lowest of those who wait, so that a pause banks nothing; while nobody waits, to
 the last who did.
