@@ -383,6 +383,8 @@ class Dispatcher:
             strength=kept.strength,
             seed=job.seed,
             model=job.model,
+            guild=job.guild_id or 0,
+            member=job.member_id,
         )
 
     async def _pixels(self, sha256: str) -> Pixels:

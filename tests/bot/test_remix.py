@@ -96,6 +96,16 @@ async def test_a_quota_that_is_used_up_is_refused_with_its_renewal(stage: Stage)
     assert "<t:" in text_of(message)
 
 
+async def test_the_executor_hears_whose_job_it_is(stage: Stage) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("endless night")
+    message = await stage.ada.text("step")
+    [job] = bot.workers.executor._under_way.values()
+    assert (job.guild, job.member) == (int(stage.guild_id), int(stage.ada.id))
+    await stage.ada.press(message, "Stop")
+    await stage.ada.text("Stopped.")
+
+
 async def test_a_member_stops_a_job_that_runs(stage: Stage) -> None:
     bot = await stage.start()
     await stage.ada.remix("endless night")
