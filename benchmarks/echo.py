@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from generation.pipelines.base import EngineConfig, Finished
+from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.request import ImageRequest, Pixels
 
 
@@ -15,10 +15,11 @@ class EchoRow:
     request: ImageRequest
     bucket: str = "echo"
     step: int = 0
+    width: int = 1
     total_steps: int = 0
 
 
-class EchoPipeline:
+class EchoPipeline(OneByOne):
     """Does nothing at all."""
 
     @classmethod

@@ -12,7 +12,7 @@ import torch
 from diffusers import UNet2DModel
 from torch import Tensor
 
-from generation.pipelines.base import EngineConfig, Finished
+from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.request import ImageRequest, Pixels
 
 SIDE = 16
@@ -27,9 +27,10 @@ class NanoRow:
     latents: Tensor
     bucket: str = "nano"
     step: int = 0
+    width: int = 1
 
 
-class NanoPipeline:
+class NanoPipeline(OneByOne):
     """Denoises small latents with diffusers' own UNet at a tiny width."""
 
     def __init__(self) -> None:

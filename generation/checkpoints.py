@@ -108,7 +108,7 @@ class Checkpoint:
             - latents: ``(1, C, h, w)``.
             - returns: ``(1, 3, h*f, w*f)`` in [0, 1], float32.
         """
-        picture: Tensor = self.vae.decode(latents).sample
+        picture: Tensor = self.vae.decode(latents.to(self.dtype)).sample
         return (picture.float() / 2 + 0.5).clamp(0, 1)
 
 

@@ -73,6 +73,7 @@ class ImageRequest:
         strength: how far to go from ``image``; 0 returns it, 1 goes all the way.
         guidance_scale: how strictly to follow the prompt; None leaves it to the model.
         num_inference_steps: None leaves it to the model.
+        scheduler: a name of ``generation.pipelines.samplers.SCHEDULERS``; None is the model's own.
         seed: of the noise, 0 to ``MAX_SEED``; same request and seed, same pixels.
         model: a checkpoint's name; None is the pipeline's default.
         timeout_s: seconds of running (waiting does not count) after which it is stopped.
@@ -94,6 +95,7 @@ class ImageRequest:
     strength: float = 0.7
     guidance_scale: float | None = None
     num_inference_steps: int | None = None
+    scheduler: str | None = None
     seed: int = 0
     model: str | None = None
     timeout_s: float = 120.0

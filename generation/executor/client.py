@@ -99,7 +99,6 @@ class Executor:
             hello=Hello(
                 config=config.engine,
                 pipelines=dict(config.pipelines),
-                batch_rows=config.batch_rows,
                 preview_interval_s=config.preview_interval_s,
                 nice=config.nice,
                 log_level=logging.getLogger().getEffectiveLevel(),

@@ -25,7 +25,6 @@ class ExecutorConfig:
         max_attempts: a request during whose calls so many engines died fails.
         max_wait_s: a request that would wait longer is refused.
         max_rows: so many requests are under way at once, their steps interleaved.
-        batch_rows: so many of them take a step in one call.
         preview_interval_s: at least so long lies between two previews of one request.
         preload: pipelines whose default model an idle engine loads before it is asked for.
         nice: how far the engine steps back, so that the bot's loop stays quick.
@@ -43,7 +42,6 @@ class ExecutorConfig:
     max_attempts: int = 2
     max_wait_s: float = 900.0
     max_rows: int = 2
-    batch_rows: int = 1
     preview_interval_s: float = 1.0
     preload: tuple[str, ...] = ()
     nice: int = 5

@@ -15,13 +15,24 @@ from math import ceil
 from time import monotonic, monotonic_ns
 from typing import Any, TypeVar
 
-from generation.errors import DeadlineExceededError, EngineError, GenerationError
+from generation.errors import (
+    DeadlineExceededError,
+    EngineError,
+    GenerationError,
+    OutOfMemoryError,
+)
 from generation.executor.control import ControlPage, Phase
-from generation.executor.device import release_memory, settle_threads, synchronise
+from generation.executor.device import (
+    is_out_of_memory,
+    release_memory,
+    settle_threads,
+    synchronise,
+)
 from generation.executor.edge import border_name, repeated_without_memory
 from generation.executor.link import Link
 from generation.executor.messages import (
     Cancel,
+    Capacity,
     Done,
     Failed,
     Gone,
@@ -53,6 +64,7 @@ class Running:
         called_ns: wall time of the calls it took part in, which its deadline counts.
         spent_ns: its share of them, which it is charged.
         virtual_ns: the same, from where it started level with the rows that it joined.
+        starved: whether memory did not suffice for it even alone; it waits until a row leaves.
     """
 
     serial: int
@@ -66,6 +78,7 @@ class Running:
     reported_at: float = 0.0
     previewed_at: float = 0.0
     previews: bool = True
+    starved: bool = False
 
     @property
     def bucket(self) -> Hashable:
@@ -76,7 +89,8 @@ class Running:
     @property
     def width(self) -> int:
         """Rows of one call that it takes."""
-        return 1
+        assert self.row is not None
+        return self.row.width
 
     @property
     def left_ns(self) -> int:
@@ -106,6 +120,7 @@ class Engine:
         self._submitted: deque[Submit] = deque()
         self._preloads: deque[str] = deque()
         self._running: dict[int, Running] = {}
+        self._capacities: dict[Hashable, int] = {}
         self._stopped = False
 
     def run(self) -> None:
@@ -128,12 +143,16 @@ class Engine:
             self._admit(self._submitted.popleft())
         elif self._preloads and not self._running:
             self._preload(self._preloads.popleft())
-        if self._running:
-            self._advance(next_batch(self._running.values(), capacity=self._capacity))
+        ready = [running for running in self._running.values() if not running.starved]
+        if ready:
+            self._advance(next_batch(ready, capacity=self._capacity))
+        elif self._running:
+            message = "the device's memory does not suffice for this picture"
+            self._fail(max(self._running), OutOfMemoryError(message))
 
-    def _capacity(self, _: Running) -> int:
-        """Return how many rows one call holds."""
-        return self._hello.batch_rows
+    def _capacity(self, running: Running) -> int:
+        """Return how many rows one call of the row's bucket holds."""
+        return running.pipeline.capacity(running.row)
 
     def _hear(self, message: Message) -> None:
         match message:
@@ -148,9 +167,17 @@ class Engine:
 
     def _cancel(self, serial: int) -> None:
         waiting = [submit for submit in self._submitted if submit.serial == serial]
-        if waiting or self._running.pop(serial, None) is not None:
+        if waiting or self._leave(serial):
             self._submitted = deque(it for it in self._submitted if it.serial != serial)
             self._link.send(Gone(serial=serial))
+
+    def _leave(self, serial: int) -> bool:
+        """Forget a row, if there is such, and let those who lacked memory try again."""
+        if self._running.pop(serial, None) is None:
+            return False
+        for other in self._running.values():
+            other.starved = False
+        return True
 
     def _expire(self) -> None:
         for running in list(self._running.values()):
@@ -177,7 +204,15 @@ class Engine:
             running.previews = request.previews
             running.virtual_ns = starting_level(self._running.values())
             self._running[submit.serial] = running
+            self._tell_capacity(running)
             self._retire_if_done(running)
+
+    def _tell_capacity(self, running: Running) -> None:
+        """Tell the client how many requests of this kind share a call, when that is news."""
+        requests = max(1, self._capacity(running) // running.width)
+        if self._capacities.get(running.bucket) != requests:
+            self._capacities[running.bucket] = requests
+            self._link.send(Capacity(requests=requests))
 
     def _loaded(self, name: str, model: str, *, serial: int = 0) -> Pipeline[Any]:
         """Return a pipeline with its model, loaded when it is first asked for."""
@@ -204,23 +239,61 @@ class Engine:
             logger.exception("pipeline %s could not be loaded in advance", name)
 
     def _advance(self, batch: Sequence[Running]) -> None:
-        """Take one step with rows of one bucket; what fails together is repeated one by one."""
-        rows = [running.row for running in batch if running.row is not None]
-        steps = [row.step for row in rows]
-        if len(batch) > 1:
-            try:
-                with self._charged(batch):
-                    batch[0].pipeline.advance(rows)
-            except Exception:
-                logger.warning("a step of %d rows failed", len(batch), exc_info=True)
-                release_memory()
-            else:
-                for running in batch:
-                    self._stepped(running)
-                return
-        for running, step in zip(batch, steps, strict=True):
-            if self._charged_alone(running, partial(took_step, running, step)):
+        """Take one step with rows of one bucket.
+
+        What fails together is repeated: in halves if memory did not suffice, else one by one,
+        so that it hits only who is to blame.
+        """
+        if len(batch) == 1:
+            self._advance_alone(batch[0])
+            return
+        steps = [running.row.step for running in batch if running.row is not None]
+        try:
+            with self._charged(batch):
+                batch[0].pipeline.advance([running.row for running in batch])
+        except Exception as err:
+            logger.warning("a step of %d rows failed", len(batch), exc_info=True)
+            release_memory()
+            half = ceil(len(batch) / 2) if is_out_of_memory(err) else 1
+            left = [it for it, step in zip(batch, steps, strict=True) if not self._moved(it, step)]
+            for start in range(0, len(left), half):
+                # Whoever was failed to make room is no longer there.
+                together = [it for it in left[start : start + half] if it.serial in self._running]
+                if together:
+                    self._advance(together)
+        else:
+            for running in batch:
                 self._stepped(running)
+
+    def _moved(self, running: Running, step: int) -> bool:
+        """Return whether a row has left a step behind, in a call that failed after that."""
+        assert running.row is not None
+        if running.row.step == step:
+            return False
+        self._stepped(running)
+        return True
+
+    def _advance_alone(self, running: Running) -> None:
+        """Take one step with a row; if memory does not suffice, with a smaller call.
+
+        Where no call is smaller the row waits until another leaves, which frees memory.
+        """
+        row = running.row
+        assert row is not None
+        try:
+            moved = self._guarded(
+                running.serial, partial(self._took_step, running, row.step), starving=True
+            )
+        except OutOfMemoryError:
+            running.starved = not running.pipeline.shrink(row)
+            logger.warning("memory does not suffice for a row; it waits: %s", running.starved)
+        else:
+            if moved:
+                self._stepped(running)
+
+    def _took_step(self, running: Running, step: int) -> bool:
+        with self._charged([running]):
+            return took_step(running, step)
 
     def _stepped(self, running: Running) -> None:
         self._report(running)
@@ -269,7 +342,7 @@ class Engine:
         if not self._link.holds(finished.image.data):
             self._fail(running.serial, EngineError("the picture is too large to be handed over"))
             return
-        del self._running[running.serial]
+        self._leave(running.serial)
         self._link.send(Done(serial=running.serial, result=self._result(running, finished)))
 
     def _result(self, running: Running, finished: Finished) -> Result:
@@ -312,11 +385,19 @@ class Engine:
 
         return self._guarded(running.serial, charged)
 
-    def _guarded(self, serial: int, work: Callable[[], ResultT]) -> ResultT | None:
-        """Do one row's work at the engine's edge: whatever it raises fails this row alone."""
+    def _guarded(
+        self, serial: int, work: Callable[[], ResultT], *, starving: bool = False
+    ) -> ResultT | None:
+        """Do one row's work at the engine's edge: whatever it raises fails this row alone.
+
+        Raises:
+            OutOfMemoryError: memory does not suffice, and the caller knows what to do.
+        """
         try:
             return repeated_without_memory(work)
         except GenerationError as err:
+            if starving and isinstance(err, OutOfMemoryError):
+                raise
             self._fail(serial, err)
         except Exception as err:
             logger.exception("a pipeline failed")
@@ -324,5 +405,5 @@ class Engine:
         return None
 
     def _fail(self, serial: int, error: GenerationError) -> None:
-        self._running.pop(serial, None)
+        self._leave(serial)
         self._link.send(Failed(serial=serial, error=border_name(error), message=str(error)))

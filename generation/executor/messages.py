@@ -16,7 +16,6 @@ class Hello:
     """The first message to an engine: all that it has to know.
 
     Args:
-        batch_rows: at most so many rows take a step in one call.
         preview_interval_s: between two previews of one row.
         nice: how far the engine steps back behind the bot's process.
         log_level: of the engine's log, which goes to standard error.
@@ -24,7 +23,6 @@ class Hello:
 
     config: EngineConfig
     pipelines: Mapping[str, PipelineSpec]
-    batch_rows: int
     preview_interval_s: float
     nice: int
     log_level: int
@@ -82,6 +80,13 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """So many requests like one that has just been admitted fit into one call."""
+
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """A picture is finished."""
 
@@ -106,5 +111,5 @@ class Gone:
 
 
 ToEngine = Hello | Submit | Preload | Cancel | Release | Stop
-ToClient = Ready | Release | Moved | Done | Failed | Gone
+ToClient = Ready | Release | Moved | Capacity | Done | Failed | Gone
 Message = ToEngine | ToClient

@@ -16,11 +16,18 @@ class EngineConfig:
         device: a torch device, "cpu" or "cuda:0"; "auto" takes the GPU when there is one.
         threads: torch's threads on a CPU; fixed, because bytes may differ across counts.
         models_dir: folder with the operator's checkpoints.
+        exact: whether every call of a bucket is padded to one shape, so that a picture's bytes do
+            not depend on who shared its calls. Otherwise calls have the smallest allowed shape
+            that holds their rows, which is faster and may change a picture by 1/255.
+        batch_rows: the most denoiser rows of one call, and in exact mode its one shape; None is
+            one request's rows in exact mode, so that requests share no calls.
     """
 
     device: str = "auto"
     threads: int = 1
     models_dir: Path = Path("data/models")
+    exact: bool = True
+    batch_rows: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +43,9 @@ class Row(Protocol):
     """One request inside an engine.
 
     ``bucket`` says which rows may advance in one call (same model, size and dtype).
-    ``step`` counts the steps done; the row is retired when it reaches ``total_steps``.
+    ``step`` counts the steps done; the row is retired when it reaches ``total_steps``. All of it
+    but ``step`` stays as it is while the row lives, save ``bucket`` when the pipeline is told to
+    ``shrink`` its calls.
     """
 
     @property
@@ -46,6 +55,10 @@ class Row(Protocol):
     @property
     def bucket(self) -> Hashable:
         """Rows of equal buckets may advance together."""
+
+    @property
+    def width(self) -> int:
+        """Rows that it takes in one call of the model: as many as its guidance needs, else 1."""
 
     @property
     def step(self) -> int:
@@ -77,8 +90,17 @@ class Pipeline(Protocol[RowT]):
             InvalidRequestError: the request does not fit this pipeline.
         """
 
+    def capacity(self, row: RowT) -> int:
+        """Return how many model rows one call of the row's bucket holds, at least its width."""
+
+    def shrink(self, row: RowT) -> bool:
+        """Have a row's calls take less memory from now on; return False if they cannot.
+
+        Asked when memory does not suffice for the row even alone.
+        """
+
     def advance(self, rows: Sequence[RowT]) -> None:
-        """Take one step with every row; all are of one bucket.
+        """Take one step with every row; all are of one bucket and fit into its capacity.
 
         A row's picture does not depend on the others. State changes only after the call that
         may run out of memory, so that a failed call can be repeated.
@@ -89,3 +111,16 @@ class Pipeline(Protocol[RowT]):
 
     def retire(self, row: RowT) -> Finished:
         """Decode a row whose steps are done, and finish its picture."""
+
+
+class OneByOne:
+    """For pipelines whose rows share no calls: what the protocol asks about sharing them."""
+
+    def capacity(self, row: Row) -> int:
+        """Return the row's own width: its calls hold nobody else."""
+        return row.width
+
+    def shrink(self, row: Row) -> bool:
+        """Return False: a call of one row cannot be made smaller."""
+        del row
+        return False

@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
-from generation.pipelines.base import EngineConfig, Finished
+from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.pipelines.collage_colours import match_colours
 from generation.pipelines.collage_patches import (
     MASKS,
@@ -102,6 +102,7 @@ class CollageRow:
     canvas: Tensor
     leniency: float
     step: int = 0
+    width: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +124,7 @@ class Plan:
     masks: Tensor
 
 
-class CollagePipeline:
+class CollagePipeline(OneByOne):
     """Paints pictures with pieces of artworks; one step is one size of patches."""
 
     def __init__(self, *, device: torch.device, config: CollageConfig | None = None) -> None:

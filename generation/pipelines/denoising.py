@@ -1,113 +1,301 @@
-"""One denoising under way: k rows of guidance, and the scheduler's steps.
+"""Denoisings under way, and the one call of the denoiser that moves many of them a step on.
 
 Guidance is a linear combination of the rows' predictions: one row without guidance, two for
 classifier-free guidance (Ho & Salimans, 2022), three for InstructPix2Pix (Brooks, Holynski &
 Efros, CVPR 2023, equation 3).
+
+Everything but the denoiser itself is multiplied and added value by value, never by an operation
+that sums over rows or that a processor may round in another way at the end of a tensor. So a
+denoising's bits depend on its neighbours only as far as the denoiser's do: at a fixed shape of
+the call not at all, which ``keeps_apart`` measures.
 """
 
-import inspect
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
 
 import torch
 from torch import Tensor
 
-Call: TypeAlias = tuple[Tensor, Tensor, Tensor]
+from generation.pipelines.samplers import Coefficients, Schedule, step_by_object
+
+_serials = count()
+_BY_OBJECT = torch.tensor(Coefficients(scale=1, a=1, b=0, c=0, d=0, p=1, q=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guidance:
-    """How strictly to follow the words, and the picture (None where it is not a condition)."""
+    """How strictly to follow the words, and the picture (None where it is not a condition).
+
+    Args:
+        inside: whether the denoiser is told the strength itself, so that one row is enough.
+    """
 
     text: float
     image: float | None = None
+    inside: bool = False
 
     @property
     def rows(self) -> int:
         """Rows of the denoiser that one step takes."""
-        if self.text <= 1 or (self.image is not None and self.image < 1):
+        if self.inside or self.text <= 1 or (self.image is not None and self.image < 1):
             return 1
         return 2 if self.image is None else 3
 
-    def combine(self, predictions: Tensor) -> Tensor:
-        """Return the guided prediction.
+    @property
+    def base(self) -> int:
+        """The row whose prediction the others push away from."""
+        return self.rows - 1 if self.image is not None else 0
 
-        Shape:
-            - predictions: ``(rows, C, h, w)``: two rows are without and with words; three are
-              with words and picture, with the picture, with neither.
-            - returns: ``(1, C, h, w)``.
+    @property
+    def pushes(self) -> tuple[tuple[float, int, int], ...]:
+        """How far to go, to which row and away from which.
+
+        Two rows are without and with words; three are with words and picture, with the picture,
+        with neither.
         """
         if self.rows == 1:
-            return predictions
-        if self.rows == 2:
-            without, words = predictions.chunk(2)
-            return without + self.text * (words - without)
-        words, picture, neither = predictions.chunk(3)
-        assert self.image is not None
-        return neither + self.text * (words - picture) + self.image * (picture - neither)
+            return ()
+        if self.image is None:
+            return ((self.text, 1, 0),)
+        return ((self.text, 0, 1), (self.image, 1, 2))
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Denoising:
     """The state of one denoising.
 
     Args:
-        latents: the noisy latents, scaled as the scheduler wants them.
-        source: the source's latents as a condition, None for families without.
-        words: embeddings, one for each row of guidance.
-        scheduler: a copy of its own.
-        timesteps: the steps still planned and done.
-        rng: for schedulers that add noise.
+        rng: for samplers that add noise.
+        conditions: what the denoiser is told besides, by its name there; one entry for each row
+            of guidance.
+        scheduler: a copy of its own where the sampler has no table.
         clean: the last estimate of the noise-free latents.
+
+    Shape:
+        - latents, clean: ``(1, C, h, w)``, float32; the latents scaled as the scheduler wants it.
+        - source: as latents, the picture's as a condition; None for families without.
+        - words: ``(rows, length, width)``, embeddings in the order guidance combines them.
     """
 
     latents: Tensor
     source: Tensor | None
     words: Tensor
     guidance: Guidance
-    scheduler: Any
-    timesteps: Tensor
+    schedule: Schedule
     rng: torch.Generator
+    conditions: Mapping[str, Tensor] = field(default_factory=dict)
+    scheduler: Any = None
     step: int = 0
     clean: Tensor | None = None
+    serial: int = field(default_factory=lambda: next(_serials))
+
+    def __post_init__(self) -> None:
+        """Take a scheduler object along, if the sampler has no table."""
+        if self.schedule.table is None:
+            self.scheduler = copy.deepcopy(self.schedule.scheduler)
 
     @property
     def done(self) -> bool:
         """Whether all steps are taken."""
-        return self.step >= len(self.timesteps)
+        return self.step >= len(self.schedule)
 
-    def call(self) -> Call:
-        """Return the denoiser's input for the next step: latents, timesteps, words."""
+    @property
+    def time(self) -> Tensor:
+        """The timestep of the next step."""
+        return self.schedule.timesteps[self.step]
+
+    @property
+    def coefficients(self) -> Tensor:
+        """The next step's line of the sampler's table, ``(7,)``."""
+        table = self.schedule.table
+        return _BY_OBJECT if table is None else table.coefficients[self.step]
+
+    @property
+    def draws(self) -> bool:
+        """Whether the next step draws noise here."""
+        table = self.schedule.table
+        return table is not None and table.draws[self.step]
+
+    def seen(self) -> Tensor:
+        """Return the source as each row of guidance sees it; the last of three does not."""
+        assert self.source is not None
         rows = self.guidance.rows
-        time = self.timesteps[self.step]
-        latents = self.scheduler.scale_model_input(torch.cat([self.latents] * rows), time)
-        if self.source is not None:
-            seen = [self.source] * rows
-            if rows == 3:
-                seen[2] = torch.zeros_like(self.source)
-            latents = torch.cat([latents, torch.cat(seen)], dim=1)
-        return latents, time.expand(rows), self.words
-
-    def apply(self, predictions: Tensor) -> None:
-        """Take the step that the denoiser's answer leads to."""
-        guided = self.guidance.combine(predictions)
-        accepted = inspect.signature(self.scheduler.step).parameters
-        extra = {"generator": self.rng} if "generator" in accepted else {}
-        moved = self.scheduler.step(guided, self.timesteps[self.step], self.latents, **extra)
-        self.latents = moved.prev_sample
-        self.clean = getattr(moved, "pred_original_sample", None)
-        self.step += 1
+        return torch.cat(
+            [self.source] * min(rows, 2) + [torch.zeros_like(self.source)] * (rows > 2)
+        )
 
 
-def advance_together(unet: Any, denoisings: Sequence[Denoising]) -> None:  # noqa: ANN401
-    """Take one step with each denoising, in one call of the denoiser.
+class Call:
+    """The denoiser's call at one shape: its inputs lie at fixed places and are filled again.
 
-    Every state changes only after the call, so that a failed call can be repeated.
+    Rows that no denoising takes hold whatever was there before; nothing reads what they give.
     """
-    calls = [denoising.call() for denoising in denoisings]
-    latents, times, words = (torch.cat(parts) for parts in zip(*calls, strict=True))
-    predictions = unet(latents, times, encoder_hidden_states=words).sample
-    counts = [denoising.guidance.rows for denoising in denoisings]
-    for denoising, prediction in zip(denoisings, predictions.split(counts), strict=True):
-        denoising.apply(prediction)
+
+    def __init__(
+        self,
+        unet: Callable[..., Any],
+        *,
+        like: Denoising,
+        shape: int,
+        dtype: torch.dtype,
+    ) -> None:
+        self._unet = unet
+        self.shape = shape
+        _, channels, height, width = like.latents.shape
+        self._channels = channels
+        inputs = channels * (1 if like.source is None else 2)
+        place: dict[str, Any] = {"device": like.latents.device, "dtype": dtype}
+        self._sample = torch.zeros(shape, inputs, height, width, **place)
+        self._times = torch.zeros(shape, device=like.latents.device)
+        self._words = torch.zeros(shape, *like.words.shape[1:], **place)
+        self._conditions = {
+            name: torch.zeros(shape, *value.shape[1:], **place)
+            for name, value in like.conditions.items()
+        }
+        self._members: tuple[int, ...] = ()
+        self._owner = torch.zeros(0, dtype=torch.long)
+        self._bases = self._owner
+        self._pushes: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def step(self, denoisings: Sequence[Denoising]) -> None:
+        """Take one step with each denoising.
+
+        Every state changes only after the call, so that a failed call can be repeated.
+        """
+        self._seat(denoisings)
+        latents = torch.cat([it.latents for it in denoisings])
+        told = torch.stack([it.coefficients for it in denoisings])
+        columns = told.to(latents.device).view(len(denoisings), -1, 1, 1, 1).unbind(1)
+        factors = Coefficients(*columns)  # type: ignore[arg-type]
+        guided = self._guided(denoisings, factors.scale * latents)
+        moved, clean = _updated(denoisings, latents, guided, factors)
+        for index, denoising in enumerate(denoisings):
+            denoising.latents, denoising.clean = moved[index : index + 1], clean[index : index + 1]
+            if denoising.scheduler is not None:
+                denoising.latents, denoising.clean = step_by_object(
+                    denoising.scheduler,
+                    guided[index : index + 1],
+                    denoising.time,
+                    latents[index : index + 1],
+                    denoising.rng,
+                )
+            denoising.step += 1
+
+    def _seat(self, denoisings: Sequence[Denoising]) -> None:
+        """Lay out what stays as it is from step to step, if it is not there already."""
+        members = tuple(it.serial for it in denoisings)
+        if members == self._members:
+            return
+        self._members = ()
+        widths = [it.guidance.rows for it in denoisings]
+        rows = sum(widths)
+        torch.cat([it.words for it in denoisings], out=self._words[:rows])
+        if denoisings[0].source is not None:
+            seen = torch.cat([it.seen() for it in denoisings])
+            self._sample[:rows, self._channels :] = seen
+        for name, value in self._conditions.items():
+            torch.cat([it.conditions[name] for it in denoisings], out=value[:rows])
+        self._find_rows(denoisings, widths)
+        self._members = members
+
+    def _find_rows(self, denoisings: Sequence[Denoising], widths: Sequence[int]) -> None:
+        """Note whose each row is, and which rows' predictions make each guided one.
+
+        Who has fewer pushes than the others goes from its first row to its first row, by 0.
+        """
+        device = self._sample.device
+        firsts = [sum(widths[:index]) for index in range(len(widths))]
+        owner = [index for index, width in enumerate(widths) for _ in range(width)]
+        self._owner = torch.tensor(owner, device=device)
+        bases = [first + it.guidance.base for it, first in zip(denoisings, firsts, strict=True)]
+        self._bases = torch.tensor(bases, device=device)
+        self._pushes = []
+        for place in range(max(len(it.guidance.pushes) for it in denoisings)):
+            pushes = [(*it.guidance.pushes, *[(0.0, 0, 0)] * 2)[place] for it in denoisings]
+            by, to, away = zip(*pushes, strict=True)
+            rows = torch.tensor([firsts, to, away], device=device)
+            factors = torch.tensor(by, device=device).view(-1, 1, 1, 1)
+            self._pushes.append((factors, rows[0] + rows[1], rows[0] + rows[2]))
+
+    def _guided(self, denoisings: Sequence[Denoising], scaled: Tensor) -> Tensor:
+        """Return the guided prediction for each denoising, float32."""
+        for index, denoising in enumerate(denoisings):
+            if denoising.scheduler is not None:
+                scaled[index : index + 1] = denoising.scheduler.scale_model_input(
+                    denoising.latents, denoising.time
+                )
+        rows = len(self._owner)
+        self._sample[:rows, : self._channels] = scaled.index_select(0, self._owner)
+        times = torch.stack([it.time.to(torch.float32) for it in denoisings])
+        self._times[:rows] = times.to(self._owner.device).index_select(0, self._owner)
+        predictions = self.predict().to(torch.float32)
+        guided = predictions.index_select(0, self._bases)
+        for by, to, away in self._pushes:
+            push = predictions.index_select(0, to) - predictions.index_select(0, away)
+            guided = guided + by * push
+        return guided
+
+    def predict(self) -> Tensor:
+        """Call the denoiser with what lies there.
+
+        Shape:
+            - returns: ``(shape, C, h, w)``.
+        """
+        more = dict(self._conditions)
+        time_cond = more.pop("timestep_cond", None)
+        answer: Tensor = self._unet(
+            self._sample,
+            self._times,
+            encoder_hidden_states=self._words,
+            timestep_cond=time_cond,
+            added_cond_kwargs=more or None,
+        ).sample
+        return answer
+
+    def keeps_apart(self) -> bool:
+        """Return whether a row's prediction has the same bits at every place, beside any rows."""
+        rng = torch.Generator().manual_seed(0)
+        inputs = [self._sample, self._times, self._words, *self._conditions.values()]
+        one = [torch.randn(it[:1].shape, generator=rng).to(it) for it in inputs]
+        one[1].fill_(500.0)
+        self._members = ()
+        for target, value in zip(inputs, one, strict=True):
+            target.copy_(value.expand_as(target))
+        alike = self.predict()
+        expected = alike[:1].clone()
+        apart = bool((alike == expected).all())
+        for place in {0, self.shape // 2, self.shape - 1}:
+            for target, value in zip(inputs, one, strict=True):
+                target.copy_(torch.randn(target.shape, generator=rng))
+                target[place] = value[0]
+            apart = apart and torch.equal(self.predict()[place], expected[0])
+        return apart
+
+
+def _updated(
+    denoisings: Sequence[Denoising], latents: Tensor, guided: Tensor, factors: Coefficients
+) -> tuple[Tensor, Tensor]:
+    """Return the new latents and the estimates of the noise-free ones, by the samplers' tables."""
+    scale, a, b, c, d, p, q = factors
+    del scale
+    clean = p * latents + q * guided
+    moved = a * latents + b * guided
+    if any(it.clean is not None for it in denoisings):
+        zeros = torch.zeros_like(latents[:1])
+        before = torch.cat([zeros if it.clean is None else it.clean for it in denoisings])
+        moved = moved + d * before
+    if any(it.draws for it in denoisings):
+        noise = torch.cat([_noise(it) for it in denoisings])
+        moved = moved + c * noise.to(latents.device)
+    return moved, clean
+
+
+def _noise(denoising: Denoising) -> Tensor:
+    """Draw a step's noise from the denoising's own rng, so that no neighbour changes it."""
+    shape = denoising.latents.shape
+    if not denoising.draws:
+        return torch.zeros(shape)
+    return torch.randn(shape, generator=denoising.rng, dtype=torch.float32)

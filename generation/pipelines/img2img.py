@@ -7,7 +7,8 @@ Differs from the papers: a checkpoint may declare that its small result is carri
 full-size picture by a guided filter, and that layers of particles are drawn on it.
 """
 
-import copy
+import logging
+from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -18,17 +19,22 @@ from torch import Tensor
 from generation.checkpoints import Checkpoint, Family, load_checkpoint
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished
-from generation.pipelines.denoising import Denoising, Guidance, advance_together
+from generation.pipelines.denoising import Call, Denoising, Guidance
 from generation.pipelines.img2img_finish import finished, resized
+from generation.pipelines.samplers import Schedule, first_step, plan, scheduler_like
 from generation.prompts import Reading, read_prompt
 from generation.request import ImageRequest, Note, NoteCode, Pixels
 from generation.weights import plain_words
+
+logger = logging.getLogger(__name__)
 
 PREVIEW_SIDE = 256
 DEFAULT_STEPS = {Family.INSTRUCT: 20, Family.IMG2IMG: 30}
 DEFAULT_GUIDANCE = 7.5
 DEFAULT_IMAGE_GUIDANCE = 1.5
 MAX_STEPS = 150
+SHAPES = (1, 2, 4, 8, 12, 16)
+KEPT_SCHEDULES = 256
 LEFT_ALONE = Reading(edits=(), words=(), unknown=())
 
 
@@ -41,16 +47,25 @@ class Img2ImgRow:
         edit: the denoising of the picture; None when the input is the answer.
         masks: further denoisings, whose results say where layers may show.
         blend: share of the edit in the result, for families without a strength of their own.
+        width: denoiser rows that it takes in one call.
+        shape: what its calls are padded to, None for the smallest allowed.
     """
 
     request: ImageRequest
-    bucket: Hashable
+    model: Hashable
+    width: int
+    shape: int | None
     source: Tensor
     recoded: Tensor
     edit: Denoising | None
     masks: dict[str, Denoising]
     reading: Reading
     blend: float
+
+    @property
+    def bucket(self) -> Hashable:
+        """Rows of one model, size and dtype share calls, and in exact mode of one shape."""
+        return self.model, tuple(self.source.shape[-2:]), self.shape
 
     @property
     def step(self) -> int:
@@ -60,7 +75,7 @@ class Img2ImgRow:
     @property
     def total_steps(self) -> int:
         """Steps to do; 0 when the input is the answer."""
-        return sum(len(denoising.timesteps) for denoising in self.denoisings)
+        return sum(len(denoising.schedule) for denoising in self.denoisings)
 
     @property
     def denoisings(self) -> tuple[Denoising, ...]:
@@ -77,13 +92,18 @@ class Img2ImgPipeline:
     """A loaded checkpoint and how its rows are run.
 
     Args:
-        rows_per_call: requests that share a call of the denoiser. One, the default, makes a
-            request's bytes independent of its neighbours; more is faster on a large device.
+        exact, batch_rows: see ``EngineConfig``.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, rows_per_call: int = 1) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, *, exact: bool = True, batch_rows: int | None = None
+    ) -> None:
         self.checkpoint = checkpoint
-        self.rows_per_call = rows_per_call
+        self.exact = exact
+        self.batch_rows = batch_rows
+        self._schedules: OrderedDict[Hashable, Schedule] = OrderedDict()
+        self._calls: dict[Hashable, Call] = {}
+        self._apart: dict[Hashable, bool] = {}
 
     @classmethod
     def load(cls, *, model: str, config: EngineConfig) -> Self:
@@ -98,7 +118,7 @@ class Img2ImgPipeline:
         checkpoint = load_checkpoint(
             model, models_dir=config.models_dir, device=torch.device(device)
         )
-        return cls(checkpoint)
+        return cls(checkpoint, exact=config.exact, batch_rows=config.batch_rows)
 
     @torch.no_grad()
     def admit(self, request: ImageRequest) -> Img2ImgRow:
@@ -110,9 +130,12 @@ class Img2ImgPipeline:
             words, fillers = model.manifest.words, model.manifest.fillers
             reading = read_prompt(request.prompt, words=words, fillers=fillers)
         latents = model.encode(source)
+        width = self._guidance(request).rows
         row = Img2ImgRow(
             request=request,
-            bucket=(model.name, tuple(source.shape[-2:]), str(model.dtype)),
+            model=(model.name, str(model.dtype)),
+            width=width,
+            shape=width if self.exact else None,
             source=source,
             recoded=model.decode(latents),
             edit=None,
@@ -122,6 +145,8 @@ class Img2ImgPipeline:
         )
         if request.strength > 0 and (reading.edits or not model.manifest.words):
             self._begin(row, latents)
+        if self.exact and row.edit is not None:
+            row.shape = self._exact_shape(row)
         return row
 
     def _fitted(self, image: Pixels) -> Tensor:
@@ -138,7 +163,7 @@ class Img2ImgPipeline:
     def _begin(self, row: Img2ImgRow, latents: Tensor) -> None:
         """Plan the row's denoisings; an img2img strength below one step leaves none."""
         edit = self._denoising(self._prompt(row), latents, request=row.request)
-        if not len(edit.timesteps):
+        if not len(edit.schedule):
             return
         row.edit = edit
         manifest = self.checkpoint.manifest
@@ -161,26 +186,40 @@ class Img2ImgPipeline:
     def _denoising(self, prompt: str, latents: Tensor, *, request: ImageRequest) -> Denoising:
         """Return a denoising of the picture by a prompt, its noise drawn from the seed."""
         model, guidance = self.checkpoint, self._guidance(request)
-        scheduler = copy.deepcopy(model.scheduler)
-        planned = request.num_inference_steps or model.manifest.num_inference_steps
-        steps = min(planned or DEFAULT_STEPS[model.family], MAX_STEPS)
-        scheduler.set_timesteps(steps)
+        schedule = self._schedule(request)
         rng = torch.Generator("cpu").manual_seed(request.seed)
-        noise = torch.randn(latents.shape, generator=rng, dtype=torch.float32)
-        noise = noise.to(model.device, model.dtype)
-        denoising = Denoising(
-            latents=noise * scheduler.init_noise_sigma,
-            source=latents,
+        noise = torch.randn(latents.shape, generator=rng, dtype=torch.float32).to(model.device)
+        scaled = latents.to(torch.float32) * model.vae.config.scaling_factor
+        begun = schedule.noise * noise
+        return Denoising(
+            latents=schedule.signal * scaled + begun if schedule.signal else begun,
+            source=latents if model.family is Family.INSTRUCT else None,
             words=self._words(prompt, request=request, guidance=guidance),
             guidance=guidance,
-            scheduler=scheduler,
-            timesteps=scheduler.timesteps,
+            schedule=schedule,
             rng=rng,
         )
-        if model.family is Family.IMG2IMG:
-            denoising.source = None
-            self._begin_at(denoising, latents, noise=noise, steps=steps, strength=request.strength)
-        return denoising
+
+    def _schedule(self, request: ImageRequest) -> Schedule:
+        """Return the request's steps; in img2img they start from the picture (SDEdit)."""
+        model = self.checkpoint
+        planned = request.num_inference_steps or model.manifest.num_inference_steps
+        steps = min(planned or DEFAULT_STEPS[model.family], MAX_STEPS)
+        mixed = model.family is Family.IMG2IMG
+        key = (request.scheduler, steps, request.strength if mixed else None)
+        if key not in self._schedules:
+            scheduler = scheduler_like(model.scheduler, request.scheduler)
+            first: int | None = 0
+            if mixed:
+                first = first_step(scheduler, steps=steps, strength=request.strength)
+            beyond = steps * int(scheduler.order) + steps
+            self._schedules[key] = plan(
+                scheduler, steps=steps, first=beyond if first is None else first, mixed=mixed
+            )
+        self._schedules.move_to_end(key)
+        while len(self._schedules) > KEPT_SCHEDULES:
+            self._schedules.popitem(last=False)
+        return self._schedules[key]
 
     def _words(self, prompt: str, *, request: ImageRequest, guidance: Guidance) -> Tensor:
         """Return the embeddings of the guidance's rows, in the order it combines them."""
@@ -190,40 +229,78 @@ class Img2ImgPipeline:
         without = self.checkpoint.embed(request.negative_prompt)
         return torch.cat([without, words] if guidance.rows == 2 else [words, without, without])
 
-    def _begin_at(
-        self, denoising: Denoising, latents: Tensor, *, noise: Tensor, steps: int, strength: float
-    ) -> None:
-        """Start from the picture under as much noise as the strength says (SDEdit).
-
-        As in diffusers, ``strength`` is the share of the steps that are taken; some schedulers
-        plan more timesteps than steps, so that the share is of the latter.
-        """
-        scheduler, taken = denoising.scheduler, int(steps * strength)
-        first = (steps - taken) * scheduler.order if taken else len(denoising.timesteps)
-        denoising.timesteps = denoising.timesteps[first:]
-        if not taken:
-            return
-        if hasattr(scheduler, "set_begin_index"):
-            scheduler.set_begin_index(first)
-        scaled = latents * self.checkpoint.vae.config.scaling_factor
-        denoising.latents = scheduler.add_noise(scaled, noise, denoising.timesteps[:1])
-
     def _guidance(self, request: ImageRequest) -> Guidance:
         manifest = self.checkpoint.manifest
         text = request.guidance_scale
         if text is None:
-            text = manifest.guidance_scale or DEFAULT_GUIDANCE
+            text = manifest.guidance_scale
+        if text is None:
+            text = DEFAULT_GUIDANCE
         if self.checkpoint.family is Family.IMG2IMG:
             return Guidance(text=text)
         full = manifest.image_guidance_scale or DEFAULT_IMAGE_GUIDANCE
         return Guidance(text=text, image=image_guidance_of(request.strength, full=full))
 
+    def _exact_shape(self, row: Img2ImgRow) -> int:
+        """Return the one shape of the row's bucket.
+
+        Requests share calls only where it was measured that a row's bits depend neither on its
+        place nor on its neighbours; else a call holds one request.
+        """
+        wanted = max(self.batch_rows or row.width, row.width)
+        if wanted == row.width:
+            return wanted
+        key = (tuple(row.source.shape[-2:]), wanted)
+        if key not in self._apart:
+            self._apart[key] = self._call(row, wanted).keeps_apart()
+            if not self._apart[key]:
+                logger.warning(
+                    "%s: rows that share a call of %d change each other; they go one by one",
+                    self.checkpoint.name, wanted,
+                )  # fmt: skip
+        return wanted if self._apart[key] else row.width
+
+    def capacity(self, row: Img2ImgRow) -> int:
+        """Return how many denoiser rows one call of the row's bucket holds."""
+        return row.shape or max(self.batch_rows or SHAPES[-1], row.width)
+
+    def shrink(self, row: Img2ImgRow) -> bool:
+        """Pad the row's calls to its own rows alone; its bytes may change by one level.
+
+        What the result was made with is told by its parameter ``batch_rows``.
+        """
+        if (row.shape or row.width) <= row.width:
+            return False
+        row.shape = row.width
+        return True
+
     @torch.no_grad()
     def advance(self, rows: Sequence[Img2ImgRow]) -> None:
         """Take one step with every row."""
-        for start in range(0, len(rows), self.rows_per_call):
-            together = rows[start : start + self.rows_per_call]
-            advance_together(self.checkpoint.unet, [row.current for row in together])
+        waiting = list(rows)
+        while waiting:
+            room, together = self.capacity(waiting[0]), list[Img2ImgRow]()
+            while waiting and waiting[0].width <= room:
+                room -= waiting[0].width
+                together.append(waiting.pop(0))
+            call = self._call(together[0], self._shape(together))
+            call.step([row.current for row in together])
+
+    def _shape(self, rows: Sequence[Img2ImgRow]) -> int:
+        """Return what a call of these rows is padded to."""
+        if rows[0].shape is not None:
+            return rows[0].shape
+        taken = sum(row.width for row in rows)
+        return next((shape for shape in SHAPES if shape >= taken), taken)
+
+    def _call(self, row: Img2ImgRow, shape: int) -> Call:
+        key = (tuple(row.source.shape[-2:]), shape)
+        if key not in self._calls:
+            model = self.checkpoint
+            self._calls[key] = Call(
+                model.unet, like=row.denoisings[0], shape=shape, dtype=model.dtype
+            )
+        return self._calls[key]
 
     @torch.no_grad()
     def preview(self, row: Img2ImgRow) -> Pixels | None:
@@ -249,7 +326,9 @@ class Img2ImgPipeline:
         guidance = row.edit.guidance
         height, width = row.source.shape[-2:]
         parameters = {
-            "steps": str(len(row.edit.timesteps)),
+            "steps": str(len(row.edit.schedule)),
+            "scheduler": row.request.scheduler or "",
+            "batch_rows": str(row.shape or self.capacity(row)),
             "guidance_scale": f"{guidance.text:g}",
             "image_guidance_scale": "" if guidance.image is None else f"{guidance.image:.3g}",
             "native_size": f"{width}x{height}",

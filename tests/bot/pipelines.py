@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from generation.errors import InvalidRequestError
-from generation.pipelines.base import EngineConfig, Finished
+from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.registry import PipelineSpec
 from generation.request import ImageRequest, Note, NoteCode, Pixels
 
@@ -21,9 +21,10 @@ class ShadeRow:
     step_s: float
     bucket: str = "shade"
     step: int = 0
+    width: int = 1
 
 
-class ShadePipeline:
+class ShadePipeline(OneByOne):
     """Fills the picture with one colour that its words and seed give.
 
     The word "slow" in the prompt takes a second and a half, "steady" five and "endless" a

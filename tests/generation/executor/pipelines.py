@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+from weakref import WeakSet
 
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.pipelines.base import EngineConfig, Finished
@@ -21,14 +22,19 @@ def spec(name: str, *, typical_device_ms: int = 50) -> PipelineSpec:
     )
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class NoiseRow:
     request: ImageRequest
     total_steps: int
     rng: random.Random
     bucket: str = "noise"
     step: int = 0
+    width: int = 1
     image: bytearray = field(default_factory=bytearray)
+
+
+ALIVE: "WeakSet[NoiseRow]" = WeakSet()
+"""The rows that this process still holds."""
 
 
 class NoisePipeline:
@@ -55,6 +61,12 @@ class NoisePipeline:
             rng=random.Random(request.seed),
             image=bytearray(request.image.data),
         )
+
+    def capacity(self, row: NoiseRow) -> int:
+        return self.config.batch_rows or row.width
+
+    def shrink(self, row: NoiseRow) -> bool:
+        return False
 
     def advance(self, rows: Sequence[NoiseRow]) -> None:
         for row in rows:
@@ -157,6 +169,21 @@ class FailingPipeline(NoisePipeline):
         super().advance(rows)
 
 
+class CrampedPipeline(SlowPipeline):
+    """Has memory for as many rows a call as its prompt says, and for thrice so many in all."""
+
+    def admit(self, request: ImageRequest) -> NoiseRow:
+        row = super().admit(request)
+        ALIVE.add(row)
+        return row
+
+    def advance(self, rows: Sequence[NoiseRow]) -> None:
+        room = int(rows[0].request.prompt)
+        if len(rows) > room or len(ALIVE) > 3 * room:
+            raise MemoryError("too many")
+        super().advance(rows)
+
+
 class OwnError(InvalidRequestError):
     """An error that only this module knows."""
 
@@ -170,4 +197,5 @@ PIPELINES = {
     "deadly": spec("DeadlyPipeline"),
     "hanging": spec("HangingPipeline"),
     "failing": spec("FailingPipeline"),
+    "cramped": spec("CrampedPipeline"),
 }

@@ -22,7 +22,7 @@ from generation.errors import (
 from generation.executor.client import Executor
 from generation.pipelines.base import EngineConfig
 from generation.registry import PipelineSpec
-from generation.request import Note, NoteCode, Pixels, Stage
+from generation.request import Note, NoteCode, Pixels, Result, Stage
 from tests.generation.executor.conftest import Begin
 from tests.generation.executor.pipelines import PIPELINES
 from tests.generation.executor.requests import (
@@ -82,7 +82,7 @@ async def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
 
 @pytest.mark.parametrize("batch_rows", [1, 3])
 async def test_a_picture_does_not_depend_on_its_neighbours(begin: Begin, batch_rows: int) -> None:
-    executor = await begin(max_rows=5, batch_rows=batch_rows)
+    executor = await begin(max_rows=5, engine=EngineConfig(batch_rows=batch_rows))
     wanted = request("slow", steps=5, seed=11)
     alone = await executor.submit(wanted).result()
     tickets = [executor.submit(request("slow", steps=steps, seed=steps)) for steps in (2, 9, 4)] + [
@@ -158,7 +158,7 @@ async def test_each_row_is_charged_for_itself_alone(executor: Executor) -> None:
 
 
 async def test_a_batch_is_charged_in_shares(begin: Begin) -> None:
-    executor = await begin(max_rows=3, batch_rows=3)
+    executor = await begin(max_rows=3, engine=EngineConfig(batch_rows=3))
     tickets = [executor.submit(request("slow", steps=10)) for _ in range(3)]
     charged = sum([(await ticket.result()).device_ms for ticket in tickets])
     assert 600 <= charged < 1200
@@ -258,13 +258,38 @@ async def test_what_ran_out_of_memory_once_is_tried_again_alone(
 
 
 async def test_a_failure_in_a_batch_hits_only_the_row_that_caused_it(begin: Begin) -> None:
-    executor = await begin(max_rows=3, batch_rows=3)
+    executor = await begin(max_rows=3, engine=EngineConfig(batch_rows=3))
     alone = await executor.submit(request("failing", steps=6, seed=3)).result()
     good = [executor.submit(request("failing", steps=6, seed=3)) for _ in range(2)]
     bad = executor.submit(request("failing", steps=6, prompt="bug"))
     with pytest.raises(EngineError):
         await bad.result()
     assert [(await ticket.result()).image for ticket in good] == [alone.image] * 2
+
+
+async def test_b8_out_of_memory_takes_smaller_calls_and_the_same_bytes(begin: Begin) -> None:
+    executor = await begin(max_rows=5, engine=EngineConfig(batch_rows=5))
+    expected = [
+        (await executor.submit(request("noise", steps=5, seed=seed)).result()).image
+        for seed in range(5)
+    ]
+    tickets = [
+        executor.submit(request("cramped", steps=5, seed=seed, prompt="2")) for seed in range(5)
+    ]
+    assert [(await ticket.result()).image for ticket in tickets] == expected
+
+
+async def test_b8_rows_that_lack_memory_wait_and_only_the_newest_fail(begin: Begin) -> None:
+    executor = await begin(max_rows=5, engine=EngineConfig(batch_rows=5))
+    tickets = [
+        executor.submit(request("cramped", steps=5, seed=seed, prompt="1")) for seed in range(5)
+    ]
+    outcomes = await asyncio.gather(
+        *(ticket.result() for ticket in tickets), return_exceptions=True
+    )
+    failed = [index for index, it in enumerate(outcomes) if isinstance(it, OutOfMemoryError)]
+    assert failed == [3, 4]
+    assert all(isinstance(outcomes[index], Result) for index in range(3))
 
 
 async def test_what_cannot_run_is_refused_at_once(begin: Begin) -> None:

@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from generation.pipelines.base import EngineConfig, Finished
+from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.request import ImageRequest, Pixels
 
 
@@ -18,13 +18,14 @@ class TensorRow:
     rng: torch.Generator
     latents: Tensor
     step: int = 0
+    width: int = 1
 
     @property
     def bucket(self) -> tuple[int, ...]:
         return tuple(self.latents.shape)
 
 
-class ConvolutionPipeline:
+class ConvolutionPipeline(OneByOne):
     """Smooths and stirs; its report of torch's threads goes into the parameters."""
 
     def __init__(self) -> None:
