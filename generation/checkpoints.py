@@ -21,6 +21,19 @@ from generation.weights import Manifest, checkpoint_folder, read_manifest
 CLIP_TOKENS = 77
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedding:
+    """What a prompt means to a denoiser.
+
+    Shape:
+        - words: ``(1, length, width)``.
+        - pooled: ``(1, projection)``, of the last text encoder; None where there is only one.
+    """
+
+    words: Tensor
+    pooled: Tensor | None
+
+
 class Family(StrEnum):
     """How a checkpoint is run; recognised from the checkpoint itself."""
 
@@ -37,6 +50,8 @@ class Checkpoint:
 
     Args:
         scheduler: the checkpoint's own; rows take copies of it, because schedulers keep state.
+        text_encoder_2, tokenizer_2: Stable Diffusion XL's second ones, else None.
+        zero_negative: whether no negative prompt means zeros instead of an empty prompt.
     """
 
     name: str
@@ -49,6 +64,9 @@ class Checkpoint:
     scheduler: Any
     device: torch.device
     dtype: torch.dtype
+    text_encoder_2: PreTrainedModel | None = None
+    tokenizer_2: PreTrainedTokenizerBase | None = None
+    zero_negative: bool = False
 
     @property
     def vae_factor(self) -> int:
@@ -75,41 +93,83 @@ class Checkpoint:
         tokens = self.tokenizer(prompt, truncation=True, max_length=self.max_tokens + 1)
         return len(tokens.input_ids) > self.max_tokens
 
-    def embed(self, prompt: str) -> Tensor:
-        """Return a prompt's embedding.
+    def embed(self, prompt: str) -> Embedding:
+        """Return a prompt's embedding."""
+        if self.text_encoder_2 is None or self.tokenizer_2 is None:
+            read = self.text_encoder(self._tokens(prompt, self.tokenizer))
+            return Embedding(words=read.last_hidden_state.to(self.dtype), pooled=None)
+        # SDXL (Podell et al., 2023): both encoders' last layer but one, side by side.
+        first, second = (
+            encoder(self._tokens(prompt, tokenizer), output_hidden_states=True)
+            for encoder, tokenizer in (
+                (self.text_encoder, self.tokenizer),
+                (self.text_encoder_2, self.tokenizer_2),
+            )
+        )
+        words = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
+        return Embedding(words=words.to(self.dtype), pooled=second.text_embeds.to(self.dtype))
 
-        Shape:
-            - returns: ``(1, length, width)``.
-        """
-        tokens = self.tokenizer(
+    def embed_negative(self, prompt: str) -> Embedding:
+        """Return a negative prompt's embedding; without one, what the checkpoint has for that."""
+        found = self.embed(prompt)
+        if prompt or not self.zero_negative or found.pooled is None:
+            return found
+        return Embedding(words=torch.zeros_like(found.words), pooled=torch.zeros_like(found.pooled))
+
+    def _tokens(self, prompt: str, tokenizer: PreTrainedTokenizerBase) -> Tensor:
+        tokens = tokenizer(
             prompt,
             padding="max_length",
             truncation=True,
             max_length=self.max_tokens,
             return_tensors="pt",
         )
-        words: Tensor = self.text_encoder(tokens.input_ids.to(self.device)).last_hidden_state
-        return words.to(self.dtype)
+        ids: Tensor = tokens.input_ids.to(self.device)
+        return ids
 
     def encode(self, picture: Tensor) -> Tensor:
-        """Return the mode of a picture's latents, unscaled.
+        """Return the modes of pictures' latents, unscaled.
 
         Shape:
-            - picture: ``(1, 3, H, W)`` in [0, 1].
-            - returns: ``(1, C, H/f, W/f)``.
+            - picture: ``(N, 3, H, W)`` in [0, 1].
+            - returns: ``(N, C, H/f, W/f)``.
         """
-        latents: Tensor = self.vae.encode((2 * picture - 1).to(self.dtype)).latent_dist.mode()
+        latents: Tensor = self.vae.encode((2 * picture - 1).to(self.vae.dtype)).latent_dist.mode()
         return latents
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Return the picture of unscaled latents.
+        """Return the pictures of unscaled latents.
 
         Shape:
-            - latents: ``(1, C, h, w)``.
-            - returns: ``(1, 3, h*f, w*f)`` in [0, 1], float32.
+            - latents: ``(N, C, h, w)``.
+            - returns: ``(N, 3, h*f, w*f)`` in [0, 1], float32.
         """
-        picture: Tensor = self.vae.decode(latents.to(self.dtype)).sample
+        picture: Tensor = self.vae.decode(latents.to(self.vae.dtype)).sample
         return (picture.float() / 2 + 0.5).clamp(0, 1)
+
+    def scaled(self, latents: Tensor) -> Tensor:
+        """Return latents as the denoiser wants them, float32."""
+        factor = float(self.vae.config.scaling_factor)
+        if getattr(self.vae.config, "latents_mean", None) is None:
+            return latents.float() * factor
+        mean, std = self._statistics(latents)
+        return (latents.float() - mean) * factor / std
+
+    def unscaled(self, latents: Tensor) -> Tensor:
+        """Return the denoiser's latents as the decoder wants them."""
+        factor = float(self.vae.config.scaling_factor)
+        if getattr(self.vae.config, "latents_mean", None) is None:
+            return latents / factor
+        mean, std = self._statistics(latents)
+        return latents * std / factor + mean
+
+    def _statistics(self, latents: Tensor) -> tuple[Tensor, Tensor]:
+        config = self.vae.config
+        mean, std = (
+            torch.tensor(values, device=latents.device).view(1, -1, 1, 1)
+            for values in (config.latents_mean, config.latents_std)
+        )
+        return mean, std
 
 
 def load_checkpoint(name: str, *, models_dir: Path, device: torch.device) -> Checkpoint:
@@ -134,17 +194,22 @@ def load_checkpoint(name: str, *, models_dir: Path, device: torch.device) -> Che
     required = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
     if missing := [part for part in required if parts.get(part) is None]:
         raise ModelUnavailableError(f"{name} lacks {', '.join(missing)}")
+    second, upcast = parts.get("text_encoder_2"), getattr(parts["vae"].config, "force_upcast", 0)
     return Checkpoint(
         name=name,
         family=_family(parts["unet"], parts["vae"], name=name),
         manifest=read_manifest(folder),
         unet=_ready(parts["unet"], device),
-        vae=_ready(parts["vae"], device),
+        # Stable Diffusion XL's codec may overflow in half precision, and says so.
+        vae=_ready(parts["vae"].float() if second and upcast else parts["vae"], device),
         text_encoder=_ready(parts["text_encoder"], device),
         tokenizer=parts["tokenizer"],
         scheduler=parts["scheduler"],
         device=device,
         dtype=dtype,
+        text_encoder_2=_ready(second, device) if second else None,
+        tokenizer_2=parts.get("tokenizer_2"),
+        zero_negative=bool(getattr(loaded.config, "force_zeros_for_empty_prompt", False)),
     )
 
 

@@ -9,12 +9,13 @@ full-size picture by a guided filter, and that layers of particles are drawn on 
 
 import logging
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from generation.checkpoints import Checkpoint, Family, load_checkpoint
 from generation.imaging import to_pixels, to_tensor
@@ -44,6 +45,7 @@ class Img2ImgRow:
 
     Args:
         source: the picture at the size it is run at, ``(1, 3, h, w)`` in [0, 1].
+        recoded: the same as the codec returns it, for finishes that compare with it.
         edit: the denoising of the picture; None when the input is the answer.
         masks: further denoisings, whose results say where layers may show.
         blend: share of the edit in the result, for families without a strength of their own.
@@ -137,7 +139,7 @@ class Img2ImgPipeline:
             width=width,
             shape=width if self.exact else None,
             source=source,
-            recoded=model.decode(latents),
+            recoded=source if model.manifest.finish is None else model.decode(latents),
             edit=None,
             masks={},
             reading=reading,
@@ -189,12 +191,15 @@ class Img2ImgPipeline:
         schedule = self._schedule(request)
         rng = torch.Generator("cpu").manual_seed(request.seed)
         noise = torch.randn(latents.shape, generator=rng, dtype=torch.float32).to(model.device)
-        scaled = latents.to(torch.float32) * model.vae.config.scaling_factor
         begun = schedule.noise * noise
+        if schedule.signal:
+            begun = schedule.signal * model.scaled(latents) + begun
+        words, conditions = self._told(prompt, request=request, latents=latents)
         return Denoising(
-            latents=schedule.signal * scaled + begun if schedule.signal else begun,
+            latents=begun,
             source=latents if model.family is Family.INSTRUCT else None,
-            words=self._words(prompt, request=request, guidance=guidance),
+            words=words,
+            conditions=conditions,
             guidance=guidance,
             schedule=schedule,
             rng=rng,
@@ -221,13 +226,31 @@ class Img2ImgPipeline:
             self._schedules.popitem(last=False)
         return self._schedules[key]
 
-    def _words(self, prompt: str, *, request: ImageRequest, guidance: Guidance) -> Tensor:
-        """Return the embeddings of the guidance's rows, in the order it combines them."""
-        words = self.checkpoint.embed(prompt)
-        if guidance.rows == 1:
-            return words
-        without = self.checkpoint.embed(request.negative_prompt)
-        return torch.cat([without, words] if guidance.rows == 2 else [words, without, without])
+    def _told(
+        self, prompt: str, *, request: ImageRequest, latents: Tensor
+    ) -> tuple[Tensor, Mapping[str, Tensor]]:
+        """Return what each row of guidance is told, in the order it combines them.
+
+        That is the words' embeddings and, by the denoiser's names for them: SDXL's pooled
+        embeddings and sizes, a distilled denoiser's guidance.
+        """
+        model, guidance = self.checkpoint, self._guidance(request)
+        rows = [model.embed(prompt)]
+        if guidance.rows > 1:
+            without = model.embed_negative(request.negative_prompt)
+            rows = [without, *rows] if guidance.rows == 2 else [*rows, without, without]
+        conditions = {}
+        pooled = [row.pooled for row in rows if row.pooled is not None]
+        if pooled:
+            height, width = (side * model.vae_factor for side in latents.shape[-2:])
+            sizes = torch.tensor([[height, width, 0, 0, height, width]] * len(rows))
+            conditions["text_embeds"] = torch.cat(pooled)
+            conditions["time_ids"] = sizes.to(model.device, model.dtype)
+        if guidance.inside:
+            size = int(model.unet.config.time_cond_proj_dim)
+            told = guidance_embedding(guidance.text - 1, size=size)
+            conditions["timestep_cond"] = told.to(model.device, model.dtype)
+        return torch.cat([row.words for row in rows]), conditions
 
     def _guidance(self, request: ImageRequest) -> Guidance:
         manifest = self.checkpoint.manifest
@@ -237,7 +260,8 @@ class Img2ImgPipeline:
         if text is None:
             text = DEFAULT_GUIDANCE
         if self.checkpoint.family is Family.IMG2IMG:
-            return Guidance(text=text)
+            inside = self.checkpoint.unet.config.time_cond_proj_dim is not None
+            return Guidance(text=text, inside=inside)
         full = manifest.image_guidance_scale or DEFAULT_IMAGE_GUIDANCE
         return Guidance(text=text, image=image_guidance_of(request.strength, full=full))
 
@@ -340,16 +364,15 @@ class Img2ImgPipeline:
         self, row: Img2ImgRow, picture: Tensor, *, latents: Tensor, layers: bool
     ) -> Tensor:
         model = self.checkpoint
-        scale = model.vae.config.scaling_factor
         masks = {
-            name: model.decode(mask.latents / scale).mean(dim=1, keepdim=True)
+            name: model.decode(model.unscaled(mask.latents)).mean(dim=1, keepdim=True)
             for name, mask in row.masks.items()
             if layers
         }
         return finished(
             picture,
             before=row.recoded,
-            after=model.decode(latents / scale),
+            after=model.decode(model.unscaled(latents)),
             masks=masks,
             manifest=model.manifest,
             edits=row.reading.edits if layers else (),
@@ -380,3 +403,16 @@ def blend_of(strength: float) -> float:
 def image_guidance_of(strength: float, *, full: float) -> float:
     """Return the image guidance: the checkpoint's at full strength, half as much again at 0."""
     return full * (1.5 - 0.5 * strength)
+
+
+def guidance_embedding(scale: float, *, size: int) -> Tensor:
+    """Return what a distilled denoiser is told of the guidance (Meng et al., CVPR 2023).
+
+    Shape:
+        - returns: ``(1, size)``, sines and cosines as for timesteps.
+    """
+    half = size // 2
+    rates = torch.exp(torch.arange(half) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
+    angles = torch.tensor([scale])[:, None] * 1000 * rates[None]
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)
+    return functional.pad(waves, (0, size % 2))

@@ -5,7 +5,12 @@ from typing import Any
 
 import diffusers
 import torch
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+)
 
 from generation.training.vocabulary import write_vocabulary
 
@@ -15,7 +20,9 @@ real: Any = diffusers
 """The library, whose classes carry no types."""
 
 
-def _components(folder: Path, *, in_channels: int, scheduler: object) -> dict[str, Any]:
+def _components(
+    folder: Path, *, in_channels: int, scheduler: object, **unet: object
+) -> dict[str, Any]:
     torch.manual_seed(0)
     write_vocabulary(folder / "tokenizer", words=["night", "fog"], max_length=12)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
@@ -28,9 +35,12 @@ def _components(folder: Path, *, in_channels: int, scheduler: object) -> dict[st
             layers_per_block=1,
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            cross_attention_dim=WIDTH,
-            attention_head_dim=2,
-            norm_num_groups=8,
+            **{
+                "cross_attention_dim": WIDTH,
+                "attention_head_dim": 2,
+                "norm_num_groups": 8,
+                **unet,
+            },
         ),
         "vae": real.AutoencoderKL(
             block_out_channels=(16, 16),
@@ -67,9 +77,45 @@ def save_instruct(folder: Path, *, in_channels: int = 8) -> Path:
     return folder
 
 
-def save_img2img(folder: Path, *, scheduler: object | None = None) -> Path:
+def save_img2img(folder: Path, *, scheduler: object | None = None, **unet: object) -> Path:
     """Write a tiny Stable Diffusion 1.x checkpoint, its scheduler PNDM as there."""
     scheduler = scheduler or real.PNDMScheduler(skip_prk_steps=True, steps_offset=1)
-    parts = _components(folder, in_channels=4, scheduler=scheduler)
+    parts = _components(folder, in_channels=4, scheduler=scheduler, **unet)
     real.StableDiffusionImg2ImgPipeline(**parts).save_pretrained(folder)
+    return folder
+
+
+def save_turbo(folder: Path) -> Path:
+    """Write a tiny SD-Turbo checkpoint: few steps without guidance, as its manifest says."""
+    scheduler = real.EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
+        timestep_spacing="trailing", steps_offset=1,
+    )  # fmt: skip
+    save_img2img(folder, scheduler=scheduler)
+    (folder / "atelier.json").write_text('{"guidance_scale": 0, "num_inference_steps": 2}')
+    return folder
+
+
+def save_xl(folder: Path, *, zero_negative: bool = True) -> Path:
+    """Write a tiny Stable Diffusion XL checkpoint: two text encoders, pooled words, sizes."""
+    scheduler = real.EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
+    )
+    parts = _components(
+        folder,
+        in_channels=4,
+        scheduler=scheduler,
+        cross_attention_dim=2 * WIDTH,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=6 * 8 + WIDTH,
+    )
+    for name in ("safety_checker", "requires_safety_checker"):
+        del parts[name]
+    config = CLIPTextConfig(**{**parts["text_encoder"].config.to_dict(), "projection_dim": WIDTH})
+    parts |= {"text_encoder_2": CLIPTextModelWithProjection(config)}
+    parts |= {"tokenizer_2": parts["tokenizer"]}
+    real.StableDiffusionXLPipeline(
+        **parts, force_zeros_for_empty_prompt=zero_negative
+    ).save_pretrained(folder)
     return folder
