@@ -238,6 +238,10 @@ class Dispatcher:
             (error,) = await asyncio.gather(self._make(job, live), return_exceptions=True)
             if error is not None:
                 await self._give_up(job, error)
+        except asyncio.CancelledError:
+            # No progress may follow on the word that the bot is being restarted.
+            await live.close()
+            raise
         finally:
             beat.cancel()
             self._tickets.pop(job.id, None)
