@@ -25,12 +25,14 @@ from generation.executor.arena import Arena, create_arena
 from generation.executor.config import ExecutorConfig, ExecutorStats
 from generation.executor.control import Phase, Sight
 from generation.executor.costs import Costs
+from generation.executor.figures import Counters
 from generation.executor.jobs import Job, Ticket
 from generation.executor.keeper import Keeper, Listener, Patience
 from generation.executor.messages import (
     Cancel,
     Done,
     Failed,
+    Figures,
     Gone,
     Hello,
     Message,
@@ -68,6 +70,7 @@ class Executor:
         self._keeping: asyncio.Task[None] | None = None
         self._started = asyncio.Event()
         self._preload = config.preload
+        self._counted = self._earlier = Counters()
 
     async def start(self) -> None:
         """Make the arena and start the engine; return once it is ready.
@@ -194,6 +197,7 @@ class Executor:
             running=len(self._under_way),
             restarts=max(0, keeper.starts - 1) if keeper is not None else 0,
             engine_up=keeper is not None and keeper.up,
+            counters=self._earlier + self._counted,
         )
 
     def _spec(self, request: ImageRequest) -> PipelineSpec:
@@ -289,6 +293,8 @@ class Executor:
                 self._settle(self._leave(serial), error(text))
             case Gone(serial=serial):
                 self._leave(serial)
+            case Figures(counters=counters):
+                self._counted = counters
         self._dispatch()
 
     def _leave(self, serial: int, *, spent_ms: float | None = None) -> Job:
@@ -343,6 +349,7 @@ class Executor:
 
     def _engine_is_lost(self, sight: Sight, verdict: Verdict | None) -> None:
         """Queue the rows of a lost engine again, but not what it died of too often."""
+        self._earlier, self._counted = self._earlier + self._counted, Counters()
         if sight.phase is Phase.LOAD and not sight.serials:
             logger.error("loading in advance ended an engine; models are loaded when asked for")
             self._preload = ()

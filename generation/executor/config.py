@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from generation.executor.arena import Geometry
+from generation.executor.figures import Counters
 from generation.pipelines.base import EngineConfig
 from generation.registry import PIPELINES, PipelineSpec
 
@@ -56,9 +57,11 @@ class ExecutorStats:
     Args:
         running: requests that the engine has.
         restarts: engines that were replaced.
+        counters: what all engines have counted, as far as they have told.
     """
 
     queued: int
     running: int
     restarts: int
     engine_up: bool
+    counters: Counters

@@ -13,7 +13,9 @@ ResultT = TypeVar("ResultT")
 logger = logging.getLogger(__name__)
 
 
-def repeated_without_memory(work: Callable[[], ResultT]) -> ResultT:
+def repeated_without_memory(
+    work: Callable[[], ResultT], *, on_retry: Callable[[], None]
+) -> ResultT:
     """Do some work; if memory did not suffice, release what is cached and do it once more.
 
     Raises:
@@ -25,6 +27,7 @@ def repeated_without_memory(work: Callable[[], ResultT]) -> ResultT:
         if not is_out_of_memory(err):
             raise
         logger.warning("out of memory; trying once more: %s", err)
+    on_retry()
     release_memory()
     try:
         return work()

@@ -25,13 +25,13 @@ class Link:
         self._received: deque[Message] = deque()
         self._capacity = arena.geometry.region_bytes
 
-    def messages(self, *, wait: bool) -> Iterator[Message]:
-        """Yield what has arrived; with ``wait``, first wait until something has.
+    def messages(self, *, wait: bool, timeout_s: float | None = None) -> Iterator[Message]:
+        """Yield what has arrived; with ``wait``, first wait until something has, or the time is up.
 
         Raises:
             ClientGoneError: the client has ended.
         """
-        self._receive(wait=wait and not self._received)
+        self._receive(wait=wait and not self._received, timeout_s=timeout_s)
         while self._received:
             yield self._received.popleft()
 
@@ -60,8 +60,8 @@ class Link:
         """Return whether pixels could ever be sent."""
         return len(data) <= self._capacity
 
-    def _receive(self, *, wait: bool) -> None:
-        while select.select([self._socket], [], [], None if wait else 0)[0]:
+    def _receive(self, *, wait: bool, timeout_s: float | None = None) -> None:
+        while select.select([self._socket], [], [], timeout_s if wait else 0)[0]:
             wait = False
             data = self._socket.recv(READ_BYTES)
             if not data:

@@ -29,12 +29,14 @@ from generation.executor.device import (
     synchronise,
 )
 from generation.executor.edge import border_name, repeated_without_memory
+from generation.executor.figures import Tally
 from generation.executor.link import Link
 from generation.executor.messages import (
     Cancel,
     Capacity,
     Done,
     Failed,
+    Figures,
     Gone,
     Hello,
     Message,
@@ -88,9 +90,8 @@ class Running:
 
     @property
     def width(self) -> int:
-        """Rows of one call that it takes."""
-        assert self.row is not None
-        return self.row.width
+        """Rows of one call that it takes; 1 while it is being admitted."""
+        return 1 if self.row is None else self.row.width
 
     @property
     def left_ns(self) -> int:
@@ -121,6 +122,7 @@ class Engine:
         self._preloads: deque[str] = deque()
         self._running: dict[int, Running] = {}
         self._capacities: dict[Hashable, int] = {}
+        self._tally = Tally()
         self._stopped = False
 
     def run(self) -> None:
@@ -132,9 +134,11 @@ class Engine:
         self._link.send(Ready())
         while not self._stopped:
             idle = not (self._submitted or self._running or self._preloads)
-            for message in self._link.messages(wait=idle):
+            for message in self._link.messages(wait=idle, timeout_s=self._tally.due_s()):
                 self._hear(message)
             self._turn()
+            if (counters := self._tally.news()) is not None:
+                self._link.send(Figures(counters=counters))
 
     def _turn(self) -> None:
         """Go once around the loop."""
@@ -197,7 +201,9 @@ class Engine:
             return
         running = Running(serial=submit.serial, request=request, model=model, pipeline=pipeline)
         self._link.send(Moved(serial=submit.serial, stage=Stage.RUNNING))
-        running.row = self._charged_alone(running, lambda: pipeline.admit(request))
+        running.row = self._charged_alone(
+            running, lambda: pipeline.admit(request), into="encode_ms"
+        )
         if running.row is not None:
             running.reported_at = monotonic()
             running.previewed_at = monotonic() - self._hello.preview_interval_s / 2
@@ -249,11 +255,12 @@ class Engine:
             return
         steps = [running.row.step for running in batch if running.row is not None]
         try:
-            with self._charged(batch):
+            with self._charged(batch, into="step_ms"):
                 batch[0].pipeline.advance([running.row for running in batch])
         except Exception as err:
             logger.warning("a step of %d rows failed", len(batch), exc_info=True)
             release_memory()
+            self._tally.add(memory_retries=is_out_of_memory(err))
             half = ceil(len(batch) / 2) if is_out_of_memory(err) else 1
             left = [it for it, step in zip(batch, steps, strict=True) if not self._moved(it, step)]
             for start in range(0, len(left), half):
@@ -262,8 +269,18 @@ class Engine:
                 if together:
                     self._advance(together)
         else:
+            self._count_call(batch)
             for running in batch:
                 self._stepped(running)
+
+    def _count_call(self, batch: Sequence[Running]) -> None:
+        """Count a call that has advanced these rows."""
+        self._tally.add(
+            calls=1,
+            rows_used=sum(running.width for running in batch),
+            rows_offered=self._capacity(batch[0]),
+            rows_run=batch[0].pipeline.padded([running.row for running in batch]),
+        )
 
     def _moved(self, running: Running, step: int) -> bool:
         """Return whether a row has left a step behind, in a call that failed after that."""
@@ -286,13 +303,15 @@ class Engine:
             )
         except OutOfMemoryError:
             running.starved = not running.pipeline.shrink(row)
+            self._tally.add(memory_retries=1)
             logger.warning("memory does not suffice for a row; it waits: %s", running.starved)
         else:
             if moved:
+                self._count_call([running])
                 self._stepped(running)
 
     def _took_step(self, running: Running, step: int) -> bool:
-        with self._charged([running]):
+        with self._charged([running], into="step_ms"):
             return took_step(running, step)
 
     def _stepped(self, running: Running) -> None:
@@ -324,7 +343,7 @@ class Engine:
             return None
         running.previewed_at = now
         try:
-            with self._charged([running]):
+            with self._charged([running], into="preview_ms"):
                 return running.pipeline.preview(running.row)
         except Exception:
             logger.exception("no more previews of this row; its picture goes on")
@@ -336,7 +355,9 @@ class Engine:
         assert row is not None
         if row.step < row.total_steps:
             return
-        finished = self._charged_alone(running, lambda: running.pipeline.retire(row))
+        finished = self._charged_alone(
+            running, lambda: running.pipeline.retire(row), into="decode_ms"
+        )
         if finished is None:
             return
         if not self._link.holds(finished.image.data):
@@ -357,8 +378,11 @@ class Engine:
         )
 
     @contextmanager
-    def _charged(self, rows: Sequence[Running]) -> Iterator[None]:
-        """Say who is in the call that runs inside, time it, and charge everyone their share."""
+    def _charged(self, rows: Sequence[Running], *, into: str) -> Iterator[None]:
+        """Say who is in the call that runs inside, time it, and charge everyone their share.
+
+        The share is that of the rows of the model which they take; the counter ``into`` has it all.
+        """
         tightest = min(rows, key=lambda running: running.left_ns)
         started_ns = monotonic_ns()
         self._page.enter(
@@ -373,14 +397,19 @@ class Engine:
         finally:
             self._page.leave()
             passed_ns = monotonic_ns() - started_ns
+            self._tally.add(**{into: passed_ns / 1e6})
+            width = sum(running.width for running in rows)
             for running in rows:
+                share_ns = passed_ns * running.width // width
                 running.called_ns += passed_ns
-                running.spent_ns += passed_ns // len(rows)
-                running.virtual_ns += passed_ns // len(rows)
+                running.spent_ns += share_ns
+                running.virtual_ns += share_ns
 
-    def _charged_alone(self, running: Running, work: Callable[[], ResultT]) -> ResultT | None:
+    def _charged_alone(
+        self, running: Running, work: Callable[[], ResultT], *, into: str
+    ) -> ResultT | None:
         def charged() -> ResultT:
-            with self._charged([running]):
+            with self._charged([running], into=into):
                 return work()
 
         return self._guarded(running.serial, charged)
@@ -394,7 +423,7 @@ class Engine:
             OutOfMemoryError: memory does not suffice, and the caller knows what to do.
         """
         try:
-            return repeated_without_memory(work)
+            return repeated_without_memory(work, on_retry=lambda: self._tally.add(memory_retries=1))
         except GenerationError as err:
             if starving and isinstance(err, OutOfMemoryError):
                 raise

@@ -6,6 +6,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from generation.executor.figures import Counters
 from generation.pipelines.base import EngineConfig
 from generation.registry import PipelineSpec
 from generation.request import ImageRequest, Pixels, Result, Stage
@@ -87,6 +88,13 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What the engine has counted since it started; said at most once a second, when it is news."""
+
+    counters: Counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
     """A picture is finished."""
 
@@ -111,5 +119,5 @@ class Gone:
 
 
 ToEngine = Hello | Submit | Preload | Cancel | Release | Stop
-ToClient = Ready | Release | Moved | Capacity | Done | Failed | Gone
+ToClient = Ready | Release | Moved | Capacity | Figures | Done | Failed | Gone
 Message = ToEngine | ToClient

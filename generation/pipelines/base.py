@@ -93,6 +93,9 @@ class Pipeline(Protocol[RowT]):
     def capacity(self, row: RowT) -> int:
         """Return how many model rows one call of the row's bucket holds, at least its width."""
 
+    def padded(self, rows: Sequence[RowT]) -> int:
+        """Return how many model rows a call that advances these runs, padding included."""
+
     def shrink(self, row: RowT) -> bool:
         """Have a row's calls take less memory from now on; return False if they cannot.
 
@@ -119,6 +122,10 @@ class OneByOne:
     def capacity(self, row: Row) -> int:
         """Return the row's own width: its calls hold nobody else."""
         return row.width
+
+    def padded(self, rows: Sequence[Row]) -> int:
+        """Return the rows' own widths: nothing is padded."""
+        return sum(row.width for row in rows)
 
     def shrink(self, row: Row) -> bool:
         """Return False: a call of one row cannot be made smaller."""

@@ -307,10 +307,10 @@ class Img2ImgPipeline:
             while waiting and waiting[0].width <= room:
                 room -= waiting[0].width
                 together.append(waiting.pop(0))
-            call = self._call(together[0], self._shape(together))
+            call = self._call(together[0], self.padded(together))
             call.step([row.current for row in together])
 
-    def _shape(self, rows: Sequence[Img2ImgRow]) -> int:
+    def padded(self, rows: Sequence[Img2ImgRow]) -> int:
         """Return what a call of these rows is padded to."""
         if rows[0].shape is not None:
             return rows[0].shape

@@ -213,6 +213,16 @@ def test_the_shape_that_a_picture_was_made_with_is_told(plain: Path) -> None:
     assert shapes == {None: "2", 1: "2", 6: "6"}
 
 
+def test_a_call_is_padded_to_the_one_shape_or_to_the_smallest_that_holds_its_rows(
+    plain: Path,
+) -> None:
+    request = ImageRequest(job_id="one", pipeline="remix", image=_picture(0))
+    for exact, expected in ((True, [8, 8]), (False, [2, 8])):
+        pipeline = _load(plain, exact=exact, batch_rows=8)
+        rows = [pipeline.admit(request) for _ in range(3)]
+        assert [pipeline.padded(rows[:1]), pipeline.padded(rows)] == expected
+
+
 def test_a_row_without_memory_falls_back_to_its_own_rows_and_says_so(plain: Path) -> None:
     pipeline = _load(plain, batch_rows=8)
     row = pipeline.admit(ImageRequest(job_id="one", pipeline="remix", image=_picture(0)))

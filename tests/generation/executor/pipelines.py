@@ -59,11 +59,15 @@ class NoisePipeline:
             request=request,
             total_steps=steps,
             rng=random.Random(request.seed),
+            width=round(request.guidance_scale or 1),
             image=bytearray(request.image.data),
         )
 
     def capacity(self, row: NoiseRow) -> int:
         return self.config.batch_rows or row.width
+
+    def padded(self, rows: Sequence[NoiseRow]) -> int:
+        return self.capacity(rows[0])
 
     def shrink(self, row: NoiseRow) -> bool:
         return False

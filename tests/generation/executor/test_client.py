@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import os
+import signal
 import time
 import weakref
 from dataclasses import replace
@@ -277,6 +279,7 @@ async def test_b8_out_of_memory_takes_smaller_calls_and_the_same_bytes(begin: Be
         executor.submit(request("cramped", steps=5, seed=seed, prompt="2")) for seed in range(5)
     ]
     assert [(await ticket.result()).image for ticket in tickets] == expected
+    await until(lambda: executor.stats().counters.memory_retries >= 2)
 
 
 async def test_b8_rows_that_lack_memory_wait_and_only_the_newest_fail(begin: Begin) -> None:
@@ -340,6 +343,39 @@ async def test_stats_say_what_is_going_on(executor: Executor) -> None:
     for ticket in tickets:
         await ticket.result()
     assert (executor.stats().queued, executor.stats().running) == (0, 0)
+
+
+async def test_a_call_is_charged_by_the_rows_that_each_takes(begin: Begin) -> None:
+    executor = await begin(max_rows=2, engine=EngineConfig(batch_rows=4))
+    tickets = [executor.submit(request("slow", steps=10, guidance_scale=it)) for it in (1, 3)]
+    one, three = [(await ticket.result()).device_ms for ticket in tickets]
+    assert 2.5 < three / one < 3.5
+
+
+async def test_the_engine_tells_how_full_its_calls_are_and_what_its_time_went_into(
+    begin: Begin,
+) -> None:
+    executor = await begin(max_rows=3, engine=EngineConfig(batch_rows=4))
+    tickets = [executor.submit(request("slow", steps=10)) for _ in range(3)]
+    for ticket in tickets:
+        await ticket.result()
+    await until(lambda: executor.stats().counters.rows_used == 30)
+    counters = executor.stats().counters
+    assert counters.rows_offered == counters.rows_run == 4 * counters.calls
+    assert counters.occupancy == 30 / counters.rows_offered
+    assert counters.padding_waste == pytest.approx(1 - counters.occupancy)
+    assert 600 <= counters.step_ms < 1200
+    assert counters.encode_ms > 0
+    assert counters.decode_ms > 0
+
+
+async def test_a_lost_engines_counters_still_count(executor: Executor) -> None:
+    await executor.submit(request("slow", steps=5)).result()
+    await until(lambda: executor.stats().counters.rows_used == 5)
+    assert executor.engine_pid is not None
+    os.kill(executor.engine_pid, signal.SIGKILL)
+    await executor.submit(request("slow", steps=5)).result()
+    await until(lambda: executor.stats().counters.rows_used == 10)
 
 
 async def test_an_idle_engine_loads_what_it_is_told_to_before_it_is_asked(
