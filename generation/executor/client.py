@@ -36,6 +36,7 @@ from generation.executor.messages import (
     Gone,
     Hello,
     Message,
+    Models,
     Moved,
     Preload,
     Submit,
@@ -70,6 +71,7 @@ class Executor:
         self._keeping: asyncio.Task[None] | None = None
         self._started = asyncio.Event()
         self._preload = config.preload
+        self._loads = False
         self._counted = self._earlier = Counters()
 
     async def start(self) -> None:
@@ -265,6 +267,7 @@ class Executor:
                 break
             self._queue.start(job)
             self._under_way[job.serial] = job
+            job.held = self._loads
             moved = True
         if moved:
             self._outlook.changed()
@@ -293,6 +296,10 @@ class Executor:
                 self._settle(self._leave(serial), error(text))
             case Gone(serial=serial):
                 self._leave(serial)
+            case Models(loading=loading):
+                self._loads = loading is not None
+                for job in self._under_way.values():
+                    self._hold(job)
             case Figures(counters=counters):
                 self._counted = counters
         self._dispatch()
@@ -310,6 +317,12 @@ class Executor:
         job.moved = replace(moved, preview=preview)
         job.ticket.touch()
 
+    def _hold(self, job: Job) -> None:
+        """Tell who waits for a model to be loaded, be it another's, that this is what it does."""
+        if self._loads and job.moved is None and not job.held:
+            job.held = True
+            job.ticket.touch()
+
     def _settle(self, job: Job, outcome: Result | GenerationError) -> None:
         if not job.ticket.finished:
             self._job_ids.discard(job.request.job_id)
@@ -323,7 +336,7 @@ class Executor:
             position, ahead_ms = self._outlook.place(job)
             return Progress(
                 job_id=job_id,
-                stage=Stage.QUEUED,
+                stage=Stage.LOADING if job.held else Stage.QUEUED,
                 position=position,
                 eta_s=(ahead_ms + job.cost_ms) / 1000,
             )
@@ -349,6 +362,7 @@ class Executor:
 
     def _engine_is_lost(self, sight: Sight, verdict: Verdict | None) -> None:
         """Queue the rows of a lost engine again, but not what it died of too often."""
+        self._loads = False
         self._earlier, self._counted = self._earlier + self._counted, Counters()
         if sight.phase is Phase.LOAD and not sight.serials:
             logger.error("loading in advance ended an engine; models are loaded when asked for")
@@ -360,6 +374,7 @@ class Executor:
             if error is None and not job.ticket.finished:
                 del self._under_way[job.serial]
                 job.moved = None
+                job.held = False
                 self._queue.add_again(job)
                 continue
             self._leave(job.serial)

@@ -86,6 +86,7 @@ class Job:
         attempts: the engines that have begun it.
         deaths: the engines that died while it was in their call.
         moved: the newest word from the engine, None while it waits.
+        held: whether the engine has it but loads a model first.
         expiry: what fails it if its deadline passes while it waits.
     """
 
@@ -96,6 +97,7 @@ class Job:
     attempts: int = 0
     deaths: int = 0
     moved: Moved | None = None
+    held: bool = False
     expiry: asyncio.TimerHandle | None = None
     ticket: Ticket = field(init=False)
 

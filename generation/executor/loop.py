@@ -40,6 +40,7 @@ from generation.executor.messages import (
     Gone,
     Hello,
     Message,
+    Models,
     Moved,
     Preload,
     Ready,
@@ -121,7 +122,7 @@ class Engine:
         self._submitted: deque[Submit] = deque()
         self._preloads: deque[str] = deque()
         self._running: dict[int, Running] = {}
-        self._capacities: dict[Hashable, int] = {}
+        self._told_capacity = 0
         self._tally = Tally()
         self._stopped = False
 
@@ -214,10 +215,10 @@ class Engine:
             self._retire_if_done(running)
 
     def _tell_capacity(self, running: Running) -> None:
-        """Tell the client how many requests of this kind share a call, when that is news."""
+        """Tell the client how many requests of the newest kind share a call, when that is news."""
         requests = max(1, self._capacity(running) // running.width)
-        if self._capacities.get(running.bucket) != requests:
-            self._capacities[running.bucket] = requests
+        if self._told_capacity != requests:
+            self._told_capacity = requests
             self._link.send(Capacity(requests=requests))
 
     def _loaded(self, name: str, model: str, *, serial: int = 0) -> Pipeline[Any]:
@@ -226,16 +227,21 @@ class Engine:
         if loaded is None:
             if serial:
                 self._link.send(Moved(serial=serial, stage=Stage.LOADING))
+            self._tell_models(loading=(name, model))
             self._page.enter(Phase.LOAD, [serial] if serial else [])
             try:
                 cls = resolve(self._hello.pipelines[name].target)
                 settle_threads(self._hello.config.threads)
                 loaded = cls.load(model=model, config=self._hello.config)
                 settle_threads(self._hello.config.threads)
+                self._pipelines[name, model] = loaded
             finally:
                 self._page.leave()
-            self._pipelines[name, model] = loaded
+                self._tell_models()
         return loaded
+
+    def _tell_models(self, *, loading: tuple[str, str] | None = None) -> None:
+        self._link.send(Models(ready=frozenset(self._pipelines), loading=loading))
 
     def _preload(self, name: str) -> None:
         model = self._hello.pipelines[name].model

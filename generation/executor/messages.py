@@ -88,6 +88,17 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """Which models the engine holds ready and which one it is loading; said when that changes.
+
+    Both are named by the pipeline and the checkpoint.
+    """
+
+    ready: frozenset[tuple[str, str]]
+    loading: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What the engine has counted since it started; said at most once a second, when it is news."""
 
@@ -119,5 +130,5 @@ class Gone:
 
 
 ToEngine = Hello | Submit | Preload | Cancel | Release | Stop
-ToClient = Ready | Release | Moved | Capacity | Figures | Done | Failed | Gone
+ToClient = Ready | Release | Moved | Capacity | Models | Figures | Done | Failed | Gone
 Message = ToEngine | ToClient

@@ -117,6 +117,15 @@ class MarkingPipeline(NoisePipeline):
         return super().load(model=model, config=config)
 
 
+class HeavyPipeline(NoisePipeline):
+    """Takes half a second to be loaded."""
+
+    @classmethod
+    def load(cls, *, model: str, config: EngineConfig) -> Self:
+        time.sleep(0.5)
+        return super().load(model=model, config=config)
+
+
 class DyingToLoadPipeline(NoisePipeline):
     """Takes its process along when it is loaded."""
 
@@ -197,6 +206,7 @@ PIPELINES = {
     "slow": spec("SlowPipeline", typical_device_ms=400),
     "busy": spec("BusyPipeline"),
     "dying to load": spec("DyingToLoadPipeline"),
+    "heavy": spec("HeavyPipeline"),
     "marking": spec("MarkingPipeline"),
     "deadly": spec("DeadlyPipeline"),
     "hanging": spec("HangingPipeline"),

@@ -388,6 +388,19 @@ async def test_an_idle_engine_loads_what_it_is_told_to_before_it_is_asked(
     assert Stage.LOADING not in {progress.stage for progress in seen}
 
 
+async def test_who_waits_while_another_model_is_loaded_is_told_of_loading(
+    begin: Begin, tmp_path: Path
+) -> None:
+    engine = EngineConfig(device="cpu", models_dir=tmp_path)
+    executor = await begin(preload=("marking", "heavy"), engine=engine)
+    await until((tmp_path / "loaded").exists, pause_s=0.001)
+    seen = await progress_of(executor.submit(request("marking", steps=1)))
+    stages = [progress.stage for progress in seen]
+    assert Stage.LOADING in stages
+    order = [Stage.QUEUED, Stage.LOADING, Stage.RUNNING, Stage.FINISHING]
+    assert sorted(stages, key=order.index) == stages
+
+
 async def test_close_is_quick_ends_the_engine_and_fails_what_is_under_way(begin: Begin) -> None:
     executor = await begin()
     engine = executor.engine_pid
