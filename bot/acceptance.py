@@ -8,8 +8,8 @@ NONCE_LENGTH = 25
 """Discord takes no longer ones; of a random id this much is unique enough."""
 
 
-def probe_of(order: Order) -> ImageRequest:
-    """Return a request of the order's size, to ask what it costs."""
+def probe_of(order: Order, origin: Origin) -> ImageRequest:
+    """Return a request of the order's size, to ask what it costs and how long it would wait."""
     width, height = order.image.width, order.image.height
     return ImageRequest(
         job_id="probe",
@@ -19,6 +19,8 @@ def probe_of(order: Order) -> ImageRequest:
         strength=order.strength,
         seed=order.seed,
         model=order.model,
+        guild=origin.guild_id or 0,
+        member=origin.member_id,
     )
 
 

@@ -1,14 +1,14 @@
 """From an order to a delivered picture: accept, reserve, queue, run, settle or refund, deliver.
 
 Everything that counts is in SQL before it is promised: a job is accepted with its quota reserved
-and its place in the queue in one transaction, and its pictures are stored before that. Whatever
-ends this process, another finds the job and takes it up; owner and attempt fence off the first.
+in one transaction, and its pictures are stored before that. Whatever ends this process, another
+finds the job and takes it up; owner and attempt fence off the first. Only the order in which jobs
+start is this process's own.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import uuid4
 
@@ -18,13 +18,15 @@ import structlog
 from bot.acceptance import new_job, probe_of
 from bot.delivery import Delivery
 from bot.errors import WaitTooLongError
-from bot.live import LiveMessage, Page
+from bot.live import LiveMessage
 from bot.orders import Order, Origin, Parameters, notes_to_json
+from bot.places import Places
 from bot.replies import span
+from bot.waiting import Waiting, WaitingRoom
 from generation.codecs import CodecPool
 from generation.errors import EngineLostError, GenerationError, JobCancelledError
 from generation.executor.client import Executor, Ticket
-from generation.request import ImageRequest, Pixels, Progress, Result, Stage
+from generation.request import ImageRequest, Pixels, Result
 from storage.errors import StorageError
 from storage.files import FileStore
 from storage.jobs import JobStore
@@ -34,8 +36,6 @@ MAX_ATTEMPTS = 3
 """A job that outlives so many bots is taken for what kills them."""
 UNREACHABLE_WAIT_S = 12 * 60.0
 """Where the bot itself may not speak, a picture after the token's fifteen minutes is lost."""
-NEAR_PLACES = 5
-FAR_REFRESH_S = 10.0
 PAUSE_AFTER_FAULT_S = 1.0
 LARGEST_PNG = 2**30
 
@@ -63,17 +63,6 @@ class Pace:
     sweep_s: float = 30.0
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Waiting:
-    """A job of this process that nobody runs yet."""
-
-    job: Job
-    live: LiveMessage
-    cost_s: float
-    shown_place: int = -1
-    shown_at: float = field(default_factory=time.monotonic)
-
-
 class Dispatcher:
     """The use case; all methods belong to the bot's event loop."""
 
@@ -97,7 +86,12 @@ class Dispatcher:
         self._delivery = delivery
         self._slots = asyncio.Semaphore(pace.parallel_jobs)
         self._wake = asyncio.Event()
-        self._waiting: dict[str, Waiting] = {}
+        self._room = WaitingRoom()
+        self._places = Places(
+            self._room, delivery=delivery, running=lambda: self.running, refresh_s=pace.refresh_s
+        )
+        self._moving = asyncio.Lock()
+        self._sole = False
         self._tickets: dict[str, Ticket] = {}
         self._running: dict[str, Job] = {}
         self._stopping: set[str] = set()
@@ -108,7 +102,7 @@ class Dispatcher:
     @property
     def waiting(self) -> int:
         """Jobs of this process that wait."""
-        return len(self._waiting)
+        return len(self._room)
 
     @property
     def running(self) -> int:
@@ -121,13 +115,14 @@ class Dispatcher:
         Args:
             sole: no other process works on this database, so every other owner is gone.
         """
+        self._sole = sole
         left = await self._jobs.unfinished()
         if sole:
             for owner in {job.owner for job in left if job.owner is not None} - {self.owner}:
                 await self._jobs.release(owner)
         if left:
             log.info("jobs are taken up again", jobs=len(left))
-        for step in (self._pump, self._refresh, self._sweep):
+        for step in (self._take_up, self._pump, self._places.refresh, self._sweep):
             self._keepers.add(asyncio.create_task(_forever(step), name=step.__name__))
 
     async def close(self) -> None:
@@ -137,15 +132,14 @@ class Dispatcher:
         await asyncio.gather(*self._keepers, return_exceptions=True)
         if self._runs:
             await asyncio.wait(self._runs, timeout=self._pace.shutdown_s)
-        kept = [*(entry.job for entry in self._waiting.values()), *self._running.values()]
+        kept = [*(entry.job for entry in self._room if entry.live), *self._running.values()]
         for task in self._runs:
             task.cancel()
         await asyncio.gather(*self._runs, return_exceptions=True)
         await self._jobs.release(self.owner)
         if kept:
             log.info("jobs wait for the next start", jobs=len(kept))
-        for entry in self._waiting.values():
-            await entry.live.close()
+        await asyncio.gather(*(entry.live.close() for entry in self._room if entry.live))
         async with asyncio.timeout(5):
             said = (self._delivery.restarting(job) for job in kept[:50])
             await asyncio.gather(*said, return_exceptions=True)
@@ -159,55 +153,98 @@ class Dispatcher:
             InvalidRequestError: no pipeline takes this order; nothing was reserved.
         """
         origin = Origin.of(interaction)
-        probe = probe_of(order)
+        probe = probe_of(order, origin)
         order = replace(order, model=self._executor.model_of(probe))
-        cost_s = self._executor.cost_ms(probe) / 1000
-        self._refuse_long_wait(origin, order)
-        job_id = uuid4().hex
-        accepted = await self._jobs.accept(
-            new_job(job_id, order, origin, reserve_ms=round(cost_s * 1000))
-        )
+        cost_ms = self._executor.cost_ms(probe)
+        self._refuse_long_wait(origin, probe, cost_ms=cost_ms)
+        accepted = await self._jobs.accept(new_job(uuid4().hex, order, origin, reserve_ms=cost_ms))
         if not accepted.created:
             log.info("an interaction came twice", interaction=origin.interaction_id)
             return
         job = accepted.job
         log.info("accepted", job=job.id, pipeline=job.pipeline, member=job.member_id)
-        self._waiting[job.id] = Waiting(job=job, live=self._delivery.open(job), cost_s=cost_s)
-        self._show_place(self._waiting[job.id], place=len(self._waiting) - 1)
+        if job.id not in self._room:
+            self._room.add(job, live=self._delivery.open(job))
+        self._places.show(job.id)
         self._wake.set()
 
     async def stop(self, job_id: str) -> None:
         """Stop a job that waits or runs; its reservation is refunded. Others are left alone."""
-        if job_id in self._running:
-            self._stopping.add(job_id)
-            if job_id in self._tickets:
-                self._tickets[job_id].cancel()
-            return
-        job = await self._jobs.get(job_id)
-        error, state = JobCancelledError.__name__, JobState.CANCELLED
-        if await self._jobs.fail(job_id, owner=None, attempt=job.attempt, error=error, state=state):
-            await self._hand_over(job, self._take_live(job))
+        async with self._moving:
+            if job_id in self._running:
+                self._stopping.add(job_id)
+                if job_id in self._tickets:
+                    self._tickets[job_id].cancel()
+                return
+            job = await self._jobs.get(job_id)
+            if not await self._jobs.fail(
+                job_id,
+                owner=None,
+                attempt=job.attempt,
+                error=JobCancelledError.__name__,
+                state=JobState.CANCELLED,
+            ):
+                return
+            entry = self._room.remove(job_id)
+        await self._hand_over(job, self._live(job, entry))
 
-    def wait_s(self) -> float:
-        """Return the seconds of work that wait in this process."""
-        return sum(entry.cost_s for entry in self._waiting.values())
-
-    def _refuse_long_wait(self, origin: Origin, order: Order) -> None:
-        wait_s = self.wait_s() + self._executor.estimate_s(probe_of(order))
+    def _refuse_long_wait(self, origin: Origin, probe: ImageRequest, *, cost_ms: int) -> None:
         limit_s = self._pace.max_wait_s
         if not origin.reachable:
             limit_s = min(limit_s, UNREACHABLE_WAIT_S)
+        wait_s = self._executor.estimate_s(probe)
+        if wait_s + self._room.cost_ms / 1000 > limit_s:
+            ahead_ms = self._room.ahead_ms(guild=probe.guild, member=probe.member, cost_ms=cost_ms)
+            wait_s += ahead_ms / 1000
         if wait_s > limit_s:
             raise WaitTooLongError("the queue is too long", wait=span(wait_s))
+
+    async def _take_up(self) -> None:
+        """Let what waits in SQL wait here, whoever accepted it; forget what went elsewhere."""
+        async with self._moving:
+            known = {entry.job.id for entry in self._room}
+            waiting = set(await self._jobs.claimable())
+            gone = [self._room.remove(job_id) for job_id in known - waiting]
+            for job in await self._jobs.several(waiting - known - self._running.keys()):
+                if job.id not in self._room:
+                    self._room.add(job, live=self._delivery.open(job) if self._sole else None)
+        self._wake.set()
+        await asyncio.gather(*(entry.live.close() for entry in gone if entry and entry.live))
+        await asyncio.sleep(self._pace.lease_s / 2)
 
     async def _pump(self) -> None:
         """Take the next job as soon as there is a slot for it."""
         async with self._slots:
-            job = await self._claim()
+            entry, job = await self._next()
         await self._slots.acquire()
-        task = asyncio.create_task(self._run(job), name=f"job {job.id}")
+        task = asyncio.create_task(self._run(entry, job), name=f"job {job.id}")
         self._runs.add(task)
         task.add_done_callback(self._ended)
+
+    async def _next(self) -> tuple[Waiting, Job]:
+        """Wait for a job and take it."""
+        while True:
+            self._wake.clear()
+            taken = await self._take()
+            if taken is not None:
+                return taken
+            await self._wake.wait()
+
+    async def _take(self) -> tuple[Waiting, Job] | None:
+        """Claim the job whose turn it is; one that is somebody else's now waits here no more."""
+        async with self._moving:
+            while entry := self._room.next():
+                job = await self._jobs.claim_job(
+                    entry.job.id, owner=self.owner, lease_s=self._pace.lease_s
+                )
+                if job is not None:
+                    self._room.start(entry)
+                    self._running[job.id] = job
+                    return entry, job
+                self._room.remove(entry.job.id)
+                if entry.live is not None:
+                    await entry.live.close()
+        return None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Forget a run; what it could not even fail with is left to the next claim."""
@@ -216,26 +253,14 @@ class Dispatcher:
         if fault is not None:
             log.error("a run broke off", task=task.get_name(), exc_info=fault)
 
-    async def _claim(self) -> Job:
-        """Wait for a job and take it."""
-        while True:
-            self._wake.clear()
-            job = await self._jobs.claim(owner=self.owner, lease_s=self._pace.lease_s)
-            if job is not None:
-                return job
-            try:
-                async with asyncio.timeout(self._pace.lease_s / 2):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
-
-    async def _run(self, job: Job) -> None:
+    async def _run(self, entry: Waiting, job: Job) -> None:
         """Run a claimed job to its end, and tell the member."""
-        self._running[job.id] = job
-        live = self._take_live(job)
+        live = self._live(job, entry)
         beat = asyncio.create_task(self._beat(job), name=f"heartbeat {job.id}")
         try:
-            (error,) = await asyncio.gather(self._make(job, live), return_exceptions=True)
+            making = self._make(entry, job, live)
+            (error,) = await asyncio.gather(making, return_exceptions=True)
+            self._room.end(entry)
             if error is not None:
                 await self._give_up(job, error)
         except asyncio.CancelledError:
@@ -250,7 +275,7 @@ class Dispatcher:
             self._slots.release()
         await self._hand_over(job, live)
 
-    async def _make(self, job: Job, live: LiveMessage) -> None:
+    async def _make(self, entry: Waiting, job: Job, live: LiveMessage) -> None:
         """Make the picture and settle.
 
         Raises:
@@ -265,8 +290,10 @@ class Dispatcher:
         if job.id in self._stopping:
             ticket.cancel()
         async for progress in ticket.events():
+            entry.spent_ms = entry.turn.cost_ms * progress.step / max(1, progress.total_steps)
             live.show(partial(self._delivery.progress, job, progress))
         result = await ticket.result()
+        entry.spent_ms = result.device_ms
         await self._settle(job, result)
 
     async def _settle(self, job: Job, result: Result) -> None:
@@ -344,34 +371,10 @@ class Dispatcher:
                 await self._hand_over(job, self._delivery.open(job))
         await asyncio.sleep(self._pace.sweep_s)
 
-    async def _refresh(self) -> None:
-        """Show waiting members their place when it has changed."""
-        await asyncio.sleep(max(0.1, self._pace.refresh_s))
-        now = time.monotonic()
-        for place, entry in enumerate(self._waiting.values()):
-            rested = place < NEAR_PLACES or now - entry.shown_at > FAR_REFRESH_S
-            if place != entry.shown_place and rested:
-                self._show_place(entry, place=place)
-
-    def _show_place(self, entry: Waiting, *, place: int) -> None:
-        entry.shown_place = place
-        entry.shown_at = time.monotonic()
-        entry.live.show(partial(self._draw_place, entry.job))
-
-    async def _draw_place(self, job: Job) -> Page:
-        """Draw a job's place as it is when the page is due."""
-        ahead = list(self._waiting)
-        place = ahead.index(job.id) if job.id in self._waiting else 0
-        before = [self._waiting[other].cost_s for other in ahead[: place + 1]]
-        progress = Progress(
-            job_id=job.id, stage=Stage.QUEUED, position=place + self.running, eta_s=sum(before)
-        )
-        return await self._delivery.progress(job, replace(progress, preview=None))
-
-    def _take_live(self, job: Job) -> LiveMessage:
-        """Take a job's message over from the waiting, or open it anew after a restart."""
-        entry = self._waiting.pop(job.id, None)
-        return entry.live if entry else self._delivery.open(job)
+    def _live(self, job: Job, entry: Waiting | None) -> LiveMessage:
+        """Return the message that has shown the job's place, or open it anew."""
+        shown = entry.live if entry is not None else None
+        return shown or self._delivery.open(job)
 
     async def _request(self, job: Job) -> ImageRequest:
         """Return what the engine is asked, from what was stored."""

@@ -7,10 +7,11 @@ the output, charges what was used and refunds the rest; failing refunds everythi
 owner finished stays unfinished, whatever happens to the process, and is found again.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from storage import ledger
@@ -174,6 +175,17 @@ class JobStore:
         )
 
     @reads
+    def claimable(self, session: Session) -> list[str]:
+        """Return the ids of the jobs that wait or whose lease is over, oldest first."""
+        found = select(JobRow.id).where(_claimable(self._clock()))
+        return list(session.scalars(found.order_by(JobRow.created_at, JobRow.id)))
+
+    @reads
+    def several(self, session: Session, job_ids: Collection[str]) -> list[Job]:
+        """Return the jobs with these ids as far as there are any, oldest first."""
+        return jobs_where(session, JobRow.id.in_(job_ids)) if job_ids else []
+
+    @reads
     def unfinished(self, session: Session) -> list[Job]:
         """Return the jobs that wait or run, oldest first."""
         return jobs_where(session, JobRow.state.in_(UNFINISHED))
@@ -198,23 +210,6 @@ class JobStore:
             NotOwnerError: it belongs to another member.
         """
         return _owned(session, job_id, guild_id=guild_id, member_id=member_id)
-
-    @reads
-    def position(self, session: Session, job_id: str) -> int:
-        """Return how many waiting jobs are ahead; 0 for the next one and for any that left.
-
-        Raises:
-            NotFoundError: there is none with this id.
-        """
-        job = job_where(session, JobRow.id == job_id)
-        if job.state is not JobState.QUEUED:
-            return 0
-        older = or_(
-            JobRow.created_at < job.created_at,
-            and_(JobRow.created_at == job.created_at, JobRow.id < job.id),
-        )
-        ahead = select(func.count()).where(JobRow.state == JobState.QUEUED, older)
-        return session.scalar(ahead) or 0
 
     async def delete_output(
         self, job_id: str, *, guild_id: int | None, member_id: int | None

@@ -100,14 +100,16 @@ async def test_a_claim_takes_the_oldest_and_notes_how_long_it_waited(stores: Sto
     assert claimed.lease_expires_at == stores.clock.now + timedelta(seconds=60)
 
 
-async def test_positions_count_who_waits_ahead(stores: Stores) -> None:
-    jobs = []
-    for _ in range(3):
-        jobs.append(await stores.accept())
-        stores.clock.advance(milliseconds=1)
-    assert [await stores.jobs.position(job.id) for job in jobs] == [0, 1, 2]
-    await stores.jobs.claim(owner="bot", lease_s=60)
-    assert [await stores.jobs.position(job.id) for job in jobs] == [0, 0, 1]
+async def test_claimable_is_what_waits_and_what_was_lost(stores: Stores) -> None:
+    lost = await stores.claimed()
+    stores.clock.advance(seconds=61)
+    held = await stores.claimed()
+    stores.clock.advance(seconds=1)
+    waiting = await stores.accept()
+    assert await stores.jobs.claimable() == [lost.id, waiting.id]
+    found = await stores.jobs.several([waiting.id, held.id, "nobody"])
+    assert [job.id for job in found] == [held.id, waiting.id]
+    assert await stores.jobs.several([]) == []
 
 
 async def test_a_running_job_is_not_claimed_while_its_lease_runs(stores: Stores) -> None:
