@@ -3,6 +3,7 @@
 Nothing is fetched: only files on this machine are read, and of weights only safetensors.
 """
 
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,9 +17,23 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from generation.errors import ModelUnavailableError
-from generation.weights import Manifest, checkpoint_folder, read_manifest
+from generation.weights import INDEX, Manifest, checkpoint_folder, read_manifest
 
 CLIP_TOKENS = 77
+ROW_CLASSES = frozenset(
+    {
+        "StableDiffusionPipeline",
+        "StableDiffusionImg2ImgPipeline",
+        "StableDiffusionInpaintPipeline",
+        "StableDiffusionInstructPix2PixPipeline",
+        "StableDiffusionXLPipeline",
+        "StableDiffusionXLImg2ImgPipeline",
+        "StableDiffusionXLInpaintPipeline",
+        "LatentConsistencyModelPipeline",
+        "LatentConsistencyModelImg2ImgPipeline",
+    }
+)
+"""The classes, by the name in a checkpoint's index, of the families that are run by rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,16 +195,7 @@ def load_checkpoint(name: str, *, models_dir: Path, device: torch.device) -> Che
     """
     folder = checkpoint_folder(name, models_dir=models_dir)
     dtype = torch.float32 if device.type == "cpu" else torch.float16
-    # An engine's output is a log; bars that redraw a line have no place in it.
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        loaded = DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
-            folder, local_files_only=True, use_safetensors=True, dtype=dtype, safety_checker=None
-        )
-    # diffusers, transformers and safetensors raise errors of many kinds for damaged files.
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as err:
-        raise ModelUnavailableError(f"{name} could not be loaded: {err}") from err
+    loaded = load_folder(folder, dtype=dtype, safety_checker=None)
     parts = loaded.components
     required = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
     if missing := [part for part in required if parts.get(part) is None]:
@@ -199,21 +205,49 @@ def load_checkpoint(name: str, *, models_dir: Path, device: torch.device) -> Che
         name=name,
         family=_family(parts["unet"], parts["vae"], name=name),
         manifest=read_manifest(folder),
-        unet=_ready(parts["unet"], device),
+        unet=ready(parts["unet"], device),
         # Stable Diffusion XL's codec may overflow in half precision, and says so.
-        vae=_ready(parts["vae"].float() if second and upcast else parts["vae"], device),
-        text_encoder=_ready(parts["text_encoder"], device),
+        vae=ready(parts["vae"].float() if second and upcast else parts["vae"], device),
+        text_encoder=ready(parts["text_encoder"], device),
         tokenizer=parts["tokenizer"],
         scheduler=parts["scheduler"],
         device=device,
         dtype=dtype,
-        text_encoder_2=_ready(second, device) if second else None,
+        text_encoder_2=ready(second, device) if second else None,
         tokenizer_2=parts.get("tokenizer_2"),
         zero_negative=bool(getattr(loaded.config, "force_zeros_for_empty_prompt", False)),
     )
 
 
-def _ready(module: nn.Module, device: torch.device) -> Any:  # noqa: ANN401 - its own class
+def load_folder(folder: Path, **options: object) -> Any:  # noqa: ANN401 - diffusers' own
+    """Load the pipeline of diffusers that a checkpoint's index names.
+
+    Raises:
+        ModelUnavailableError: it is damaged, incomplete, or of a class that is not known here.
+    """
+    # An engine's output is a log; bars that redraw a line have no place in it.
+    diffusers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
+            folder, local_files_only=True, use_safetensors=True, **options
+        )
+    # diffusers, transformers and safetensors raise errors of many kinds for damaged files.
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as err:
+        raise ModelUnavailableError(f"{folder.name} could not be loaded: {err}") from err
+
+
+def runs_by_rows(folder: Path) -> bool:
+    """Return whether a checkpoint is of a class whose steps are taken row by row."""
+    try:
+        index = json.loads((folder / INDEX).read_text("utf-8"))
+        return index["_class_name"] in ROW_CLASSES
+    except (OSError, ValueError, KeyError, TypeError) as err:
+        raise ModelUnavailableError(f"{folder.name}/{INDEX} is not understood: {err}") from err
+
+
+def ready(module: nn.Module, device: torch.device) -> Any:  # noqa: ANN401 - its own class
+    """Move a network to its device, for inference only."""
     return module.to(device).eval().requires_grad_(requires_grad=False)
 
 

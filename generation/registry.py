@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import cast
 
 from generation.errors import InvalidRequestError
-from generation.pipelines.base import Pipeline
+from generation.pipelines.base import Loader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class PipelineSpec:
 
 PIPELINES: dict[str, PipelineSpec] = {
     "remix": PipelineSpec(
-        target="generation.pipelines.img2img:Img2ImgPipeline",
+        target="generation.pipelines.remix:RemixPipeline",
         model="remix",
         typical_device_ms=3000,
     ),
@@ -53,7 +53,7 @@ def pipeline_spec(name: str) -> PipelineSpec:
         raise InvalidRequestError(f"there is no pipeline {name!r}; known: {known}") from None
 
 
-def resolve(target: str) -> type[Pipeline[Any]]:
+def resolve(target: str) -> type[Loader]:
     """Import the class that a registry target names."""
     module, _, name = target.partition(":")
-    return cast("type[Pipeline[Any]]", getattr(import_module(module), name))
+    return cast("type[Loader]", getattr(import_module(module), name))

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from generation.request import ImageRequest, Note, Pixels
 
@@ -114,6 +114,18 @@ class Pipeline(Protocol[RowT]):
 
     def retire(self, row: RowT) -> Finished:
         """Decode a row whose steps are done, and finish its picture."""
+
+
+class Loader(Protocol):
+    """What a line of the registry names: a pipeline, or who knows which pipeline it takes."""
+
+    @classmethod
+    def load(cls, *, model: str, config: EngineConfig) -> Pipeline[Any]:
+        """Load a checkpoint, or set a method up.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing or incomplete.
+        """
 
 
 class OneByOne:

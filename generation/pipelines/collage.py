@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from generation.devices import torch_device
 from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
@@ -137,9 +138,7 @@ class CollagePipeline(OneByOne):
     def load(cls, *, model: str, config: EngineConfig) -> Self:
         """Set the method up; there is nothing to load, whatever the name."""
         del model
-        automatic = "cuda" if torch.cuda.is_available() else "cpu"
-        name = automatic if config.device == "auto" else config.device
-        return cls(device=torch.device(name))
+        return cls(device=torch_device(config.device))
 
     @torch.inference_mode()
     def admit(self, request: ImageRequest) -> CollageRow:

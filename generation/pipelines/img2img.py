@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from generation.checkpoints import Checkpoint, Family, load_checkpoint
+from generation.devices import torch_device
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished
 from generation.pipelines.denoising import Call, Denoising, Guidance
@@ -114,12 +115,8 @@ class Img2ImgPipeline:
         Raises:
             ModelUnavailableError: the checkpoint is missing, incomplete or not safetensors.
         """
-        device = config.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        checkpoint = load_checkpoint(
-            model, models_dir=config.models_dir, device=torch.device(device)
-        )
+        device = torch_device(config.device)
+        checkpoint = load_checkpoint(model, models_dir=config.models_dir, device=device)
         return cls(checkpoint, exact=config.exact, batch_rows=config.batch_rows)
 
     @torch.no_grad()

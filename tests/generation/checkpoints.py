@@ -10,6 +10,9 @@ from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
 )
 
 from generation.training.vocabulary import write_vocabulary
@@ -112,10 +115,98 @@ def save_xl(folder: Path, *, zero_negative: bool = True) -> Path:
     )
     for name in ("safety_checker", "requires_safety_checker"):
         del parts[name]
-    config = CLIPTextConfig(**{**parts["text_encoder"].config.to_dict(), "projection_dim": WIDTH})
-    parts |= {"text_encoder_2": CLIPTextModelWithProjection(config)}
-    parts |= {"tokenizer_2": parts["tokenizer"]}
+    parts |= {"text_encoder_2": _projecting(parts), "tokenizer_2": parts["tokenizer"]}
     real.StableDiffusionXLPipeline(
         **parts, force_zeros_for_empty_prompt=zero_negative
     ).save_pretrained(folder)
     return folder
+
+
+def save_sd3(folder: Path) -> Path:
+    """Write a tiny Stable Diffusion 3 checkpoint, its third text encoder a T5 of two words."""
+    parts = _components(folder, in_channels=4, scheduler=_flow(shift=3.0))
+    encoders = [_projecting(parts) for _ in range(2)]
+    pipe = real.StableDiffusion3Pipeline(
+        transformer=real.SD3Transformer2DModel(
+            sample_size=8,
+            patch_size=2,
+            in_channels=4,
+            num_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            joint_attention_dim=2 * WIDTH,
+            caption_projection_dim=16,
+            pooled_projection_dim=2 * WIDTH,
+            out_channels=4,
+            pos_embed_max_size=16,
+        ),
+        scheduler=parts["scheduler"],
+        vae=_flow_vae(),
+        text_encoder=encoders[0],
+        tokenizer=parts["tokenizer"],
+        text_encoder_2=encoders[1],
+        tokenizer_2=parts["tokenizer"],
+        **_t5(3),
+    )
+    pipe.save_pretrained(folder)
+    return folder
+
+
+def save_flux(folder: Path) -> Path:
+    """Write a tiny FLUX checkpoint, with a T5 of two words."""
+    parts = _components(folder, in_channels=4, scheduler=_flow(use_dynamic_shifting=True))
+    pipe = real.FluxPipeline(
+        transformer=real.FluxTransformer2DModel(
+            patch_size=1,
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=2 * WIDTH,
+            pooled_projection_dim=WIDTH,
+            axes_dims_rope=(4, 4, 8),
+            guidance_embeds=True,
+        ),
+        scheduler=parts["scheduler"],
+        vae=_flow_vae(),
+        text_encoder=parts["text_encoder"],
+        tokenizer=parts["tokenizer"],
+        **_t5(2),
+    )
+    pipe.save_pretrained(folder)
+    return folder
+
+
+def _flow(**options: object) -> object:
+    return real.FlowMatchEulerDiscreteScheduler(**options)
+
+
+def _flow_vae() -> object:
+    """Return a codec as flow-matching checkpoints have it: shifted, without quantisation layers."""
+    return real.AutoencoderKL(
+        block_out_channels=(16, 16),
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        latent_channels=4,
+        norm_num_groups=8,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+        scaling_factor=1.5,
+        shift_factor=0.06,
+    )
+
+
+def _projecting(parts: dict[str, Any]) -> CLIPTextModelWithProjection:
+    config = CLIPTextConfig(**{**parts["text_encoder"].config.to_dict(), "projection_dim": WIDTH})
+    return CLIPTextModelWithProjection(config)
+
+
+def _t5(number: int) -> dict[str, object]:
+    """Return a text encoder and its tokenizer as a pipeline's components of that number."""
+    words = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", -5.0), ("▁night", -1.0), ("▁fog", -1.0)]
+    config = T5Config(vocab_size=8, d_model=2 * WIDTH, d_kv=8, d_ff=37, num_layers=1, num_heads=2)
+    return {
+        f"text_encoder_{number}": T5EncoderModel(config),
+        f"tokenizer_{number}": T5Tokenizer(vocab=words, extra_ids=0, model_max_length=12),
+    }

@@ -1,0 +1,25 @@
+"""Remixes by any checkpoint: by rows where its family has them, else whole."""
+
+from typing import Any
+
+from generation.checkpoints import runs_by_rows
+from generation.pipelines.base import EngineConfig, Pipeline
+from generation.pipelines.img2img import Img2ImgPipeline
+from generation.pipelines.whole import WholePipeline
+from generation.weights import checkpoint_folder
+
+
+class RemixPipeline:
+    """Knows which pipeline runs a checkpoint."""
+
+    @classmethod
+    def load(cls, *, model: str, config: EngineConfig) -> Pipeline[Any]:
+        """Load a checkpoint from the operator's folder or the starters.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing, incomplete, not safetensors, or
+                starts from no picture.
+        """
+        by_rows = runs_by_rows(checkpoint_folder(model, models_dir=config.models_dir))
+        chosen = Img2ImgPipeline if by_rows else WholePipeline
+        return chosen.load(model=model, config=config)
