@@ -1,0 +1,72 @@
+"""What members ask for: pictures with short and long ways to go, drawn from a seed."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+
+from PIL import Image
+
+from generation.png import encode_png
+
+SIDE = 64
+WORDS = ("night", "fog", "snow", "sunset", "rain", "autumn", "storm", "forest")
+SHORT_STEPS = (2, 3, 4)
+LONG_STEPS = (20, 25, 30)
+SHARE_SHORT = 0.6
+PICTURES = 8
+
+_numbers = count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One picture to make of another, a PNG in and a PNG out."""
+
+    job_id: str
+    png: bytes
+    prompt: str
+    steps: int
+    seed: int
+    member: int = 1
+
+    @property
+    def short(self) -> bool:
+        """Whether it has few steps to go."""
+        return self.steps <= max(SHORT_STEPS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A job that came back, and how many seconds it took."""
+
+    job: Job
+    seconds: float
+
+
+@cache
+def picture(number: int) -> bytes:
+    """Return a picture as a PNG."""
+    rng = random.Random(number)
+    return encode_png(Image.frombytes("RGB", (SIDE, SIDE), rng.randbytes(SIDE * SIDE * 3)))
+
+
+def job(rng: random.Random, *, steps: Sequence[int] | None = None, member: int = 1) -> Job:
+    """Draw a job: of the given step counts, else short or long."""
+    drawn = steps or (SHORT_STEPS if rng.random() < SHARE_SHORT else LONG_STEPS)
+    return Job(
+        job_id=f"job {next(_numbers)}",
+        png=picture(rng.randrange(PICTURES)),
+        prompt=" ".join(rng.sample(WORDS, 2)),
+        steps=rng.choice(drawn),
+        seed=rng.randrange(2**32),
+        member=member,
+    )
+
+
+def jobs(seed: int, *, member: int = 1) -> Iterator[Job]:
+    """Draw jobs without end."""
+    rng = random.Random(seed)
+    while True:
+        yield job(rng, member=member)

@@ -1,0 +1,1 @@
+"""Those that the executor is held against, each as good as it can be."""
