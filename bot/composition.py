@@ -20,6 +20,7 @@ from bot.charts import ChartPool
 from bot.client import Atelier
 from bot.delivery import Delivery
 from bot.dispatcher import Dispatcher, Pace
+from bot.engine_metrics import EngineCounters
 from bot.metrics import Metrics
 from bot.pictures import Pictures
 from bot.redirect import connector
@@ -174,6 +175,7 @@ class Bot:
             codecs=workers.codecs,
             executor=workers.executor,
             delivery=self.delivery,
+            metrics=self.metrics,
         )
 
     def _services(self) -> Services:
@@ -195,6 +197,7 @@ class Bot:
         gauge("jobs_running", "Jobs that are under way", lambda: self.dispatcher.running)
         gauge("engine_restarts", "Engines that were replaced", lambda: stats().restarts)
         gauge("engine_up", "Whether the engine is up", lambda: stats().engine_up)
+        self.metrics.registry.register(EngineCounters(lambda: stats().counters))
         gauge("ready", "Whether members are answered", self.ready)
 
 

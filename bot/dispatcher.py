@@ -19,6 +19,7 @@ from bot.acceptance import new_job, probe_of
 from bot.delivery import Delivery
 from bot.errors import WaitTooLongError
 from bot.live import LiveMessage
+from bot.metrics import Metrics
 from bot.orders import Order, Origin, Parameters, notes_to_json
 from bot.places import Places
 from bot.replies import span
@@ -76,6 +77,7 @@ class Dispatcher:
         codecs: CodecPool,
         executor: Executor,
         delivery: Delivery,
+        metrics: Metrics,
     ) -> None:
         self.owner = owner
         self._pace = pace
@@ -84,6 +86,7 @@ class Dispatcher:
         self._codecs = codecs
         self._executor = executor
         self._delivery = delivery
+        self._metrics = metrics
         self._slots = asyncio.Semaphore(pace.parallel_jobs)
         self._wake = asyncio.Event()
         self._room = WaitingRoom()
@@ -156,7 +159,8 @@ class Dispatcher:
         probe = probe_of(order, origin)
         order = replace(order, model=self._executor.model_of(probe))
         cost_ms = self._executor.cost_ms(probe)
-        self._refuse_long_wait(origin, probe, cost_ms=cost_ms)
+        promised_s = self._promised_s(probe, cost_ms=cost_ms)
+        self._refuse_long_wait(origin, promised_s)
         accepted = await self._jobs.accept(new_job(uuid4().hex, order, origin, reserve_ms=cost_ms))
         if not accepted.created:
             log.info("an interaction came twice", interaction=origin.interaction_id)
@@ -164,7 +168,7 @@ class Dispatcher:
         job = accepted.job
         log.info("accepted", job=job.id, pipeline=job.pipeline, member=job.member_id)
         if job.id not in self._room:
-            self._room.add(job, live=self._delivery.open(job))
+            self._room.add(job, live=self._delivery.open(job), promised_s=promised_s)
         self._places.show(job.id)
         self._wake.set()
 
@@ -186,16 +190,18 @@ class Dispatcher:
             ):
                 return
             entry = self._room.remove(job_id)
+        self._metrics.finish(job, JobState.CANCELLED)
         await self._hand_over(job, self._live(job, entry))
 
-    def _refuse_long_wait(self, origin: Origin, probe: ImageRequest, *, cost_ms: int) -> None:
+    def _promised_s(self, probe: ImageRequest, *, cost_ms: int) -> float:
+        """Return in how many seconds the picture of a new job is to be expected."""
+        ahead_ms = self._room.ahead_ms(guild=probe.guild, member=probe.member, cost_ms=cost_ms)
+        return self._executor.estimate_s(probe) + ahead_ms / 1000
+
+    def _refuse_long_wait(self, origin: Origin, wait_s: float) -> None:
         limit_s = self._pace.max_wait_s
         if not origin.reachable:
             limit_s = min(limit_s, UNREACHABLE_WAIT_S)
-        wait_s = self._executor.estimate_s(probe)
-        if wait_s + self._room.cost_ms / 1000 > limit_s:
-            ahead_ms = self._room.ahead_ms(guild=probe.guild, member=probe.member, cost_ms=cost_ms)
-            wait_s += ahead_ms / 1000
         if wait_s > limit_s:
             raise WaitTooLongError("the queue is too long", wait=span(wait_s))
 
@@ -239,6 +245,7 @@ class Dispatcher:
                 )
                 if job is not None:
                     self._room.start(entry)
+                    self._metrics.started(job)
                     self._running[job.id] = job
                     return entry, job
                 self._room.remove(entry.job.id)
@@ -295,15 +302,16 @@ class Dispatcher:
         result = await ticket.result()
         entry.spent_ms = result.device_ms
         await self._settle(job, result)
+        self._metrics.made(job, age_s=entry.age_s, promised_s=entry.promised_s)
+        self._metrics.retries.inc(result.attempts - 1)
 
     async def _settle(self, job: Job, result: Result) -> None:
         """Store the picture and charge what it cost, unless the job is another attempt's now."""
-        encoded = await self._codecs.encode(
-            result.image,
-            max_bytes=LARGEST_PNG,
-            metadata={"Model": result.model, "Seed": str(result.seed), "Prompt": job.prompt or ""},
-            image_format="png",
-        )
+        about = {"Model": result.model, "Seed": str(result.seed), "Prompt": job.prompt or ""}
+        with self._metrics.png_seconds.time():
+            encoded = await self._codecs.encode(
+                result.image, max_bytes=LARGEST_PNG, metadata=about, image_format="png"
+            )
         output = await self._files.put(encoded.data, media_type=encoded.media_type)
         outcome = {"model": result.model, "notes": notes_to_json(result.notes)}
         kept = await self._jobs.settle(
@@ -326,14 +334,11 @@ class Dispatcher:
             detail=str(error),
             exc_info=None if expected else error,
         )
-        cancelled = isinstance(error, JobCancelledError)
+        state = JobState.CANCELLED if isinstance(error, JobCancelledError) else JobState.FAILED
         await self._jobs.fail(
-            job.id,
-            owner=self.owner,
-            attempt=job.attempt,
-            error=type(error).__name__,
-            state=JobState.CANCELLED if cancelled else JobState.FAILED,
+            job.id, owner=self.owner, attempt=job.attempt, error=type(error).__name__, state=state
         )
+        self._metrics.finish(job, state)
 
     async def _beat(self, job: Job) -> None:
         """Prolong the lease while the job runs; stop the work when it is somebody else's."""

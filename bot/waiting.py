@@ -42,6 +42,8 @@ class Waiting:
 
     Args:
         live: None when another process may show the place.
+        promised_s: in how many seconds its member was told to expect the picture; None when that
+            was before this process began.
         spent_ms: the device milliseconds that went into it since it started, as far as is known.
         shown_place: the place that its member was shown, -1 before that.
     """
@@ -49,9 +51,15 @@ class Waiting:
     turn: Turn
     job: Job
     live: LiveMessage | None
+    promised_s: float | None = None
     spent_ms: float = 0.0
     shown_place: int = -1
     shown_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def age_s(self) -> float:
+        """How many seconds ago it came."""
+        return time.monotonic() - self.turn.arrival_ms / 1000
 
 
 class WaitingRoom:
@@ -82,12 +90,12 @@ class WaitingRoom:
         """Return what waits, None when the job does not."""
         return self._entries.get(job_id)
 
-    def add(self, job: Job, *, live: LiveMessage | None) -> None:
+    def add(self, job: Job, *, live: LiveMessage | None, promised_s: float | None = None) -> None:
         """Let a job wait that does not wait yet."""
         turn = self._turn(
             job.id, guild=job.guild_id or 0, member=job.member_id, cost_ms=job.reserve_ms
         )
-        self._entries[job.id] = Waiting(turn=turn, job=job, live=live)
+        self._entries[job.id] = Waiting(turn=turn, job=job, live=live, promised_s=promised_s)
         self._queue.add(turn)
 
     def remove(self, job_id: str) -> Waiting | None:
