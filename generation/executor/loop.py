@@ -7,9 +7,8 @@ the rows in it.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from math import ceil
 from time import monotonic, monotonic_ns
@@ -48,67 +47,16 @@ from generation.executor.messages import (
     Submit,
 )
 from generation.executor.policy import next_batch, starting_level
-from generation.pipelines.base import Finished, Pipeline, Row
+from generation.executor.running import Running, took_step
+from generation.pipelines.base import Finished, Pipeline
 from generation.registry import resolve
-from generation.request import ImageRequest, Pixels, Result, Stage
+from generation.request import Pixels, Result, Stage
 
 REPORT_INTERVAL_S = 0.1
 
 ResultT = TypeVar("ResultT")
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Running:
-    """A row and what was spent on it.
-
-    Args:
-        called_ns: wall time of the calls it took part in, which its deadline counts.
-        spent_ns: its share of them, which it is charged.
-        virtual_ns: the same, from where it started level with the rows that it joined.
-        starved: whether memory did not suffice for it even alone; it waits until a row leaves.
-    """
-
-    serial: int
-    request: ImageRequest
-    model: str
-    pipeline: Pipeline[Any]
-    row: Row | None = None
-    called_ns: int = 0
-    spent_ns: int = 0
-    virtual_ns: int = 0
-    reported_at: float = 0.0
-    previewed_at: float = 0.0
-    previews: bool = True
-    starved: bool = False
-
-    @property
-    def bucket(self) -> Hashable:
-        """Rows of equal buckets may advance together: a pipeline and what it says itself."""
-        assert self.row is not None
-        return id(self.pipeline), self.row.bucket
-
-    @property
-    def width(self) -> int:
-        """Rows of one call that it takes; 1 while it is being admitted."""
-        return 1 if self.row is None else self.row.width
-
-    @property
-    def left_ns(self) -> int:
-        """What is left of the seconds that the request may run."""
-        return int(self.request.timeout_s * 1e9) - self.called_ns
-
-
-def took_step(running: Running, step: int) -> bool:
-    """Advance a row alone from a step, unless a call that failed has done so already.
-
-    Returns True, for what fails raises.
-    """
-    assert running.row is not None
-    if running.row.step == step:
-        running.pipeline.advance([running.row])
-    return True
 
 
 class Engine:
@@ -145,7 +93,7 @@ class Engine:
         """Go once around the loop."""
         self._expire()
         if self._submitted:
-            self._admit(self._submitted.popleft())
+            self._admit_some()
         elif self._preloads and not self._running:
             self._preload(self._preloads.popleft())
         ready = [running for running in self._running.values() if not running.starved]
@@ -192,27 +140,65 @@ class Engine:
                     running.serial, DeadlineExceededError(f"not finished within {seconds:g} s")
                 )
 
-    def _admit(self, submit: Submit) -> None:
+    def _admit_some(self) -> None:
+        """Admit who has waited longest, with those behind who are worth preparing together."""
+        first = self._arrived(self._submitted.popleft())
+        if first is None:
+            return
+        group = [first]
+        while self._submitted and len(group) < first.pipeline.together:
+            submit = self._submitted[0]
+            if (submit.request.pipeline, self._model(submit)) != first.kind:
+                break
+            if other := self._arrived(self._submitted.popleft()):
+                group.append(other)
+        self._together(group, partial(self._prepare, group), into="encode_ms")
+        for running in group:
+            self._admit(running)
+
+    def _model(self, submit: Submit) -> str:
         request = submit.request
-        model = request.model or self._hello.pipelines[request.pipeline].model
+        return request.model or self._hello.pipelines[request.pipeline].model
+
+    def _arrived(self, submit: Submit) -> Running | None:
+        """Return a request beside its loaded pipeline, or None if that failed."""
+        request, model = submit.request, self._model(submit)
         pipeline = self._guarded(
             submit.serial, lambda: self._loaded(request.pipeline, model, serial=submit.serial)
         )
         if pipeline is None:
-            return
-        running = Running(serial=submit.serial, request=request, model=model, pipeline=pipeline)
+            return None
         self._link.send(Moved(serial=submit.serial, stage=Stage.RUNNING))
+        return Running(serial=submit.serial, request=request, model=model, pipeline=pipeline)
+
+    def _admit(self, running: Running) -> None:
+        pipeline, request = running.pipeline, running.request
         running.row = self._charged_alone(
             running, lambda: pipeline.admit(request), into="encode_ms"
         )
         if running.row is not None:
             running.reported_at = monotonic()
             running.previewed_at = monotonic() - self._hello.preview_interval_s / 2
-            running.previews = request.previews
+            running.previews = running.request.previews
             running.virtual_ns = starting_level(self._running.values())
-            self._running[submit.serial] = running
+            self._running[running.serial] = running
             self._tell_capacity(running)
-            self._retire_if_done(running)
+            self._retire_done([running])
+
+    def _prepare(self, group: Sequence[Running]) -> None:
+        group[0].pipeline.prepare([running.request for running in group])
+
+    def _together(self, group: Sequence[Running], work: Callable[[], None], *, into: str) -> None:
+        """Do what several have in common; if it fails, each does it by itself afterwards."""
+        if len(group) < 2:
+            return
+        try:
+            with self._charged(group, into=into):
+                work()
+        except Exception as err:
+            logger.warning("%d requests go on one by one", len(group), exc_info=True)
+            release_memory()
+            self._tally.add(memory_retries=is_out_of_memory(err))
 
     def _tell_capacity(self, running: Running) -> None:
         """Tell the client how many requests of the newest kind share a call, when that is news."""
@@ -276,8 +262,7 @@ class Engine:
                     self._advance(together)
         else:
             self._count_call(batch)
-            for running in batch:
-                self._stepped(running)
+            self._stepped(batch)
 
     def _count_call(self, batch: Sequence[Running]) -> None:
         """Count a call that has advanced these rows."""
@@ -293,7 +278,7 @@ class Engine:
         assert running.row is not None
         if running.row.step == step:
             return False
-        self._stepped(running)
+        self._stepped([running])
         return True
 
     def _advance_alone(self, running: Running) -> None:
@@ -314,15 +299,16 @@ class Engine:
         else:
             if moved:
                 self._count_call([running])
-                self._stepped(running)
+                self._stepped([running])
 
     def _took_step(self, running: Running, step: int) -> bool:
         with self._charged([running], into="step_ms"):
             return took_step(running, step)
 
-    def _stepped(self, running: Running) -> None:
-        self._report(running)
-        self._retire_if_done(running)
+    def _stepped(self, batch: Sequence[Running]) -> None:
+        for running in batch:
+            self._report(running)
+        self._retire_done(batch)
 
     def _report(self, running: Running) -> None:
         """Tell the client how far a row is, not more often than somebody could look."""
@@ -356,13 +342,22 @@ class Engine:
             running.previews = False
             return None
 
-    def _retire_if_done(self, running: Running) -> None:
-        row = running.row
-        assert row is not None
-        if row.step < row.total_steps:
-            return
+    def _retire_done(self, batch: Sequence[Running]) -> None:
+        """Retire those of one pipeline whose steps are done, decoded together where that pays."""
+        done = [running for running in batch if running.done]
+        together = batch[0].pipeline.together
+        for start in range(0, len(done), together):
+            some = done[start : start + together]
+            self._together(some, partial(self._decode, some), into="decode_ms")
+            for running in some:
+                self._retire(running)
+
+    def _decode(self, batch: Sequence[Running]) -> None:
+        batch[0].pipeline.decode([running.row for running in batch])
+
+    def _retire(self, running: Running) -> None:
         finished = self._charged_alone(
-            running, lambda: running.pipeline.retire(row), into="decode_ms"
+            running, lambda: running.pipeline.retire(running.row), into="decode_ms"
         )
         if finished is None:
             return

@@ -21,6 +21,8 @@ class EngineConfig:
             that holds their rows, which is faster and may change a picture by 1/255.
         batch_rows: the most denoiser rows of one call, and in exact mode its one shape; None is
             one request's rows in exact mode, so that requests share no calls.
+        vae_rows: pictures of one call of a model's codec, and in exact mode its one shape.
+        kept_bytes: of encoded pictures that a model keeps, to encode none of them twice.
     """
 
     device: str = "auto"
@@ -28,6 +30,8 @@ class EngineConfig:
     models_dir: Path = Path("data/models")
     exact: bool = True
     batch_rows: int | None = None
+    vae_rows: int = 1
+    kept_bytes: int = 128 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +87,16 @@ class Pipeline(Protocol[RowT]):
             ModelUnavailableError: the checkpoint is missing or incomplete.
         """
 
+    @property
+    def together(self) -> int:
+        """Requests that are worth preparing or decoding together; 1 where nothing is gained."""
+
+    def prepare(self, requests: Sequence[ImageRequest]) -> None:
+        """Do together what the admissions of these requests have in common.
+
+        Each is admitted afterwards, whether this succeeded or not; it may do nothing.
+        """
+
     def admit(self, request: ImageRequest) -> RowT:
         """Make a row: fit and encode the input, draw the noise from the request's seed.
 
@@ -112,6 +126,12 @@ class Pipeline(Protocol[RowT]):
     def preview(self, row: RowT) -> Pixels | None:
         """Return the picture as it forms, at most 256 px a side, or None."""
 
+    def decode(self, rows: Sequence[RowT]) -> None:
+        """Do together what the retirements of these rows, whose steps are done, have in common.
+
+        Each is retired afterwards, whether this succeeded or not; it may do nothing.
+        """
+
     def retire(self, row: RowT) -> Finished:
         """Decode a row whose steps are done, and finish its picture."""
 
@@ -130,6 +150,14 @@ class Loader(Protocol):
 
 class OneByOne:
     """For pipelines whose rows share no calls: what the protocol asks about sharing them."""
+
+    together = 1
+
+    def prepare(self, requests: Sequence[ImageRequest]) -> None:
+        """Do nothing: every request is admitted by itself."""
+
+    def decode(self, rows: Sequence[Row]) -> None:
+        """Do nothing: every row is retired by itself."""
 
     def capacity(self, row: Row) -> int:
         """Return the row's own width: its calls hold nobody else."""

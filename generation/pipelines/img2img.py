@@ -11,6 +11,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Self
 
 import torch
@@ -20,6 +21,7 @@ from torch.nn import functional
 from generation.checkpoints import Checkpoint, Family, load_checkpoint
 from generation.devices import torch_device
 from generation.imaging import to_pixels, to_tensor
+from generation.pipelines.autoencoding import SHAPES, Codec, Encoder
 from generation.pipelines.base import EngineConfig, Finished
 from generation.pipelines.denoising import Call, Denoising, Guidance
 from generation.pipelines.img2img_finish import finished, resized
@@ -35,7 +37,6 @@ DEFAULT_STEPS = {Family.INSTRUCT: 20, Family.IMG2IMG: 30}
 DEFAULT_GUIDANCE = 7.5
 DEFAULT_IMAGE_GUIDANCE = 1.5
 MAX_STEPS = 150
-SHAPES = (1, 2, 4, 8, 12, 16)
 KEPT_SCHEDULES = 256
 LEFT_ALONE = Reading(edits=(), words=(), unknown=())
 
@@ -52,6 +53,7 @@ class Img2ImgRow:
         blend: share of the edit in the result, for families without a strength of their own.
         width: denoiser rows that it takes in one call.
         shape: what its calls are padded to, None for the smallest allowed.
+        decoded: the results of its denoisings as pictures, once they have been decoded.
     """
 
     request: ImageRequest
@@ -64,6 +66,7 @@ class Img2ImgRow:
     masks: dict[str, Denoising]
     reading: Reading
     blend: float
+    decoded: tuple[Tensor, ...] = ()
 
     @property
     def bucket(self) -> Hashable:
@@ -95,15 +98,15 @@ class Img2ImgPipeline:
     """A loaded checkpoint and how its rows are run.
 
     Args:
-        exact, batch_rows: see ``EngineConfig``.
+        config: how its calls are padded, and how much is kept.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, *, exact: bool = True, batch_rows: int | None = None
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, config: EngineConfig) -> None:
         self.checkpoint = checkpoint
-        self.exact = exact
-        self.batch_rows = batch_rows
+        self.exact = config.exact
+        self.batch_rows = config.batch_rows
+        self._codec = Codec(checkpoint, exact=config.exact, rows=config.vae_rows)
+        self._encoder = Encoder(checkpoint, self._codec, max_bytes=config.kept_bytes)
         self._schedules: OrderedDict[Hashable, Schedule] = OrderedDict()
         self._calls: dict[Hashable, Call] = {}
         self._apart: dict[Hashable, bool] = {}
@@ -117,47 +120,45 @@ class Img2ImgPipeline:
         """
         device = torch_device(config.device)
         checkpoint = load_checkpoint(model, models_dir=config.models_dir, device=device)
-        return cls(checkpoint, exact=config.exact, batch_rows=config.batch_rows)
+        return cls(checkpoint, config=config)
+
+    @property
+    def together(self) -> int:
+        """Pictures that one call of the codec holds."""
+        return self._codec.rows
+
+    @torch.no_grad()
+    def prepare(self, requests: Sequence[ImageRequest]) -> None:
+        """Encode the requests' pictures together; ``admit`` finds them encoded."""
+        self._encoder.encode([request.image for request in requests])
 
     @torch.no_grad()
     def admit(self, request: ImageRequest) -> Img2ImgRow:
         """Fit and encode the picture, read the prompt, draw the noise from the seed."""
         model = self.checkpoint
-        source = self._fitted(request.image)
+        (encoded,) = self._encoder.encode([request.image])
         reading = LEFT_ALONE
         if model.manifest.words:
             words, fillers = model.manifest.words, model.manifest.fillers
             reading = read_prompt(request.prompt, words=words, fillers=fillers)
-        latents = model.encode(source)
         width = self._guidance(request).rows
         row = Img2ImgRow(
             request=request,
             model=(model.name, str(model.dtype)),
             width=width,
             shape=width if self.exact else None,
-            source=source,
-            recoded=source if model.manifest.finish is None else model.decode(latents),
+            source=encoded.source,
+            recoded=encoded.recoded,
             edit=None,
             masks={},
             reading=reading,
             blend=blend_of(request.strength) if model.family is Family.INSTRUCT else 1.0,
         )
         if request.strength > 0 and (reading.edits or not model.manifest.words):
-            self._begin(row, latents)
+            self._begin(row, encoded.latents)
         if self.exact and row.edit is not None:
             row.shape = self._exact_shape(row)
         return row
-
-    def _fitted(self, image: Pixels) -> Tensor:
-        """Return the picture at the checkpoint's size, sides a multiple of its levels."""
-        picture = to_tensor(image, device=self.checkpoint.device)
-        multiple = self.checkpoint.multiple
-        scale = self.checkpoint.native_size / max(image.width, image.height)
-        height, width = (
-            max(1, round(side * scale / multiple)) * multiple
-            for side in (image.height, image.width)
-        )
-        return resized(picture, height=height, width=width)
 
     def _begin(self, row: Img2ImgRow, latents: Tensor) -> None:
         """Plan the row's denoisings; an img2img strength below one step leaves none."""
@@ -334,7 +335,15 @@ class Img2ImgPipeline:
             max(1, round(side * scale)) for side in (request.image.height, request.image.width)
         ]
         small = resized(row.source, height=sides[0], width=sides[1])
-        return to_pixels(self._finished(row, small, latents=row.edit.clean, layers=False))
+        estimate = self.checkpoint.decode(self.checkpoint.unscaled(row.edit.clean))
+        return to_pixels(self._finished(row, small, decoded=(estimate,), layers=False))
+
+    @torch.no_grad()
+    def decode(self, rows: Sequence[Img2ImgRow]) -> None:
+        """Decode the results of rows together; ``retire`` finds them decoded."""
+        pictures = iter(self._codec.decode([it.latents for row in rows for it in row.denoisings]))
+        for row in rows:
+            row.decoded = tuple(islice(pictures, len(row.denoisings)))
 
     @torch.no_grad()
     def retire(self, row: Img2ImgRow) -> Finished:
@@ -342,14 +351,17 @@ class Img2ImgPipeline:
         notes = self._notes(row)
         if row.edit is None:
             return Finished(image=row.request.image, notes=notes)
+        if not row.decoded:
+            self.decode([row])
         picture = to_tensor(row.request.image, device=self.checkpoint.device)
-        result = self._finished(row, picture, latents=row.edit.latents, layers=True)
+        result = self._finished(row, picture, decoded=row.decoded, layers=True)
         guidance = row.edit.guidance
         height, width = row.source.shape[-2:]
         parameters = {
             "steps": str(len(row.edit.schedule)),
             "scheduler": row.request.scheduler or "",
             "batch_rows": str(row.shape or self.capacity(row)),
+            "vae_rows": str(self._codec.rows),
             "guidance_scale": f"{guidance.text:g}",
             "image_guidance_scale": "" if guidance.image is None else f"{guidance.image:.3g}",
             "native_size": f"{width}x{height}",
@@ -358,20 +370,18 @@ class Img2ImgPipeline:
         return Finished(image=to_pixels(result), notes=notes, parameters=kept)
 
     def _finished(
-        self, row: Img2ImgRow, picture: Tensor, *, latents: Tensor, layers: bool
+        self, row: Img2ImgRow, picture: Tensor, *, decoded: Sequence[Tensor], layers: bool
     ) -> Tensor:
-        model = self.checkpoint
-        masks = {
-            name: model.decode(model.unscaled(mask.latents)).mean(dim=1, keepdim=True)
-            for name, mask in row.masks.items()
-            if layers
-        }
+        edit, *masks = decoded
         return finished(
             picture,
             before=row.recoded,
-            after=model.decode(model.unscaled(latents)),
-            masks=masks,
-            manifest=model.manifest,
+            after=edit,
+            masks={
+                name: mask.mean(dim=1, keepdim=True)
+                for name, mask in zip(row.masks, masks, strict=layers)
+            },
+            manifest=self.checkpoint.manifest,
             edits=row.reading.edits if layers else (),
             blend=row.blend,
             seed=row.request.seed,

@@ -176,7 +176,7 @@ def test_a_row_does_not_depend_on_its_neighbours(instruct: Img2ImgPipeline) -> N
 
 
 def test_rows_that_share_a_call_agree_with_lone_ones(instruct: Img2ImgPipeline) -> None:
-    together = Img2ImgPipeline(instruct.checkpoint, exact=False)
+    together = Img2ImgPipeline(instruct.checkpoint, config=EngineConfig(exact=False))
     lone, _ = _run(instruct, _request())
     row, other = together.admit(_request()), together.admit(_request(seed=9))
     while row.step < row.total_steps:

@@ -59,7 +59,9 @@ def _without_finish(pipeline: Img2ImgPipeline) -> Img2ImgPipeline:
     """Return the same network with neither guided filter nor layers."""
     declared = pipeline.checkpoint.manifest
     plain = dataclasses.replace(declared, finish=None, layers=(), masks={})
-    return Img2ImgPipeline(dataclasses.replace(pipeline.checkpoint, manifest=plain))
+    return Img2ImgPipeline(
+        dataclasses.replace(pipeline.checkpoint, manifest=plain), config=EngineConfig()
+    )
 
 
 def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:

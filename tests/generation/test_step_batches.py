@@ -1,9 +1,10 @@
 """Rows that share calls: bit-equal at the fixed shape, within one level across shapes."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
 
 torch.set_num_threads(1)
 SHAPE = 6
+VAE_SHAPE = 3
 AFFINE = ("ddim", "euler", "euler_ancestral", "lcm", "dpmpp_2m")
 
 
@@ -58,10 +60,9 @@ def _picture(seed: int) -> Pixels:
     return Pixels(width=24, height=16, data=data)
 
 
-def _load(folder: Path, *, exact: bool = True, batch_rows: int | None = None) -> Img2ImgPipeline:
-    config = EngineConfig(
-        device="cpu", models_dir=folder.parent, exact=exact, batch_rows=batch_rows
-    )
+def _load(folder: Path, **changes: object) -> Img2ImgPipeline:
+    fields: dict[str, Any] = {"device": "cpu", "models_dir": folder.parent, **changes}
+    config = EngineConfig(**fields)
     return Img2ImgPipeline.load(model=folder.name, config=config)
 
 
@@ -80,10 +81,14 @@ def instruct(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def families(plain: Path, instruct: Path) -> dict[str, tuple[Img2ImgPipeline, Img2ImgPipeline]]:
-    """The same checkpoints in exact and in throughput mode."""
+def families(plain: Path, instruct: Path) -> dict[str, Sequence[Img2ImgPipeline]]:
+    """The same checkpoints in exact mode, in throughput mode, and where nothing is kept."""
     return {
-        folder.name: (_load(folder, batch_rows=SHAPE), _load(folder, exact=False))
+        folder.name: (
+            _load(folder, batch_rows=SHAPE, vae_rows=VAE_SHAPE),
+            _load(folder, exact=False, vae_rows=VAE_SHAPE),
+            _load(folder, batch_rows=SHAPE, vae_rows=VAE_SHAPE, kept_bytes=0),
+        )
         for folder in (plain, instruct)
     }
 
@@ -106,9 +111,12 @@ def _crowd(
     """Run requests as the engine does, in a random order; return what was not cancelled."""
     waiting, inside, done = list(visits), list[Walker](), {}
     for tick in range(200):
-        for visit in [it for it in waiting if it.arrives <= tick]:
+        arrived = [it for it in waiting if it.arrives <= tick]
+        pipeline.prepare([it.request for it in arrived])
+        for visit in arrived:
             waiting.remove(visit)
             inside.append(Walker(visit=visit, row=pipeline.admit(visit.request)))
+        pipeline.decode([it.row for it in inside if it.row.step == it.row.total_steps])
         for walker in list(inside):
             walker.virtual_ns = order.randrange(1000)
             if walker.row.step == walker.row.total_steps:
@@ -158,12 +166,12 @@ def _visits(draw: st.DrawFn, *, families: Sequence[str]) -> tuple[str, list[Visi
 )
 @given(drawn=_visits(families=("plain", "instruct")), order=st.integers(0, 2**16))
 def test_b1_rows_are_bit_equal_to_lone_ones_and_one_level_apart_across_shapes(
-    families: dict[str, tuple[Img2ImgPipeline, Img2ImgPipeline]],
+    families: dict[str, Sequence[Img2ImgPipeline]],
     drawn: tuple[str, list[Visit]],
     order: int,
 ) -> None:
     family, visits = drawn
-    exact, quick = families[family]
+    exact, quick, lonely = families[family]
     together = _crowd(exact, visits, order=random.Random(order))
     assert "0" in together
     fast = _crowd(quick, visits, order=random.Random(order))
@@ -171,7 +179,7 @@ def test_b1_rows_are_bit_equal_to_lone_ones_and_one_level_apart_across_shapes(
         job = visit.request.job_id
         if job not in together:
             continue
-        latents, image = _finish(exact, visit.request)
+        latents, image = _finish(lonely, visit.request)
         assert torch.equal(together[job][0], latents)
         assert together[job][1] == image
         difference = (fast[job][0] - latents).norm() / latents.norm().clamp(min=1e-9)
@@ -221,6 +229,87 @@ def test_a_call_is_padded_to_the_one_shape_or_to_the_smallest_that_holds_its_row
         pipeline = _load(plain, exact=exact, batch_rows=8)
         rows = [pipeline.admit(request) for _ in range(3)]
         assert [pipeline.padded(rows[:1]), pipeline.padded(rows)] == expected
+
+
+def test_pictures_that_change_each_other_are_not_decoded_together(
+    plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = _load(plain, vae_rows=3)
+    decode = pipeline.checkpoint.vae.decode
+    shapes: list[int] = []
+
+    def leaking(latents: torch.Tensor) -> object:
+        shapes.append(len(latents))
+        answer = decode(latents)
+        answer.sample = answer.sample + 1e-3 * answer.sample.mean()
+        return answer
+
+    monkeypatch.setattr(pipeline.checkpoint.vae, "decode", leaking)
+    requests = [
+        ImageRequest(job_id="one", pipeline="remix", image=_picture(seed), num_inference_steps=1)
+        for seed in range(2)
+    ]
+    rows = [pipeline.admit(replace(request, strength=1.0)) for request in requests]
+    pipeline.advance(rows)
+    pipeline.decode(rows)
+    assert shapes[-2:] == [1, 1]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_codec_call_without_memory_is_made_smaller(
+    plain: Path, monkeypatch: pytest.MonkeyPatch, exact: bool
+) -> None:
+    pipeline = _load(plain, exact=exact, vae_rows=4)
+    encode = pipeline.checkpoint.vae.encode
+    shapes: list[int] = []
+
+    def cramped(pictures: torch.Tensor) -> object:
+        if len(pictures) > 1:
+            raise torch.OutOfMemoryError("no memory is left")
+        shapes.append(len(pictures))
+        return encode(pictures)
+
+    monkeypatch.setattr(pipeline.checkpoint.vae, "encode", cramped)
+    requests = [
+        ImageRequest(job_id=str(seed), pipeline="remix", image=_picture(seed)) for seed in range(3)
+    ]
+    pipeline.prepare(requests)
+    assert shapes == [1, 1, 1]
+    assert pipeline.together == 1
+    rows = [pipeline.admit(request) for request in requests]
+    assert shapes == [1, 1, 1]
+    assert dict(pipeline.retire(rows[0]).parameters)["vae_rows"] == "1"
+
+
+def test_rows_that_come_and_go_together_share_calls_of_the_codec(
+    plain: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = _load(plain, exact=False, vae_rows=4)
+    vae, shapes = pipeline.checkpoint.vae, list[int]()
+
+    def counted(whole: Callable[..., object]) -> Callable[..., object]:
+        def call(tensor: torch.Tensor) -> object:
+            shapes.append(len(tensor))
+            return whole(tensor)
+
+        return call
+
+    for name in ("encode", "decode"):
+        monkeypatch.setattr(vae, name, counted(getattr(vae, name)))
+    requests = [
+        ImageRequest(
+            job_id=str(seed), pipeline="remix", image=_picture(seed % 3), strength=1.0,
+            num_inference_steps=1, guidance_scale=1.0,
+        )
+        for seed in range(4)
+    ]  # fmt: skip
+    pipeline.prepare(requests)
+    rows = [pipeline.admit(request) for request in requests]
+    pipeline.advance(rows)
+    pipeline.decode(rows)
+    for row in rows:
+        pipeline.retire(row)
+    assert shapes == [4, 4]
 
 
 def test_a_row_without_memory_falls_back_to_its_own_rows_and_says_so(plain: Path) -> None:

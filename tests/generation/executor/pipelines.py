@@ -41,6 +41,7 @@ class NoisePipeline:
     """Stirs seeded noise into the picture, ``num_inference_steps`` times, slowly."""
 
     step_s = 0.0
+    together = 1
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
@@ -50,6 +51,12 @@ class NoisePipeline:
         if model == "missing":
             raise ModelUnavailableError("there is no checkpoint 'missing'")
         return cls(config)
+
+    def prepare(self, requests: Sequence[ImageRequest]) -> None:
+        pass
+
+    def decode(self, rows: Sequence[NoiseRow]) -> None:
+        pass
 
     def admit(self, request: ImageRequest) -> NoiseRow:
         if request.prompt == "refuse":
