@@ -1,6 +1,7 @@
-"""PNG files: what is read from them is what went in, and haste costs no bytes."""
+"""PNG files of our own writing: what others read from them is what went in."""
 
 import random
+import zlib
 from io import BytesIO
 
 import pytest
@@ -47,3 +48,20 @@ def test_texts_in_any_language_come_back_and_long_keys_are_cut() -> None:
     texts = {"Prompt": "夜 naïve \U0001f303", "k" * 100: "long", "Empty": ""}
     with PngImageFile(BytesIO(encode_png(noise(3, 2, 0), texts=texts))) as image:
         assert image.text == {"Prompt": texts["Prompt"], "k" * 79: "long", "Empty": ""}
+
+
+def test_every_chunk_carries_its_checksum() -> None:
+    data, at = encode_png(noise(5, 5, 1), texts={"a": "b"}), 8
+    kinds = []
+    while at < len(data):
+        length = int.from_bytes(data[at : at + 4])
+        checked = data[at + 4 : at + 8 + length]
+        assert zlib.crc32(checked) == int.from_bytes(data[at + 8 + length : at + 12 + length])
+        kinds.append(checked[:4])
+        at += 12 + length
+    assert kinds == [b"IHDR", b"iTXt", b"IDAT", b"IEND"]
+
+
+def test_other_modes_are_refused() -> None:
+    with pytest.raises(ValueError, match="RGB"):
+        encode_png(Image.new("L", (4, 4)))
