@@ -89,6 +89,7 @@ def make(order: PictureOrder, settings: Settings) -> Made:
         OSError: a file cannot be read or written.
     """
     image_format = _check(order)
+    _check_method(order, settings)
     order = replace(order, prompt=_cleaned(order.prompt))
     if order.artwork is None:
         # Whether there is such a checkpoint shows without waiting for an engine.
@@ -109,10 +110,17 @@ def _check(order: PictureOrder) -> ImageFormat:
             fail(f"{path}: there is no such file")
         if path is not None and order.target.exists() and path.samefile(order.target):
             fail(f"{order.target}: the result would overwrite what it is made from")
-    styles = [name for name, spec in PIPELINES.items() if spec.takes_style_image]
-    if order.artwork is not None and order.pipeline not in styles:
-        fail(f"there is no method {order.pipeline!r}; there are: {', '.join(styles)}")
     return image_format
+
+
+def _check_method(order: PictureOrder, settings: Settings) -> None:
+    """Refuse a method of style that there is not, or whose weights there are not."""
+    styles = [name for name, spec in settings.pipelines.items() if spec.takes_style_image]
+    if order.artwork is None or order.pipeline in styles:
+        return
+    if (spec := PIPELINES.get(order.pipeline)) and spec.takes_style_image:
+        fail(f"{order.pipeline} needs {spec.weights} in {settings.models_folder}")
+    fail(f"there is no method {order.pipeline!r}; there are: {', '.join(styles)}")
 
 
 def _cleaned(prompt: str) -> str:

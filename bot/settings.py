@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from generation.registry import PIPELINES, PipelineSpec
+from generation.registry import PIPELINES, PipelineSpec, offered
 
 MEBIBYTE = 1024 * 1024
 
@@ -126,8 +126,9 @@ class Settings(BaseSettings):
 
     @property
     def pipelines(self) -> dict[str, PipelineSpec]:
-        """The registry's pipelines with the checkpoints that this installation chose."""
-        return PIPELINES | {"remix": replace(PIPELINES["remix"], model=self.remix_model)}
+        """The pipelines whose weights are there, with the checkpoints that were chosen here."""
+        found = offered(models_dir=self.models_folder)
+        return found | {"remix": replace(found["remix"], model=self.remix_model)}
 
     @property
     def files_folder(self) -> Path:

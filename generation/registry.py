@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import cast
 
 from generation.errors import InvalidRequestError
 from generation.pipelines.base import Loader
+
+VGG19_FILES = "vgg19-????????.pth"
+"""torchvision's VGG19 weights, named after the beginning of their SHA-256."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,12 +20,15 @@ class PipelineSpec:
         target: ``module:Class``, imported when first used.
         model: the checkpoint or method that is used when the request names none.
         takes_style_image: whether the request needs an artwork.
+        weights: a pattern of files in the operator's models folder, without which it is not
+            offered; None where nothing but checkpoints is needed.
         typical_device_ms: a first guess at the cost at 512 px, until it has been measured.
     """
 
     target: str
     model: str
     takes_style_image: bool = False
+    weights: str | None = None
     typical_device_ms: int
 
 
@@ -37,7 +44,23 @@ PIPELINES: dict[str, PipelineSpec] = {
         takes_style_image=True,
         typical_device_ms=1500,
     ),
+    "gatys": PipelineSpec(
+        target="generation.pipelines.style_transfer:StyleTransferPipeline",
+        model="vgg19",
+        takes_style_image=True,
+        weights=VGG19_FILES,
+        typical_device_ms=60_000,
+    ),
 }
+
+
+def offered(*, models_dir: Path) -> dict[str, PipelineSpec]:
+    """Return the pipelines whose weights are there."""
+    return {
+        name: spec
+        for name, spec in PIPELINES.items()
+        if spec.weights is None or any(models_dir.glob(spec.weights))
+    }
 
 
 def pipeline_spec(name: str) -> PipelineSpec:

@@ -112,7 +112,7 @@ def own_usage(voice: Voice, balance: Balance, history: Sums) -> str:
 
 def pictures_left(voice: Voice, remaining_ms: int, history: Sums) -> str:
     """Return how many pictures are left, at what the member's pictures have cost so far."""
-    typical_ms = max(spec.typical_device_ms for spec in PIPELINES.values())
+    typical_ms = max(spec.typical_device_ms for spec in PIPELINES.values() if not spec.weights)
     each_ms = history.device_ms / history.done if history.done else typical_ms
     count = int(remaining_ms / max(1.0, each_ms))
     if count == 0:

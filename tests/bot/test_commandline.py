@@ -122,6 +122,10 @@ def test_no_command_at_all_shows_help() -> None:
         (["style", "in.jpg", "out.png", "--preset", "wave", "--artwork", "in.jpg"], "either"),
         (["style", "in.jpg", "out.png", "--artwork", "absent.jpg"], "absent.jpg: there is no"),
         (["style", "in.jpg", "out.png", "--preset", "wave", "--method", "x"], "no method 'x'"),
+        (
+            ["style", "in.jpg", "out.png", "--preset", "wave", "--method", "gatys"],
+            "gatys needs vgg",
+        ),
         (["report", "--period", "7 fortnights"], "is not a period"),
         (["report"], "there is no database yet"),
         (["sync"], "sync needs a DISCORD_TOKEN"),
