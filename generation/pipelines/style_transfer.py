@@ -115,7 +115,7 @@ class StyleTransferPipeline(OneByOne):
             row.loss = loss
             row.step += 1
 
-    @torch.enable_grad()  # type: ignore[no-untyped-call]
+    @torch.enable_grad()
     def _evaluated(self, row: StyleRow) -> tuple[float, Tensor]:
         canvas = row.canvas.detach().requires_grad_()
         # On a GPU the quickest gradients of convolutions differ from one time to the next.

@@ -26,6 +26,9 @@ MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 class Vgg19(nn.Module):
     """The convolutions of VGG19 up to ``conv5_1``, with torchvision's normalisation."""
 
+    mean: Tensor
+    deviation: Tensor
+
     def __init__(self, features: nn.Sequential) -> None:
         super().__init__()
         self.features = features[: max(LAYERS.values()) + 1]

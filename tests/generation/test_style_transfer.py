@@ -109,7 +109,7 @@ def test_lbfgs_takes_the_steps_of_torchs_own() -> None:
         return float((theirs.detach() - goal) @ hessian @ (theirs.detach() - goal)) / 2
 
     for _ in range(30):
-        optimizer.step(closure)
+        optimizer.step(closure)  # type: ignore[no-untyped-call]
         ours = ours + memory.movement(hessian @ (ours - goal))
         torch.testing.assert_close(ours, theirs.detach(), rtol=1e-9, atol=1e-9)
     assert float((ours - goal).norm()) < 0.05 * float(goal.norm())
