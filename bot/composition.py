@@ -244,15 +244,14 @@ def _stores(settings: Settings, database: Database) -> Stores:
 
 
 def _workers(settings: Settings, pipelines: Mapping[str, PipelineSpec]) -> Workers:
-    engine = EngineConfig(
-        device=settings.device, threads=settings.threads, models_dir=settings.models_folder
-    )
+    engine = EngineConfig(threads=settings.threads, models_dir=settings.models_folder)
     return Workers(
         intake=IntakePool(max_side=settings.max_side),
         codecs=CodecPool(),
         executor=Executor(
             ExecutorConfig(
                 engine=engine,
+                devices=settings.devices,
                 data_dir=settings.data_dir,
                 pipelines=pipelines,
                 max_wait_s=settings.max_wait_s,

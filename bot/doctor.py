@@ -47,6 +47,7 @@ print(json.dumps({
     "torch": torch.__version__,
     "built": torch.version.cuda,
     "name": torch.cuda.get_device_name(0) if cuda else None,
+    "count": torch.cuda.device_count(),
     "gigabytes": torch.cuda.get_device_properties(0).total_memory / 1e9 if cuda else 0,
 }))
 """
@@ -255,10 +256,15 @@ def device(wanted: str, *, ask: Callable[[], str] | None = None) -> Finding:
         cure = "remove .venv and call `make run` again"
         return Finding(name="Device", state=State.BROKEN, found="torch does not start", cure=cure)
     found = f"torch {told['torch']}, "
+    numbers = [int(number) for number in re.findall(r"cuda:(\d+)", wanted)]
+    if told["name"] and max(numbers, default=0) >= told["count"]:
+        found += f"{told['count']} GPU, too few for ATELIER_DEVICE={wanted}"
+        cure = "GPUs are numbered from 0; `nvidia-smi` lists them"
+        return Finding(name="Device", state=State.BROKEN, found=found, cure=cure)
     if told["name"]:
         found += f"{told['name']} with {told['gigabytes']:.0f} GB"
         return Finding(name="Device", state=State.FINE, found=found)
-    if wanted.startswith("cuda"):
+    if "cuda" in wanted:
         cure = "install the NVIDIA driver, or set ATELIER_DEVICE=auto"
         found += f"but no GPU for ATELIER_DEVICE={wanted}"
         return Finding(name="Device", state=State.BROKEN, found=found, cure=cure)

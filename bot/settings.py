@@ -73,7 +73,11 @@ class Settings(BaseSettings):
     max_wait_s: float = Field(
         default=3600.0, gt=0, description="estimated wait above which a job is refused"
     )
-    device: str = Field(default="auto", description="torch device: auto, cpu, cuda or cuda:0")
+    device: str = Field(
+        default="auto",
+        pattern=r"^[a-z]+(:\d+)?(,[a-z]+(:\d+)?)*$",
+        description="torch devices, an engine on each: auto, cpu, cuda or cuda:0,cuda:1",
+    )
     threads: int = Field(
         default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),
         ge=1,
@@ -129,6 +133,11 @@ class Settings(BaseSettings):
         """The pipelines whose weights are there, with the checkpoints that were chosen here."""
         found = offered(models_dir=self.models_folder)
         return found | {"remix": replace(found["remix"], model=self.remix_model)}
+
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """The devices that have an engine."""
+        return tuple(self.device.split(","))
 
     @property
     def files_folder(self) -> Path:

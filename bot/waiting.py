@@ -107,7 +107,7 @@ class WaitingRoom:
 
     def next(self) -> Waiting | None:
         """Return whose turn it is, or None."""
-        turn = self._queue.next(under_way=(), max_rows=1)
+        turn = self._queue.first()
         return self._entries[turn.job_id] if turn is not None else None
 
     def start(self, entry: Waiting) -> None:
@@ -121,7 +121,8 @@ class WaitingRoom:
 
     def ahead_ms(self, *, guild: int, member: int, cost_ms: float) -> float:
         """Return the device milliseconds that would go before a job that came now."""
-        return self._queue.ahead_ms(self._turn("", guild=guild, member=member, cost_ms=cost_ms))
+        newcomer = self._turn("", guild=guild, member=member, cost_ms=cost_ms)
+        return sum(turn.cost_ms for turn in self._queue.ahead_of(newcomer))
 
     def place(self, job_id: str) -> tuple[int, float]:
         """Return how many jobs wait before one, and their milliseconds; none when it has started.

@@ -23,6 +23,7 @@ class PipelineSpec:
         weights: a pattern of files in the operator's models folder, without which it is not
             offered; None where nothing but checkpoints is needed.
         typical_device_ms: a first guess at the cost at 512 px, until it has been measured.
+        typical_load_ms: a first guess at what loading its model takes, until it has been measured.
     """
 
     target: str
@@ -30,6 +31,7 @@ class PipelineSpec:
     takes_style_image: bool = False
     weights: str | None = None
     typical_device_ms: int
+    typical_load_ms: int = 0
 
 
 PIPELINES: dict[str, PipelineSpec] = {
@@ -37,12 +39,14 @@ PIPELINES: dict[str, PipelineSpec] = {
         target="generation.pipelines.remix:RemixPipeline",
         model="remix",
         typical_device_ms=3000,
+        typical_load_ms=8000,
     ),
     "collage": PipelineSpec(
         target="generation.pipelines.collage:CollagePipeline",
         model="collage",
         takes_style_image=True,
         typical_device_ms=1500,
+        typical_load_ms=4000,
     ),
     "gatys": PipelineSpec(
         target="generation.pipelines.style_transfer:StyleTransferPipeline",

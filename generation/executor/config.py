@@ -15,8 +15,10 @@ class ExecutorConfig:
     """How an executor behaves.
 
     Args:
-        engine: device, threads and checkpoints of the engine.
-        data_dir: the installation; the arena is named after it and falls back into it.
+        engine: threads and checkpoints of the engines, and the device if there is one.
+        devices: one engine each; none is the engine's own.
+        data_dir: the installation; arenas are named after it and fall back into it, and what was
+            learned of costs is kept there.
         pipelines: what may be asked for, by name.
         hang_timeout_s: an engine without a sign of life for so long is killed and replaced.
         load_timeout_s: the same while it loads a model.
@@ -25,7 +27,8 @@ class ExecutorConfig:
             is killed for it; between steps the deadline holds exactly.
         max_attempts: a request during whose calls so many engines died fails.
         max_wait_s: a request that would wait longer is refused.
-        max_rows: so many requests are under way at once, their steps interleaved.
+        max_rows: so many requests an engine has at once, their steps interleaved; more if more
+            share a call.
         preview_interval_s: at least so long lies between two previews of one request.
         preload: pipelines whose default model an idle engine loads before it is asked for.
         nice: how far the engine steps back, so that the bot's loop stays quick.
@@ -35,6 +38,7 @@ class ExecutorConfig:
 
     engine: EngineConfig
     data_dir: Path
+    devices: tuple[str, ...] = ()
     pipelines: Mapping[str, PipelineSpec] = field(default_factory=lambda: PIPELINES)
     hang_timeout_s: float = 60.0
     load_timeout_s: float = 300.0
@@ -51,17 +55,66 @@ class ExecutorConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutorStats:
-    """What an executor is doing.
+class StationStats:
+    """What one engine is doing.
 
     Args:
-        running: requests that the engine has.
-        restarts: engines that were replaced.
-        counters: what all engines have counted, as far as they have told.
+        device: its device, or its place in a cluster.
+        running, capacity: requests that it has, and could have.
+        ready, loading: models by pipeline and checkpoint.
+        busy_ms: device time that what it has still needs.
+        restarts: engines that were replaced here.
+        counters: what this engine and those before it have counted.
     """
 
-    queued: int
+    device: str
+    up: bool
+    pid: int | None
     running: int
+    capacity: int
+    ready: tuple[tuple[str, str], ...]
+    loading: tuple[str, str] | None
+    busy_ms: float
     restarts: int
-    engine_up: bool
     counters: Counters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutorStats:
+    """What an executor is doing, and sums since it was made.
+
+    Args:
+        queued_ms: device time that what is queued will need.
+        finished: requests that became pictures.
+        queue_s: seconds that those have waited for an engine.
+        served_ms: device time that went into the most served members, by guild and member, the
+            most served first; and what all others got.
+    """
+
+    stations: tuple[StationStats, ...]
+    queued: int
+    queued_ms: float
+    finished: int
+    queue_s: float
+    served_ms: Mapping[tuple[int, int], float]
+    served_others_ms: float
+
+    @property
+    def running(self) -> int:
+        """Requests that the engines have."""
+        return sum(station.running for station in self.stations)
+
+    @property
+    def restarts(self) -> int:
+        """Engines that were replaced."""
+        return sum(station.restarts for station in self.stations)
+
+    @property
+    def engine_up(self) -> bool:
+        """Whether any engine is ready."""
+        return any(station.up for station in self.stations)
+
+    @property
+    def counters(self) -> Counters:
+        """What all engines have counted, as far as they have told."""
+        return sum((station.counters for station in self.stations), start=Counters())

@@ -1,7 +1,9 @@
 """What requests cost, learned from what they did cost."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from generation.registry import PipelineSpec
 from generation.request import ImageRequest
@@ -9,6 +11,9 @@ from generation.request import ImageRequest
 TYPICAL_PIXELS = 512 * 512
 SIZE_CLASS_PIXELS = 64 * 1024
 WEIGHT_OF_NEWEST = 0.3
+
+Model = tuple[str, str]
+"""A pipeline and the checkpoint that it runs on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,7 @@ class _Kind:
 
 
 class Costs:
-    """Device milliseconds by pipeline, model and size, as a moving average.
+    """Device milliseconds by pipeline, model and size, as a moving average; and those of loading.
 
     What was never measured is scaled by pixels from the nearest size that was, or from the
     registry's first guess.
@@ -28,6 +33,8 @@ class Costs:
     def __init__(self, pipelines: Mapping[str, PipelineSpec]) -> None:
         self._pipelines = pipelines
         self._measured: dict[_Kind, float] = {}
+        self._loads: dict[Model, float] = {}
+        self.changes = 0
 
     def expected_ms(self, request: ImageRequest) -> float:
         """Return what a request will cost by itself."""
@@ -48,13 +55,57 @@ class Costs:
     def learn(self, request: ImageRequest, *, device_ms: int) -> None:
         """Take in what a request has cost."""
         kind = self._kind(request)
-        before = self._measured.get(kind, float(device_ms))
-        self._measured[kind] = before + WEIGHT_OF_NEWEST * (device_ms - before)
+        self._measured[kind] = _moved(self._measured.get(kind), device_ms)
+        self.changes += 1
+
+    def load_ms(self, model: Model) -> float:
+        """Return how long loading a model will take."""
+        return self._loads.get(model, self._pipelines[model[0]].typical_load_ms)
+
+    def learn_load(self, model: Model, *, took_ms: float) -> None:
+        """Take in how long loading a model has taken."""
+        self._loads[model] = _moved(self._loads.get(model), took_ms)
+        self.changes += 1
+
+    def model_of(self, request: ImageRequest) -> Model:
+        """Return what has to be loaded for a request."""
+        return request.pipeline, request.model or self._pipelines[request.pipeline].model
+
+    def learned(self) -> dict[str, object]:
+        """Return all that was learned, as values for JSON."""
+        costs = [{**asdict(kind), "ms": ms} for kind, ms in self._measured.items()]
+        loads = [
+            {"pipeline": pipeline, "model": model, "ms": ms}
+            for (pipeline, model), ms in self._loads.items()
+        ]
+        return {"costs": costs, "loads": loads}
+
+    def recall(self, learned: Mapping[str, Any]) -> None:
+        """Take in what ``learned`` has returned before.
+
+        Raises:
+            KeyError, TypeError, ValueError: it has not; what comes before the fault is taken in.
+        """
+        for entry in learned["costs"]:
+            kind = _Kind(str(entry["pipeline"]), str(entry["model"]), int(entry["pixels"]))
+            self._measured[kind] = _plausible_ms(entry["ms"])
+        for entry in learned["loads"]:
+            model = str(entry["pipeline"]), str(entry["model"])
+            self._loads[model] = _plausible_ms(entry["ms"])
 
     def _kind(self, request: ImageRequest) -> _Kind:
         pixels = request.image.width * request.image.height
-        return _Kind(
-            pipeline=request.pipeline,
-            model=request.model or self._pipelines[request.pipeline].model,
-            pixels=SIZE_CLASS_PIXELS * max(1, round(pixels / SIZE_CLASS_PIXELS)),
-        )
+        classes = max(1, round(pixels / SIZE_CLASS_PIXELS))
+        return _Kind(*self.model_of(request), pixels=SIZE_CLASS_PIXELS * classes)
+
+
+def _moved(before: float | None, newest: float) -> float:
+    """Return the moving average after one more value."""
+    return newest if before is None else before + WEIGHT_OF_NEWEST * (newest - before)
+
+
+def _plausible_ms(value: object) -> float:
+    milliseconds = float(value)  # type: ignore[arg-type]
+    if not (math.isfinite(milliseconds) and milliseconds >= 0):
+        raise ValueError(f"{value!r} are no milliseconds")
+    return milliseconds

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 from generation.errors import GenerationError, JobCancelledError
+from generation.executor.costs import Model
 from generation.executor.messages import Moved
 from generation.request import ImageRequest, Progress, Result
 
@@ -82,7 +83,10 @@ class Job:
     """What the client knows of a request.
 
     Args:
+        model: what has to be loaded for it, within the expected ``load_ms``.
         cost_ms: what it was expected to cost when it came, at ``arrival_ms`` of the loop's clock.
+        started_ms: when an engine was first given it.
+        promised_ms: from its arrival to its picture, as its owner was first told.
         attempts: the engines that have begun it.
         deaths: the engines that died while it was in their call.
         moved: the newest word from the engine, None while it waits.
@@ -92,8 +96,12 @@ class Job:
 
     serial: int
     request: ImageRequest
+    model: Model
+    load_ms: float
     cost_ms: float
     arrival_ms: float
+    started_ms: float | None = None
+    promised_ms: float | None = None
     attempts: int = 0
     deaths: int = 0
     moved: Moved | None = None

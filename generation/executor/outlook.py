@@ -5,11 +5,12 @@ asks, kept for a moment, and all who wait are made to ask again at most once in 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable
 from time import monotonic
 
 from generation.executor.jobs import Job
-from generation.executor.policy import Queue
+from generation.executor.policy import replay
+from generation.executor.router import Router
 
 KEPT_S = 0.5
 
@@ -17,24 +18,32 @@ KEPT_S = 0.5
 class Outlook:
     """The places of those who wait, as they were within the last ``KEPT_S``."""
 
-    def __init__(self, *, queue: Queue[Job], under_way: Mapping[int, Job]) -> None:
-        self._queue = queue
-        self._under_way = under_way
+    def __init__(self, router: Router) -> None:
+        self._router = router
         self._places: dict[int, tuple[int, float]] = {}
         self._seen_at = 0.0
         self._telling: asyncio.TimerHandle | None = None
 
     def place(self, job: Job) -> tuple[int, float]:
         """Return how many requests are before one that waits, and their milliseconds."""
-        if job.serial in self._under_way:
-            return 0, self.under_way_ms() - job.remaining_ms
+        station = self._router.station_of(job)
+        if station is not None:
+            return 0, station.busy_ms - job.remaining_ms
         if job.serial not in self._places or monotonic() - self._seen_at > KEPT_S:
             self._look()
         return self._places[job.serial]
 
-    def under_way_ms(self) -> float:
-        """Return what is left of the requests that the engine has."""
-        return sum(job.remaining_ms for job in self._under_way.values())
+    def wait_ms(self, job: Job) -> float:
+        """Return after how many milliseconds a new request would start."""
+        if not self._router.stations:
+            return 0.0
+        order = [*self._router.queue.ahead_of(job), job]
+        return self._starts(order)[job.serial][1]
+
+    def work_ms(self) -> float:
+        """Return what all requests together still need of one device."""
+        under_way_ms = sum(station.busy_ms for station in self._router.stations)
+        return self._router.queue.cost_ms + under_way_ms
 
     def changed(self) -> None:
         """Have everyone who waits look at their place again soon."""
@@ -55,12 +64,15 @@ class Outlook:
 
     def _look(self) -> list[Job]:
         """Work the places out, and return who waits in order."""
-        waiting = list(self._queue)
+        waiting = list(self._router.queue)
         self._seen_at = monotonic()
-        self._places.clear()
-        before, before_ms = len(self._under_way), self.under_way_ms()
-        for job in waiting:
-            self._places[job.serial] = before, before_ms
-            before += 1
-            before_ms += job.cost_ms
+        self._places = self._starts(waiting)
         return waiting
+
+    def _starts(self, order: Iterable[Job]) -> dict[int, tuple[int, float]]:
+        """Return the places of those who start in this order."""
+        starts = replay(order, places=self._router.places)
+        return {
+            job.serial: (before, start_ms)
+            for before, (job, _, start_ms) in enumerate(starts, start=self._router.under_way)
+        }

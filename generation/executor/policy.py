@@ -1,14 +1,22 @@
-"""Where order is decided: which request starts next, and which rows take the next step.
+"""Where order is decided: which request starts next, where, and which rows take the next step.
 
 Requests start by the counters of their guild and member (see ``shares``). What had started
 before an engine died comes ahead of them; a request that was in a call when an engine died runs
-alone when it is repeated, so that the next death has one suspect. Inside the engine the rows
+alone when it is repeated, so that the next death has one suspect.
+
+A request goes where it will start first: after the device seconds of what is there or will be
+before it, and after its model is loaded where that is not held ready. So who holds the model is
+preferred, the least busy of several, and a place that would have to load it is taken only when
+waiting takes longer.
+
+Inside the engine the rows
 take turns by device time: who is furthest behind goes first, and takes along what shares its
 bucket. A newcomer starts level with who is furthest behind, so that it cannot hold up the others.
 """
 
 from bisect import insort
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import takewhile
 from operator import attrgetter
 from typing import Generic, Protocol, TypeVar
@@ -22,6 +30,34 @@ class Queued(Priced, Protocol):
     @property
     def suspect(self) -> bool:
         """Whether an engine died while this request was in its call."""
+
+
+class Sited(Protocol):
+    """What the choice of a place looks at in a request."""
+
+    @property
+    def model(self) -> Hashable:
+        """What has to be loaded for it."""
+
+    @property
+    def cost_ms(self) -> float:
+        """Device time that it is expected to take."""
+
+    @property
+    def load_ms(self) -> float:
+        """Time that loading its model is expected to take."""
+
+
+class Place(Protocol):
+    """What the choice looks at in a place that has an engine."""
+
+    @property
+    def busy_ms(self) -> float:
+        """Device time that what it has still needs, loading included."""
+
+    @property
+    def ready(self) -> Collection[Hashable]:
+        """The models that it holds, or will when that time is over."""
 
 
 class Advancing(Protocol):
@@ -41,6 +77,8 @@ class Advancing(Protocol):
 
 
 QueuedT = TypeVar("QueuedT", bound=Queued)
+SitedT = TypeVar("SitedT", bound=Sited)
+PlaceT = TypeVar("PlaceT", bound=Place)
 AdvancingT = TypeVar("AdvancingT", bound=Advancing)
 
 
@@ -84,15 +122,9 @@ class Queue(Generic[QueuedT]):
             del self._waiting[queued.serial]
             self._shares.remove(queued)
 
-    def next(self, *, under_way: Collection[QueuedT], max_rows: int) -> QueuedT | None:
-        """Return who may join the rows under way now, or None."""
-        if len(under_way) >= max_rows:
-            return None
-        first = self._again[0] if self._again else self._shares.head()
-        if first is None:
-            return None
-        alone = first.suspect or any(other.suspect for other in under_way)
-        return None if alone and under_way else first
+    def first(self) -> QueuedT | None:
+        """Return whose turn it is, or None."""
+        return self._again[0] if self._again else self._shares.head()
 
     def start(self, queued: QueuedT) -> None:
         """Take out a request that joins the rows under way; its account is charged."""
@@ -106,13 +138,59 @@ class Queue(Generic[QueuedT]):
         """Charge a request that had started what it did cost."""
         self._shares.settle(queued, spent_ms=spent_ms)
 
-    def ahead_ms(self, queued: QueuedT) -> float:
-        """Return what would start before a new request if it were added now."""
+    def ahead_of(self, queued: QueuedT) -> list[QueuedT]:
+        """Return who would start before a new request if it were added now."""
         self.add(queued)
-        ahead = takewhile(lambda other: other is not queued, self)
-        ahead_ms = sum(other.cost_ms for other in ahead)
+        ahead = list(takewhile(lambda other: other is not queued, self))
         self.remove(queued)
-        return ahead_ms
+        return ahead
+
+
+def may_join(queued: Queued, under_way: Collection[Queued]) -> bool:
+    """Return whether a request may be in an engine together with those: a suspect is alone."""
+    return not under_way or not (queued.suspect or any(other.suspect for other in under_way))
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Forecast(Generic[PlaceT]):
+    """A place as it will be."""
+
+    place: PlaceT
+    busy_ms: float
+    ready: set[Hashable]
+
+    def start_ms(self, sited: Sited) -> float:
+        """Return when a request's rows would start here."""
+        return self.busy_ms + (0.0 if sited.model in self.ready else sited.load_ms)
+
+    def rank(self, sited: Sited) -> tuple[float, bool]:
+        """Return what the choice depends on; of equal places one that holds the model is taken."""
+        return self.start_ms(sited), sited.model not in self.ready
+
+
+def replay(
+    order: Iterable[SitedT],
+    *,
+    places: Iterable[PlaceT],
+    open_to: Callable[[SitedT, PlaceT], bool] = lambda sited, place: True,
+) -> Iterator[tuple[SitedT, PlaceT, float]]:
+    """Yield requests in their order, where each will go, and the milliseconds until it starts.
+
+    Each goes to the best place that is open to it, which is busy for so much longer then; who
+    finds none is left out.
+    """
+    forecasts = [
+        Forecast(place=place, busy_ms=place.busy_ms, ready=set(place.ready)) for place in places
+    ]
+    for sited in order:
+        choice = [forecast for forecast in forecasts if open_to(sited, forecast.place)]
+        if not choice:
+            continue
+        best = min(choice, key=lambda forecast: forecast.rank(sited))
+        best.busy_ms = best.start_ms(sited)
+        yield sited, best.place, best.busy_ms
+        best.busy_ms += sited.cost_ms
+        best.ready.add(sited.model)
 
 
 def next_batch(

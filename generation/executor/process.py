@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from generation.executor.arena import Arena
@@ -20,8 +21,10 @@ SECRET_MARKS = ("TOKEN", "SECRET", "PASSWORD", "DATABASE", "_KEY")
 logger = logging.getLogger(__name__)
 
 
-def engine_environment(*, threads: int) -> dict[str, str]:
+def engine_environment(*, threads: int, device: str = "cpu") -> dict[str, str]:
     """Return the engine's environment: ours without secrets, with the number of threads.
+
+    It sees no other GPU than its own, so that it touches no other's memory; see ``seen_inside``.
 
     Libraries read the number when they are first imported. The engine finds the same modules
     as this process, whatever this process was started as. It keeps freed memory for the next
@@ -32,6 +35,13 @@ def engine_environment(*, threads: int) -> dict[str, str]:
         for name, value in os.environ.items()
         if not any(mark in name.upper() for mark in SECRET_MARKS)
     }
+    kind, _, number = device.partition(":")
+    if kind == "cuda" and number:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        names = visible.split(",") if visible else []
+        inherited["CUDA_VISIBLE_DEVICES"] = (
+            names[int(number)] if int(number) < len(names) else number
+        )
     counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     places = [str(Path(place or ".").resolve()) for place in sys.path]
     return (
@@ -40,6 +50,13 @@ def engine_environment(*, threads: int) -> dict[str, str]:
         | {name: str(count) for name, count in counts.items()}
         | {"PYTHONPATH": os.pathsep.join(places)}
     )
+
+
+def seen_inside(hello: Hello) -> Hello:
+    """Return a greeting in which a GPU has the number that its engine sees: none, it is alone."""
+    if not hello.config.device.startswith("cuda:"):
+        return hello
+    return replace(hello, config=replace(hello.config, device="cuda"))
 
 
 class EngineProcess:
@@ -74,7 +91,7 @@ class EngineProcess:
         finally:
             theirs.close()
         self._loop.add_reader(self._socket, self._receive)
-        self.send(hello)
+        self.send(seen_inside(hello))
 
     def _spawn(self, fd: int, *, arena: Arena, hello: Hello) -> subprocess.Popen[bytes]:
         geometry = arena.geometry
@@ -82,7 +99,7 @@ class EngineProcess:
         command = [sys.executable, "-P", "-m", "generation.executor.engine", *map(str, numbers)]
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
-            env=engine_environment(threads=hello.config.threads),
+            env=engine_environment(threads=hello.config.threads, device=hello.config.device),
             pass_fds=(fd, arena.fd),
             stdin=subprocess.DEVNULL,
             stdout=2,

@@ -169,7 +169,9 @@ def test_weights_that_are_pickles_are_broken(checkpoint: Path) -> None:
 
 
 def told(name: str | None) -> str:
-    return json.dumps({"torch": "2.15.0", "built": "13.0", "name": name, "gigabytes": 24})
+    count = int(name is not None)
+    about = {"torch": "2.15.0", "built": "13.0", "name": name, "count": count, "gigabytes": 24}
+    return json.dumps(about)
 
 
 def test_a_gpu_is_named_and_a_missing_one_is_broken_only_when_it_is_asked_for() -> None:
@@ -177,6 +179,13 @@ def test_a_gpu_is_named_and_a_missing_one_is_broken_only_when_it_is_asked_for() 
     assert (with_gpu.state, "GPU of ours with 24 GB" in with_gpu.found) == (State.FINE, True)
     assert doctor.device("auto", ask=lambda: told(None)).state is State.FINE
     assert doctor.device("cuda:0", ask=lambda: told(None)).state is State.BROKEN
+    assert doctor.device("cpu,cuda", ask=lambda: told(None)).state is State.BROKEN
+
+
+def test_a_gpu_number_that_there_is_not_is_broken() -> None:
+    assert doctor.device("cuda:0", ask=lambda: told("GPU")).state is State.FINE
+    too_many = doctor.device("cuda:0,cuda:1", ask=lambda: told("GPU"))
+    assert (too_many.state, "1 GPU, too few" in too_many.found) == (State.BROKEN, True)
 
 
 def test_torch_that_does_not_start_is_broken() -> None:

@@ -100,7 +100,8 @@ async def test_the_executor_hears_whose_job_it_is(stage: Stage) -> None:
     bot = await stage.start()
     await stage.ada.remix("endless night")
     message = await stage.ada.text("step")
-    [job] = bot.workers.executor._under_way.values()
+    [station] = bot.workers.executor._router.stations
+    [job] = station.jobs.values()
     assert (job.guild, job.member) == (int(stage.guild_id), int(stage.ada.id))
     await stage.ada.press(message, "Stop")
     await stage.ada.text("Stopped.")

@@ -393,7 +393,7 @@ async def test_who_waits_while_another_model_is_loaded_is_told_of_loading(
 ) -> None:
     engine = EngineConfig(device="cpu", models_dir=tmp_path)
     executor = await begin(preload=("marking", "heavy"), engine=engine)
-    await until((tmp_path / "loading").exists, pause_s=0.001)
+    await until(lambda: executor.stats().stations[0].loading == ("heavy", "tiny"))
     seen = await progress_of(executor.submit(request("marking", steps=1)))
     stages = [progress.stage for progress in seen]
     assert Stage.LOADING in stages

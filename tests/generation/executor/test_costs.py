@@ -1,8 +1,12 @@
 """Costs: guessed by the registry, then learned by size and model."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from generation.executor.costs import Costs
+from generation.executor.kept_costs import KeptCosts
 from tests.generation.executor.pipelines import spec
 from tests.generation.executor.requests import picture, request
 
@@ -10,9 +14,12 @@ SMALL = picture(width=512, height=512)
 LARGE = picture(width=1024, height=512)
 
 
+PIPELINES = {"noise": spec("NoisePipeline", typical_device_ms=1000)}
+
+
 @pytest.fixture
 def costs() -> Costs:
-    return Costs({"noise": spec("NoisePipeline", typical_device_ms=1000)})
+    return Costs(PIPELINES)
 
 
 def test_the_first_guess_is_scaled_by_pixels(costs: Costs) -> None:
@@ -38,3 +45,79 @@ def test_models_are_told_apart_and_the_default_is_known_by_its_name(costs: Costs
     assert costs.expected_ms(request(image=SMALL)) == 1000
     costs.learn(request(image=SMALL, model="tiny"), device_ms=20)
     assert costs.expected_ms(request(image=SMALL)) == 20
+
+
+def test_loading_is_guessed_by_the_registry_then_learned(costs: Costs) -> None:
+    assert costs.load_ms(("noise", "tiny")) == 0
+    costs.learn_load(("noise", "tiny"), took_ms=800.0)
+    assert costs.load_ms(("noise", "tiny")) == 800
+    costs.learn_load(("noise", "tiny"), took_ms=400.0)
+    assert costs.load_ms(("noise", "tiny")) == 680
+
+
+def kept(costs: Costs, folder: Path, *devices: str) -> KeptCosts:
+    return KeptCosts(costs, data_dir=folder, devices=devices or ("cpu",))
+
+
+async def learned(folder: Path) -> None:
+    """Leave the file of somebody who has learned something."""
+    costs = Costs(PIPELINES)
+    file = kept(costs, folder)
+    await file.open()
+    costs.learn(request(image=SMALL), device_ms=321)
+    costs.learn_load(("noise", "tiny"), took_ms=77.0)
+    await file.close()
+
+
+async def test_what_was_learned_is_there_after_a_restart(costs: Costs, tmp_path: Path) -> None:
+    await learned(tmp_path)
+    await kept(costs, tmp_path).open()
+    assert costs.expected_ms(request(image=SMALL)) == 321
+    assert costs.load_ms(("noise", "tiny")) == 77
+
+
+async def test_other_devices_begin_anew(costs: Costs, tmp_path: Path) -> None:
+    await learned(tmp_path)
+    await kept(costs, tmp_path, "cuda:0").open()
+    assert costs.expected_ms(request(image=SMALL)) == 1000
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b"\xff\x00",
+        b"[1, 2]",
+        b'{"devices": ["cpu"]}',
+        b'{"devices": ["cpu"], "costs": 3, "loads": []}',
+        b'{"devices": ["cpu"], "costs": [{"pipeline": "noise"}], "loads": []}',
+        b"[" * 100_000,
+        b" " * (2**20 + 1),
+    ],
+)
+async def test_a_damaged_file_is_as_good_as_none_and_is_replaced(
+    costs: Costs, tmp_path: Path, damaged: bytes
+) -> None:
+    (tmp_path / "costs.json").write_bytes(damaged)
+    file = kept(costs, tmp_path)
+    await file.open()
+    assert costs.expected_ms(request(image=SMALL)) == 1000
+    costs.learn(request(image=SMALL), device_ms=5)
+    await file.close()
+    assert json.loads((tmp_path / "costs.json").read_text())["costs"][0]["ms"] == 5
+
+
+@pytest.mark.parametrize("ms", ["NaN", "-1", "1e999", '"much"', "null"])
+async def test_an_implausible_cost_is_not_believed(costs: Costs, tmp_path: Path, ms: str) -> None:
+    await learned(tmp_path)
+    path = tmp_path / "costs.json"
+    path.write_text(path.read_text().replace("321", ms))
+    await kept(costs, tmp_path).open()
+    assert costs.expected_ms(request(image=SMALL)) == 1000
+
+
+async def test_a_folder_that_cannot_be_written_is_no_error(costs: Costs, tmp_path: Path) -> None:
+    file = kept(costs, tmp_path / "missing")
+    await file.open()
+    costs.learn(request(image=SMALL), device_ms=5)
+    await file.close()

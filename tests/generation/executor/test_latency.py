@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from generation.executor.client import Executor
-from generation.executor.process import engine_environment
+from generation.executor.messages import Hello
+from generation.executor.process import engine_environment, seen_inside
+from generation.pipelines.base import EngineConfig
 from tests.generation.executor.conftest import Begin
 from tests.generation.executor.requests import picture, request, until_running
 
@@ -113,3 +115,22 @@ def test_the_engine_is_told_its_threads_and_no_secrets(monkeypatch: pytest.Monke
     assert "hunter2" not in " ".join(environment.values())
     assert environment["OMP_NUM_THREADS"] == "3"
     assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_an_engine_sees_its_own_gpu_alone_and_that_as_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    seen = {it: engine_environment(threads=1, device=it) for it in ("cpu", "cuda", "cuda:1")}
+    assert [it.get("CUDA_VISIBLE_DEVICES") for it in seen.values()] == [None, None, "1"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    environment = engine_environment(threads=1, device="cuda:1")
+    assert environment["CUDA_VISIBLE_DEVICES"] == "7"
+    hello = Hello(
+        config=EngineConfig(device="cuda:1"),
+        pipelines={},
+        preview_interval_s=1,
+        nice=0,
+        log_level=0,
+    )
+    assert seen_inside(hello).config.device == "cuda"
