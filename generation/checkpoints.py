@@ -17,7 +17,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from generation.errors import ModelUnavailableError
-from generation.weights import INDEX, Manifest, checkpoint_folder, read_manifest
+from generation.weights import (
+    INDEX,
+    Manifest,
+    checkpoint_elements,
+    checkpoint_folder,
+    read_manifest,
+)
 
 CLIP_TOKENS = 77
 ROW_CLASSES = frozenset(
@@ -82,6 +88,12 @@ class Checkpoint:
     text_encoder_2: PreTrainedModel | None = None
     tokenizer_2: PreTrainedTokenizerBase | None = None
     zero_negative: bool = False
+
+    @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The networks."""
+        found = (self.unet, self.vae, self.text_encoder, self.text_encoder_2)
+        return tuple(module for module in found if module is not None)
 
     @property
     def vae_factor(self) -> int:
@@ -235,6 +247,16 @@ def load_folder(folder: Path, **options: object) -> Any:  # noqa: ANN401 - diffu
     # diffusers, transformers and safetensors raise errors of many kinds for damaged files.
     except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as err:
         raise ModelUnavailableError(f"{folder.name} could not be loaded: {err}") from err
+
+
+def expected_bytes(name: str, *, models_dir: Path, device: torch.device) -> int:
+    """Return about how many bytes a checkpoint's networks will take.
+
+    Raises:
+        ModelUnavailableError: it is missing or damaged.
+    """
+    elements = checkpoint_elements(checkpoint_folder(name, models_dir=models_dir))
+    return elements * (4 if device.type == "cpu" else 2)
 
 
 def runs_by_rows(folder: Path) -> bool:

@@ -5,8 +5,10 @@ its pictures are finished, which words it knows, and what it likes to be run wit
 """
 
 import json
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,31 @@ def checkpoint_names(*, models_dir: Path) -> tuple[str, ...]:
         index.parent.name for base in (models_dir, STARTER) for index in base.glob(f"*/{INDEX}")
     }
     return tuple(sorted(found))
+
+
+def checkpoint_elements(folder: Path) -> int:
+    """Return how many numbers a checkpoint's weights are, read from the heads of its files.
+
+    Of files that hold the same weights twice (``model.fp16.safetensors``) the plain one counts.
+
+    Raises:
+        ModelUnavailableError: a file is damaged.
+    """
+    files = [path for path in folder.rglob("*.safetensors") if path.stem.count(".") == 0]
+    try:
+        return sum(_elements(path) for path in files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as err:
+        raise ModelUnavailableError(f"{folder.name} has damaged weights: {err}") from err
+
+
+def _elements(path: Path) -> int:
+    """Return how many numbers a safetensors file holds: its head is a length and JSON."""
+    with path.open("rb") as file:
+        (length,) = struct.unpack("<Q", file.read(8))
+        if length > path.stat().st_size:
+            raise ValueError(f"{path.name} is cut off")
+        head = json.loads(file.read(length))
+    return sum(prod(told["shape"]) for name, told in head.items() if name != "__metadata__")
 
 
 def _require_safetensors(folder: Path) -> None:

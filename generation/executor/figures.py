@@ -22,6 +22,8 @@ class Counters:
         preview_ms: device time that previews took.
         decode_ms: device time that finishing pictures took.
         memory_retries: what was tried again because memory had not sufficed.
+        model_loads: models that were brought to the device, from the host's memory or from disk.
+        model_evictions: models that were taken off it.
     """
 
     calls: int = 0
@@ -33,6 +35,8 @@ class Counters:
     preview_ms: float = 0.0
     decode_ms: float = 0.0
     memory_retries: int = 0
+    model_loads: int = 0
+    model_evictions: int = 0
 
     @property
     def occupancy(self) -> float:

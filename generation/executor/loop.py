@@ -24,7 +24,6 @@ from generation.executor.control import ControlPage, Phase
 from generation.executor.device import (
     is_out_of_memory,
     release_memory,
-    settle_threads,
     synchronise,
 )
 from generation.executor.edge import border_name, repeated_without_memory
@@ -46,10 +45,10 @@ from generation.executor.messages import (
     Stop,
     Submit,
 )
+from generation.executor.models import ModelCache
 from generation.executor.policy import next_batch, starting_level
 from generation.executor.running import Running, took_step
 from generation.pipelines.base import Finished, Pipeline
-from generation.registry import resolve
 from generation.request import Pixels, Result, Stage
 
 REPORT_INTERVAL_S = 0.1
@@ -66,12 +65,13 @@ class Engine:
         self._link = link
         self._page = page
         self._hello = hello
-        self._pipelines: dict[tuple[str, str], Pipeline[Any]] = {}
         self._submitted: deque[Submit] = deque()
         self._preloads: deque[str] = deque()
         self._running: dict[int, Running] = {}
         self._told_capacity = 0
         self._tally = Tally()
+        self._models = ModelCache(hello.pipelines, config=hello.config, count=self._tally.add)
+        self._arriving: tuple[str, str] | None = None
         self._stopped = False
 
     def run(self) -> None:
@@ -92,7 +92,7 @@ class Engine:
     def _turn(self) -> None:
         """Go once around the loop."""
         self._expire()
-        if self._submitted:
+        if self._submitted and not self._next_waits():
             self._admit_some()
         elif self._preloads and not self._running:
             self._preload(self._preloads.popleft())
@@ -140,36 +140,50 @@ class Engine:
                     running.serial, DeadlineExceededError(f"not finished within {seconds:g} s")
                 )
 
+    @property
+    def _next_kind(self) -> tuple[str, str]:
+        """The pipeline and the model of who has waited longest."""
+        request = self._submitted[0].request
+        return request.pipeline, request.model or self._hello.pipelines[request.pipeline].model
+
+    def _next_waits(self) -> bool:
+        """Return whether the models of rows under way leave no room for the next request's."""
+        try:
+            return self._models.waits(self._next_kind, busy=self._busy())
+        except Exception:
+            logger.debug("loading it will say what is wrong", exc_info=True)
+            return False
+
+    def _busy(self) -> set[tuple[str, str]]:
+        """Return the models whose rows are under way or on their way in; they stay in place."""
+        busy = {running.kind for running in self._running.values()}
+        return busy if self._arriving is None else {*busy, self._arriving}
+
     def _admit_some(self) -> None:
         """Admit who has waited longest, with those behind who are worth preparing together."""
-        first = self._arrived(self._submitted.popleft())
-        if first is None:
-            return
-        group = [first]
-        while self._submitted and len(group) < first.pipeline.together:
-            submit = self._submitted[0]
-            if (submit.request.pipeline, self._model(submit)) != first.kind:
-                break
-            if other := self._arrived(self._submitted.popleft()):
-                group.append(other)
-        self._together(group, partial(self._prepare, group), into="encode_ms")
-        for running in group:
-            self._admit(running)
+        kind = self._arriving = self._next_kind
+        group: list[Running] = []
+        try:
+            while self._submitted and self._next_kind == kind:
+                if running := self._arrived(self._submitted.popleft(), kind):
+                    group.append(running)
+                if not group or len(group) == group[0].pipeline.together:
+                    break
+            self._together(group, partial(self._prepare, group), into="encode_ms")
+            for running in group:
+                self._admit(running)
+        finally:
+            self._arriving = None
 
-    def _model(self, submit: Submit) -> str:
-        request = submit.request
-        return request.model or self._hello.pipelines[request.pipeline].model
-
-    def _arrived(self, submit: Submit) -> Running | None:
+    def _arrived(self, submit: Submit, kind: tuple[str, str]) -> Running | None:
         """Return a request beside its loaded pipeline, or None if that failed."""
-        request, model = submit.request, self._model(submit)
-        pipeline = self._guarded(
-            submit.serial, lambda: self._loaded(request.pipeline, model, serial=submit.serial)
-        )
+        pipeline = self._guarded(submit.serial, lambda: self._loaded(kind, serial=submit.serial))
         if pipeline is None:
             return None
         self._link.send(Moved(serial=submit.serial, stage=Stage.RUNNING))
-        return Running(serial=submit.serial, request=request, model=model, pipeline=pipeline)
+        return Running(
+            serial=submit.serial, request=submit.request, model=kind[1], pipeline=pipeline
+        )
 
     def _admit(self, running: Running) -> None:
         pipeline, request = running.pipeline, running.request
@@ -198,7 +212,8 @@ class Engine:
         except Exception as err:
             logger.warning("%d requests go on one by one", len(group), exc_info=True)
             release_memory()
-            self._tally.add(memory_retries=is_out_of_memory(err))
+            if is_out_of_memory(err):
+                self._lacked_memory()
 
     def _tell_capacity(self, running: Running) -> None:
         """Tell the client how many requests of the newest kind share a call, when that is news."""
@@ -207,34 +222,39 @@ class Engine:
             self._told_capacity = requests
             self._link.send(Capacity(requests=requests))
 
-    def _loaded(self, name: str, model: str, *, serial: int = 0) -> Pipeline[Any]:
-        """Return a pipeline with its model, loaded when it is first asked for."""
-        loaded = self._pipelines.get((name, model))
-        if loaded is None:
-            if serial:
-                self._link.send(Moved(serial=serial, stage=Stage.LOADING))
-            self._tell_models(loading=(name, model))
-            self._page.enter(Phase.LOAD, [serial] if serial else [])
-            try:
-                cls = resolve(self._hello.pipelines[name].target)
-                settle_threads(self._hello.config.threads)
-                loaded = cls.load(model=model, config=self._hello.config)
-                settle_threads(self._hello.config.threads)
-                self._pipelines[name, model] = loaded
-            finally:
-                self._page.leave()
-                self._tell_models()
-        return loaded
+    def _loaded(self, kind: tuple[str, str], *, serial: int = 0) -> Pipeline[Any]:
+        """Return a pipeline with its model, brought to the device when it is not there."""
+        if (found := self._models.find(kind)) is not None:
+            return found
+        if serial:
+            self._link.send(Moved(serial=serial, stage=Stage.LOADING))
+        self._tell_models(loading=kind)
+        self._page.enter(Phase.LOAD, [serial] if serial else [])
+        try:
+            return self._models.load(kind, busy=self._busy())
+        finally:
+            self._page.leave()
+            self._tell_models()
 
     def _tell_models(self, *, loading: tuple[str, str] | None = None) -> None:
-        self._link.send(Models(ready=frozenset(self._pipelines), loading=loading))
+        self._link.send(Models(ready=self._models.ready, loading=loading))
 
     def _preload(self, name: str) -> None:
-        model = self._hello.pipelines[name].model
+        """Load a pipeline's default model, unless that would push another out."""
+        kind = name, self._hello.pipelines[name].model
         try:
-            self._loaded(name, model)
+            if self._models.spacious(kind):
+                self._loaded(kind)
         except Exception:
             logger.exception("pipeline %s could not be loaded in advance", name)
+
+    def _lacked_memory(self) -> None:
+        """Count that memory did not suffice, and have models that nobody runs on make room."""
+        self._tally.add(memory_retries=1)
+        before = self._models.ready
+        self._models.spare(busy=self._busy())
+        if self._models.ready != before:
+            self._tell_models()
 
     def _advance(self, batch: Sequence[Running]) -> None:
         """Take one step with rows of one bucket.
@@ -252,7 +272,8 @@ class Engine:
         except Exception as err:
             logger.warning("a step of %d rows failed", len(batch), exc_info=True)
             release_memory()
-            self._tally.add(memory_retries=is_out_of_memory(err))
+            if is_out_of_memory(err):
+                self._lacked_memory()
             half = ceil(len(batch) / 2) if is_out_of_memory(err) else 1
             left = [it for it, step in zip(batch, steps, strict=True) if not self._moved(it, step)]
             for start in range(0, len(left), half):
@@ -294,7 +315,7 @@ class Engine:
             )
         except OutOfMemoryError:
             running.starved = not running.pipeline.shrink(row)
-            self._tally.add(memory_retries=1)
+            self._lacked_memory()
             logger.warning("memory does not suffice for a row; it waits: %s", running.starved)
         else:
             if moved:
@@ -424,7 +445,7 @@ class Engine:
             OutOfMemoryError: memory does not suffice, and the caller knows what to do.
         """
         try:
-            return repeated_without_memory(work, on_retry=lambda: self._tally.add(memory_retries=1))
+            return repeated_without_memory(work, on_retry=self._lacked_memory)
         except GenerationError as err:
             if starving and isinstance(err, OutOfMemoryError):
                 raise

@@ -178,6 +178,10 @@ class Encoder:
         answers = [found[key] for key in keys]
         return [answer for answer in answers if answer is not None]
 
+    def clear(self) -> None:
+        """Keep nothing of what was encoded."""
+        self._kept.clear()
+
     def _fresh(self, images: Sequence[Pixels]) -> list[Encoded]:
         sources = [self._fitted(image) for image in images]
         latents = self._codec.encode(sources)

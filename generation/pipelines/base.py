@@ -23,6 +23,10 @@ class EngineConfig:
             one request's rows in exact mode, so that requests share no calls.
         vae_rows: pictures of one call of a model's codec, and in exact mode its one shape.
         kept_bytes: of encoded pictures that a model keeps, to encode none of them twice.
+        device_bytes: of models on the device; None is three quarters of what is free there, and
+            on a CPU half of the memory.
+        host_bytes: of models that wait in the host's memory for their return to the device; None
+            is half of the memory beside a GPU, and nothing on a CPU.
     """
 
     device: str = "auto"
@@ -32,6 +36,8 @@ class EngineConfig:
     batch_rows: int | None = None
     vae_rows: int = 1
     kept_bytes: int = 128 * 2**20
+    device_bytes: int | None = None
+    host_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +83,11 @@ RowT = TypeVar("RowT", bound=Row)
 
 
 class Pipeline(Protocol[RowT]):
-    """A loaded method. It keeps its weights and caches; everything else is in its rows."""
+    """A loaded method. It keeps its weights and caches; everything else is in its rows.
+
+    Its weights are on the device, unless it has been told to ``put_away``: then nothing is asked
+    of it before ``bring``.
+    """
 
     @classmethod
     def load(cls, *, model: str, config: EngineConfig) -> Self:
@@ -86,6 +96,16 @@ class Pipeline(Protocol[RowT]):
         Raises:
             ModelUnavailableError: the checkpoint is missing or incomplete.
         """
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes that its weights take, parameters and buffers."""
+
+    def put_away(self) -> None:
+        """Move the weights to the host's memory, and let go of what else is on the device."""
+
+    def bring(self) -> None:
+        """Move the weights back to the device."""
 
     @property
     def together(self) -> int:
@@ -147,11 +167,39 @@ class Loader(Protocol):
             ModelUnavailableError: the checkpoint is missing or incomplete.
         """
 
+    @classmethod
+    def weigh(cls, *, model: str, config: EngineConfig) -> int:
+        """Return about how many bytes the weights will take on the device.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing or damaged.
+        """
+
 
 class OneByOne:
-    """For pipelines whose rows share no calls: what the protocol asks about sharing them."""
+    """For pipelines whose rows share no calls: what the protocol asks about sharing them.
+
+    Without a word of their own they have no weights either.
+    """
 
     together = 1
+
+    @property
+    def weight_bytes(self) -> int:
+        """0: there are no weights."""
+        return 0
+
+    @classmethod
+    def weigh(cls, *, model: str, config: EngineConfig) -> int:
+        """Return 0: there are no weights."""
+        del model, config
+        return 0
+
+    def put_away(self) -> None:
+        """Do nothing: there are no weights."""
+
+    def bring(self) -> None:
+        """Do nothing: there are no weights."""
 
     def prepare(self, requests: Sequence[ImageRequest]) -> None:
         """Do nothing: every request is admitted by itself."""

@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from generation.checkpoints import Checkpoint, Family, load_checkpoint
-from generation.devices import torch_device
+from generation.checkpoints import Checkpoint, Family, expected_bytes, load_checkpoint
+from generation.devices import move, torch_device, weight_bytes
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.autoencoding import SHAPES, Codec, Encoder
 from generation.pipelines.base import EngineConfig, Finished
@@ -121,6 +121,31 @@ class Img2ImgPipeline:
         device = torch_device(config.device)
         checkpoint = load_checkpoint(model, models_dir=config.models_dir, device=device)
         return cls(checkpoint, config=config)
+
+    @classmethod
+    def weigh(cls, *, model: str, config: EngineConfig) -> int:
+        """Return about how many bytes a checkpoint will take.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing or damaged.
+        """
+        device = torch_device(config.device)
+        return expected_bytes(model, models_dir=config.models_dir, device=device)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the checkpoint's networks."""
+        return weight_bytes(self.checkpoint.modules)
+
+    def put_away(self) -> None:
+        """Move the networks to the host's memory; calls that lie ready hold their old places."""
+        self._calls.clear()
+        self._encoder.clear()
+        move(self.checkpoint.modules, "cpu")
+
+    def bring(self) -> None:
+        """Move the networks back to the device."""
+        move(self.checkpoint.modules, self.checkpoint.device)
 
     @property
     def together(self) -> int:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from generation.checkpoints import runs_by_rows
+from generation.checkpoints import expected_bytes, runs_by_rows
+from generation.devices import torch_device
 from generation.pipelines.base import EngineConfig, Pipeline
 from generation.pipelines.img2img import Img2ImgPipeline
 from generation.pipelines.whole import WholePipeline
@@ -23,3 +24,13 @@ class RemixPipeline:
         by_rows = runs_by_rows(checkpoint_folder(model, models_dir=config.models_dir))
         chosen = Img2ImgPipeline if by_rows else WholePipeline
         return chosen.load(model=model, config=config)
+
+    @classmethod
+    def weigh(cls, *, model: str, config: EngineConfig) -> int:
+        """Return about how many bytes a checkpoint will take.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing or damaged.
+        """
+        device = torch_device(config.device)
+        return expected_bytes(model, models_dir=config.models_dir, device=device)

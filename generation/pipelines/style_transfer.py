@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from generation.devices import torch_device
+from generation.devices import move, torch_device, weight_bytes
 from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
@@ -75,6 +75,19 @@ class StyleTransferPipeline(OneByOne):
         del model
         device = torch_device(config.device)
         return cls(load_vgg19(models_dir=config.models_dir, device=device), device=device)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the network."""
+        return weight_bytes([self._vgg])
+
+    def put_away(self) -> None:
+        """Move the network to the host's memory."""
+        move([self._vgg], "cpu")
+
+    def bring(self) -> None:
+        """Move the network back to the device."""
+        move([self._vgg], self._device)
 
     @torch.no_grad()
     def admit(self, request: ImageRequest) -> StyleRow:

@@ -22,8 +22,8 @@ from diffusers.utils import logging as diffusers_logging
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generation.checkpoints import load_folder, ready
-from generation.devices import torch_device
+from generation.checkpoints import expected_bytes, load_folder, ready
+from generation.devices import move, torch_device, weight_bytes
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.imaging import to_pil, to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
@@ -80,8 +80,16 @@ class WholePipeline(OneByOne):
         pipe: an instance of one of diffusers' pipelines that start from a picture.
     """
 
-    def __init__(self, pipe: Any, *, name: str, manifest: Manifest) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        pipe: Any,  # noqa: ANN401 - diffusers' own
+        *,
+        name: str,
+        manifest: Manifest,
+        device: torch.device,
+    ) -> None:
         self.pipe = pipe
+        self._device = device
         self._name = name
         self._manifest = manifest
         self._accepted = inspect.signature(pipe.__call__).parameters
@@ -100,10 +108,32 @@ class WholePipeline(OneByOne):
             folder, dtype=torch.float32 if device.type == "cpu" else torch.bfloat16
         )
         pipe = loaded if _starts_from_pictures(loaded) else _sibling(loaded, name=model)
-        for part in pipe.components.values():
-            if isinstance(part, nn.Module):
-                ready(part, device)
-        return cls(pipe, name=model, manifest=read_manifest(folder))
+        for part in _modules(pipe):
+            ready(part, device)
+        return cls(pipe, name=model, manifest=read_manifest(folder), device=device)
+
+    @classmethod
+    def weigh(cls, *, model: str, config: EngineConfig) -> int:
+        """Return about how many bytes a checkpoint will take.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing or damaged.
+        """
+        device = torch_device(config.device)
+        return expected_bytes(model, models_dir=config.models_dir, device=device)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the checkpoint's networks."""
+        return weight_bytes(_modules(self.pipe))
+
+    def put_away(self) -> None:
+        """Move the networks to the host's memory."""
+        move(_modules(self.pipe), "cpu")
+
+    def bring(self) -> None:
+        """Move the networks back to the device."""
+        move(_modules(self.pipe), self._device)
 
     def admit(self, request: ImageRequest) -> WholeRow:
         """Fit the picture, and begin: the library reads the prompt and encodes the picture.
@@ -217,6 +247,10 @@ class WholePipeline(OneByOne):
             ("native_size", f"{width}x{height}"),
         )
         return Finished(image=to_pixels(result), parameters=parameters)
+
+
+def _modules(pipe: Any) -> list[nn.Module]:  # noqa: ANN401 - diffusers' own
+    return [part for part in pipe.components.values() if isinstance(part, nn.Module)]
 
 
 @contextmanager

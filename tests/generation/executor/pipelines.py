@@ -11,7 +11,7 @@ from typing import Self
 from weakref import WeakSet
 
 from generation.errors import InvalidRequestError, ModelUnavailableError
-from generation.pipelines.base import EngineConfig, Finished
+from generation.pipelines.base import EngineConfig, Finished, OneByOne, Row
 from generation.registry import PipelineSpec
 from generation.request import ImageRequest, Note, NoteCode, Pixels
 
@@ -37,11 +37,10 @@ ALIVE: "WeakSet[NoiseRow]" = WeakSet()
 """The rows that this process still holds."""
 
 
-class NoisePipeline:
+class NoisePipeline(OneByOne):
     """Stirs seeded noise into the picture, ``num_inference_steps`` times, slowly."""
 
     step_s = 0.0
-    together = 1
 
     def __init__(self, config: EngineConfig) -> None:
         self.config = config
@@ -51,12 +50,6 @@ class NoisePipeline:
         if model == "missing":
             raise ModelUnavailableError("there is no checkpoint 'missing'")
         return cls(config)
-
-    def prepare(self, requests: Sequence[ImageRequest]) -> None:
-        pass
-
-    def decode(self, rows: Sequence[NoiseRow]) -> None:
-        pass
 
     def admit(self, request: ImageRequest) -> NoiseRow:
         if request.prompt == "refuse":
@@ -70,14 +63,11 @@ class NoisePipeline:
             image=bytearray(request.image.data),
         )
 
-    def capacity(self, row: NoiseRow) -> int:
+    def capacity(self, row: Row) -> int:
         return self.config.batch_rows or row.width
 
-    def padded(self, rows: Sequence[NoiseRow]) -> int:
+    def padded(self, rows: Sequence[Row]) -> int:
         return self.capacity(rows[0])
-
-    def shrink(self, row: NoiseRow) -> bool:
-        return False
 
     def advance(self, rows: Sequence[NoiseRow]) -> None:
         for row in rows:
@@ -131,6 +121,42 @@ class HeavyPipeline(SlowPipeline):
     def load(cls, *, model: str, config: EngineConfig) -> Self:
         time.sleep(0.5)
         return super().load(model=model, config=config)
+
+
+class WeightyPipeline(SlowPipeline):
+    """Takes 100 bytes of the device, and notes in a file where its weights go."""
+
+    def __init__(self, config: EngineConfig, model: str) -> None:
+        super().__init__(config)
+        self._model = model
+        self._note("loaded")
+
+    @property
+    def weight_bytes(self) -> int:
+        return 100
+
+    def _note(self, what: str) -> None:
+        with (self.config.models_dir / "notes").open("a") as file:
+            file.write(f"{self._model} {what}\n")
+
+    @classmethod
+    def weigh(cls, *, model: str, config: EngineConfig) -> int:
+        return 100
+
+    @classmethod
+    def load(cls, *, model: str, config: EngineConfig) -> Self:
+        return cls(config, model)
+
+    def put_away(self) -> None:
+        self._note("put away")
+
+    def bring(self) -> None:
+        self._note("brought")
+
+    def advance(self, rows: Sequence[NoiseRow]) -> None:
+        if rows[0].request.prompt == "memory once" and not struck(rows[0].request):
+            raise MemoryError("too much")
+        super().advance(rows)
 
 
 class DyingToLoadPipeline(NoisePipeline):
@@ -219,4 +245,5 @@ PIPELINES = {
     "hanging": spec("HangingPipeline"),
     "failing": spec("FailingPipeline"),
     "cramped": spec("CrampedPipeline"),
+    "weighty": spec("WeightyPipeline"),
 }

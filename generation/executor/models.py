@@ -1,0 +1,182 @@
+"""The models that an engine holds: on the device, in the host's memory, or on disk.
+
+Who was used last stays longest. What finds no room on the device goes to the host's memory, what
+finds none there is dropped, for its checkpoint's file remains; rows under way keep theirs in place.
+"""
+
+import gc
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from generation.errors import ModelUnavailableError
+from generation.executor.device import model_bytes, release_memory, settle_threads
+from generation.pipelines.base import EngineConfig, Loader, Pipeline
+from generation.registry import PipelineSpec, resolve
+
+Kind = tuple[str, str]
+"""The names of a pipeline and a checkpoint."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Held:
+    """A model that is on the device or in the host's memory."""
+
+    pipeline: Pipeline[Any]
+    size: int
+    on_device: bool = False
+
+
+class ModelCache:
+    """Loads models, and keeps as many as there are bytes for.
+
+    Args:
+        specs: the pipelines by name.
+        config: with the bytes, and what models are loaded with.
+        count: told what happened, by names of ``figures.Counters``.
+    """
+
+    def __init__(
+        self,
+        specs: Mapping[str, PipelineSpec],
+        *,
+        config: EngineConfig,
+        count: Callable[..., None],
+    ) -> None:
+        self._specs = specs
+        self._config = config
+        self._count = count
+        self._held: OrderedDict[Kind, Held] = OrderedDict()
+        self._sizes: dict[Kind, int] = {}
+        self._limits: tuple[int, int] | None = None
+
+    @property
+    def ready(self) -> frozenset[Kind]:
+        """The models on the device."""
+        return frozenset(kind for kind, held in self._held.items() if held.on_device)
+
+    def find(self, kind: Kind) -> Pipeline[Any] | None:
+        """Return a model that is on the device, or None; it counts as used."""
+        held = self._held.get(kind)
+        if held is None or not held.on_device:
+            return None
+        self._held.move_to_end(kind)
+        return held.pipeline
+
+    def waits(self, kind: Kind, *, busy: Collection[Kind]) -> bool:
+        """Return whether a model finds room only when others, now busy, are so no more.
+
+        Raises:
+            ModelUnavailableError: its checkpoint is missing or damaged.
+        """
+        if kind in self.ready or not busy:
+            return False
+        size = self._size(kind)
+        pinned = sum(self._held[it].size for it in busy if it in self._held)
+        return 0 < size <= self._limit()[0] < size + pinned
+
+    def spacious(self, kind: Kind) -> bool:
+        """Return whether a model finds room beside all that are on the device.
+
+        Raises:
+            ModelUnavailableError: its checkpoint is missing or damaged.
+        """
+        size = self._size(kind)
+        return not size or self._used(on_device=True) + size <= self._limit()[0]
+
+    def load(self, kind: Kind, *, busy: Collection[Kind] = ()) -> Pipeline[Any]:
+        """Return a model, brought to the device; others make room, but not those that are busy.
+
+        Raises:
+            ModelUnavailableError: its checkpoint is missing or incomplete, or it is larger than
+                what models may take of the device.
+        """
+        size = self._fitting(kind)
+        # On its way back from the host's memory, it takes nothing there any more.
+        held = self._held.pop(kind, None)
+        self._make_room(size, busy=busy)
+        if held is None:
+            held = self._loaded(kind)
+        else:
+            held.pipeline.bring()
+        held.on_device = True
+        self._held[kind] = held
+        self._count(model_loads=1)
+        return held.pipeline
+
+    def spare(self, *, busy: Collection[Kind]) -> None:
+        """Take every model off the device that has weights and is not busy."""
+        for kind in self.ready - set(busy):
+            if self._held[kind].size:
+                self._remove(kind)
+
+    def _loaded(self, kind: Kind) -> Held:
+        name, model = kind
+        settle_threads(self._config.threads)
+        pipeline = self._loader(name).load(model=model, config=self._config)
+        settle_threads(self._config.threads)
+        self._sizes[kind] = pipeline.weight_bytes
+        return Held(pipeline=pipeline, size=pipeline.weight_bytes)
+
+    def _loader(self, name: str) -> type[Loader]:
+        return resolve(self._specs[name].target)
+
+    def _size(self, kind: Kind) -> int:
+        """Return what a model takes; before it was ever loaded, what its checkpoint says."""
+        if kind not in self._sizes:
+            name, model = kind
+            self._sizes[kind] = self._loader(name).weigh(model=model, config=self._config)
+        return self._sizes[kind]
+
+    def _fitting(self, kind: Kind) -> int:
+        """Return what a model takes, if models may take so much of the device."""
+        size = self._size(kind)
+        if size and size > self._limit()[0]:
+            needed, allowed = (-(-number // 2**20) for number in (size, self._limit()[0]))
+            raise ModelUnavailableError(
+                f"{kind[1]} takes {needed} MiB; models may take {allowed} MiB of the device"
+            )
+        return size
+
+    def _limit(self) -> tuple[int, int]:
+        """Return the bytes on the device and on the host, asked of the device once."""
+        if self._limits is None:
+            self._limits = model_bytes(self._config)
+        return self._limits
+
+    def _used(self, *, on_device: bool) -> int:
+        return sum(held.size for held in self._held.values() if held.on_device is on_device)
+
+    def _make_room(self, size: int, *, busy: Collection[Kind]) -> None:
+        for kind, held in list(self._held.items()):
+            if not size or self._used(on_device=True) + size <= self._limit()[0]:
+                return
+            if held.on_device and held.size and kind not in busy:
+                self._remove(kind)
+
+    def _remove(self, kind: Kind) -> None:
+        """Take a model off the device: to the host's memory if it has room, else altogether."""
+        held = self._held[kind]
+        self._count(model_evictions=1)
+        if held.size > self._limit()[1]:
+            self._drop(kind)
+        else:
+            for other, waiting in list(self._held.items()):
+                if self._used(on_device=False) + held.size <= self._limit()[1]:
+                    break
+                if not waiting.on_device:
+                    self._drop(other)
+            held.pipeline.put_away()
+            held.on_device = False
+            logger.info("%s waits in the host's memory", kind[1])
+        release_memory()
+
+    def _drop(self, kind: Kind) -> None:
+        del self._held[kind]
+        # Networks refer to each other in circles, and hold the memory that is wanted.
+        gc.collect()
+        logger.info("%s was dropped", kind[1])

@@ -1,0 +1,194 @@
+"""Models on the device, in the host's memory and on disk: who stays, who goes, who comes back."""
+
+import gc
+import weakref
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from generation.errors import ModelUnavailableError
+from generation.executor.models import Kind, ModelCache
+from generation.pipelines.base import EngineConfig, Pipeline
+from generation.pipelines.img2img import Img2ImgPipeline
+from generation.registry import PIPELINES
+from generation.request import ImageRequest, Pixels
+from tests.generation.checkpoints import save_img2img
+from tests.generation.executor.conftest import Begin
+from tests.generation.executor.requests import progress_of, request, until_step
+
+NAMES = ("one", "two", "three")
+ONE, TWO, THREE = (("remix", name) for name in NAMES)
+PICTURE = Pixels(width=24, height=16, data=bytes(range(256)) * 4 + bytes(128))
+
+
+@pytest.fixture(scope="module")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    for name in NAMES:
+        save_img2img(folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def size(models_dir: Path) -> int:
+    config = EngineConfig(device="cpu", models_dir=models_dir)
+    return Img2ImgPipeline.load(model="one", config=config).weight_bytes
+
+
+class Counts(Counter[str]):
+    def add(self, **more: float) -> None:
+        self.update(more)
+
+
+def _cache(models_dir: Path, *, device: float, host: float = 0) -> tuple[ModelCache, Counts]:
+    config = EngineConfig(
+        device="cpu", models_dir=models_dir, device_bytes=int(device), host_bytes=int(host)
+    )
+    counts = Counts()
+    return ModelCache(PIPELINES, config=config, count=counts.add), counts
+
+
+def _picture(pipeline: Pipeline[Any]) -> bytes:
+    row = pipeline.admit(
+        ImageRequest(job_id="one", pipeline="remix", image=PICTURE, num_inference_steps=2)
+    )
+    while row.step < row.total_steps:
+        pipeline.advance([row])
+    image: Pixels = pipeline.retire(row).image
+    return image.data
+
+
+def test_a_checkpoint_says_what_it_will_take(models_dir: Path, size: int) -> None:
+    config = EngineConfig(device="cpu", models_dir=models_dir)
+    assert Img2ImgPipeline.weigh(model="one", config=config) == pytest.approx(size, rel=0.01)
+    whole = Img2ImgPipeline.load(model="one", config=config).checkpoint
+    parts = {id(it): it for part in whole.modules for it in (*part.parameters(), *part.buffers())}
+    assert size == sum(it.numel() * it.element_size() for it in parts.values())
+
+
+def test_who_was_used_last_stays_on_the_device(models_dir: Path, size: int) -> None:
+    cache, counts = _cache(models_dir, device=2.5 * size)
+    cache.load(ONE)
+    cache.load(TWO)
+    assert cache.find(ONE) is not None
+    cache.load(THREE)
+    assert cache.ready == {ONE, THREE}
+    assert cache.find(TWO) is None
+    assert counts == {"model_loads": 3, "model_evictions": 1}
+
+
+def test_a_model_whose_rows_are_under_way_is_never_evicted(models_dir: Path, size: int) -> None:
+    cache, _ = _cache(models_dir, device=2.5 * size)
+    cache.load(ONE)
+    cache.load(TWO)
+    busy: set[Kind] = {ONE}
+    cache.load(THREE, busy=busy)
+    assert cache.ready == {ONE, THREE}
+    assert cache.waits(TWO, busy={ONE, THREE})
+    assert not cache.waits(TWO, busy={ONE})
+    assert not cache.waits(TWO, busy=())
+    cache.spare(busy=busy)
+    assert cache.ready == {ONE}
+
+
+def test_a_model_larger_than_the_device_is_an_error_that_says_so(
+    models_dir: Path, size: int
+) -> None:
+    cache, counts = _cache(models_dir, device=0.9 * size)
+    with pytest.raises(ModelUnavailableError, match=r"one takes \d+ MiB; models may take \d+ MiB"):
+        cache.load(ONE)
+    assert not cache.waits(ONE, busy={TWO})
+    assert cache.load(("collage", "collage"))
+    assert counts == {"model_loads": 1}
+
+
+def test_an_evicted_model_leaves_no_memory_behind(models_dir: Path, size: int) -> None:
+    cache, _ = _cache(models_dir, device=1.5 * size)
+    gone = weakref.ref(cache.load(ONE).checkpoint.unet)  # type: ignore[attr-defined]
+    assert gone() is not None
+    cache.load(TWO)
+    assert gone() is None
+
+
+def test_a_model_comes_back_from_the_host_as_it_was(models_dir: Path, size: int) -> None:
+    cache, counts = _cache(models_dir, device=1.5 * size, host=1.5 * size)
+    first = cache.load(ONE)
+    expected = _picture(first)
+    cache.load(TWO)
+    assert cache.ready == {TWO}
+    again = cache.load(ONE)
+    assert again is first
+    assert _picture(again) == expected
+    assert cache.ready == {ONE}
+    assert counts == {"model_loads": 3, "model_evictions": 2}
+
+
+def test_the_host_drops_who_was_used_longest_ago(models_dir: Path, size: int) -> None:
+    cache, _ = _cache(models_dir, device=1.5 * size, host=1.5 * size)
+    gone, kept = (weakref.ref(cache.load(kind)) for kind in (ONE, TWO))
+    cache.load(THREE)
+    gc.collect()
+    assert gone() is None
+    assert kept() is not None
+    assert cache.ready == {THREE}
+
+
+def test_a_model_in_advance_pushes_nobody_out(models_dir: Path, size: int) -> None:
+    cache, _ = _cache(models_dir, device=1.5 * size)
+    assert cache.spacious(ONE)
+    cache.load(ONE)
+    assert not cache.spacious(TWO)
+    assert cache.spacious(("collage", "collage"))
+
+
+async def test_a_request_waits_while_rows_under_way_hold_the_memory_that_it_needs(
+    begin: Begin, tmp_path: Path
+) -> None:
+    engine = EngineConfig(device="cpu", models_dir=tmp_path, device_bytes=150, host_bytes=150)
+    executor = await begin(engine=engine, max_rows=3)
+    first = executor.submit(request("weighty", model="one", steps=20))
+    await until_step(first, 1)
+    other = executor.submit(request("weighty", model="two", steps=1))
+    alike = executor.submit(request("weighty", model="one", steps=1))
+    for ticket in (first, other, alike):
+        await progress_of(ticket)
+        await ticket.result()
+    notes = (tmp_path / "notes").read_text().splitlines()
+    assert notes == [
+        "one loaded", "one put away", "two loaded", "two put away", "one brought",
+    ]  # fmt: skip
+
+
+async def test_models_that_nobody_runs_make_room_when_memory_does_not_suffice(
+    begin: Begin, tmp_path: Path
+) -> None:
+    engine = EngineConfig(device="cpu", models_dir=tmp_path, device_bytes=500, host_bytes=500)
+    executor = await begin(engine=engine)
+    await executor.submit(request("weighty", model="one")).result()
+    lacking = request(
+        "weighty", model="two", prompt="memory once", negative_prompt=str(tmp_path / "mark")
+    )
+    await executor.submit(lacking).result()
+    notes = (tmp_path / "notes").read_text().splitlines()
+    assert notes == ["one loaded", "two loaded", "one put away"]
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_models_leave_the_device_and_come_back_to_the_same_bytes(
+    models_dir: Path,
+) -> None:
+    config = EngineConfig(device="cuda", models_dir=models_dir)
+    pipeline = Img2ImgPipeline.load(model="one", config=config)
+    expected = _picture(pipeline)
+    pipeline.put_away()
+    weights = next(pipeline.checkpoint.modules[0].parameters())
+    assert weights.device.type == "cpu"
+    gc.collect()
+    torch.cuda.empty_cache()
+    held = torch.cuda.memory_allocated()
+    pipeline.bring()
+    assert torch.cuda.memory_allocated() - held >= pipeline.weight_bytes
+    assert _picture(pipeline) == expected
