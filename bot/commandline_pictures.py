@@ -186,7 +186,10 @@ async def _read(
 async def _run(request: ImageRequest, settings: Settings) -> Result:
     """Run one request in an engine of its own, with a progress bar."""
     engine = EngineConfig(
-        device=settings.devices[0], threads=settings.threads, models_dir=settings.models_folder
+        device=settings.devices[0],
+        dtype=settings.dtype,
+        threads=settings.threads,
+        models_dir=settings.models_folder,
     )
     console = Console(stderr=True)
     bar = Progress(

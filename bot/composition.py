@@ -244,7 +244,9 @@ def _stores(settings: Settings, database: Database) -> Stores:
 
 
 def _workers(settings: Settings, pipelines: Mapping[str, PipelineSpec]) -> Workers:
-    engine = EngineConfig(threads=settings.threads, models_dir=settings.models_folder)
+    engine = EngineConfig(
+        dtype=settings.dtype, threads=settings.threads, models_dir=settings.models_folder
+    )
     return Workers(
         intake=IntakePool(max_side=settings.max_side),
         codecs=CodecPool(),

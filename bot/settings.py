@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from generation.pipelines.base import Dtype
 from generation.registry import PIPELINES, PipelineSpec, offered
 
 MEBIBYTE = 1024 * 1024
@@ -77,6 +78,10 @@ class Settings(BaseSettings):
         default="auto",
         pattern=r"^[a-z]+(:\d+)?(,[a-z]+(:\d+)?)*$",
         description="torch devices, an engine on each: auto, cpu, cuda or cuda:0,cuda:1",
+    )
+    dtype: Dtype = Field(
+        default="auto",
+        description="numbers that networks calculate in: auto, float32, float16 or bfloat16",
     )
     threads: int = Field(
         default_factory=lambda: max(1, (os.cpu_count() or 2) // 2),

@@ -16,7 +16,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from generation.devices import ready, torch_device, torch_dtype
 from generation.errors import ModelUnavailableError
+from generation.pipelines.base import Dtype, EngineConfig
 from generation.weights import (
     INDEX,
     Manifest,
@@ -199,32 +201,36 @@ class Checkpoint:
         return mean, std
 
 
-def load_checkpoint(name: str, *, models_dir: Path, device: torch.device) -> Checkpoint:
+def load_checkpoint(
+    name: str, *, models_dir: Path, device: torch.device, dtype: Dtype = "auto"
+) -> Checkpoint:
     """Load a checkpoint by its folder's name.
 
     Raises:
         ModelUnavailableError: it is missing, damaged, incomplete, a pickle, or of no known family.
     """
     folder = checkpoint_folder(name, models_dir=models_dir)
-    dtype = torch.float32 if device.type == "cpu" else torch.float16
-    loaded = load_folder(folder, dtype=dtype, safety_checker=None)
+    chosen = torch_dtype(dtype, device=device, half=torch.float16)
+    loaded = load_folder(folder, dtype=chosen, safety_checker=None)
     parts = loaded.components
     required = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
     if missing := [part for part in required if parts.get(part) is None]:
         raise ModelUnavailableError(f"{name} lacks {', '.join(missing)}")
-    second, upcast = parts.get("text_encoder_2"), getattr(parts["vae"].config, "force_upcast", 0)
+    second, vae = parts.get("text_encoder_2"), parts["vae"]
+    # Stable Diffusion XL's codec overflows in float16, and says so.
+    if second and chosen is torch.float16 and getattr(vae.config, "force_upcast", False):
+        vae = vae.float()
     return Checkpoint(
         name=name,
         family=_family(parts["unet"], parts["vae"], name=name),
         manifest=read_manifest(folder),
         unet=ready(parts["unet"], device),
-        # Stable Diffusion XL's codec may overflow in half precision, and says so.
-        vae=ready(parts["vae"].float() if second and upcast else parts["vae"], device),
+        vae=ready(vae, device),
         text_encoder=ready(parts["text_encoder"], device),
         tokenizer=parts["tokenizer"],
         scheduler=parts["scheduler"],
         device=device,
-        dtype=dtype,
+        dtype=chosen,
         text_encoder_2=ready(second, device) if second else None,
         tokenizer_2=parts.get("tokenizer_2"),
         zero_negative=bool(getattr(loaded.config, "force_zeros_for_empty_prompt", False)),
@@ -249,14 +255,15 @@ def load_folder(folder: Path, **options: object) -> Any:  # noqa: ANN401 - diffu
         raise ModelUnavailableError(f"{folder.name} could not be loaded: {err}") from err
 
 
-def expected_bytes(name: str, *, models_dir: Path, device: torch.device) -> int:
+def expected_bytes(name: str, *, config: EngineConfig) -> int:
     """Return about how many bytes a checkpoint's networks will take.
 
     Raises:
         ModelUnavailableError: it is missing or damaged.
     """
-    elements = checkpoint_elements(checkpoint_folder(name, models_dir=models_dir))
-    return elements * (4 if device.type == "cpu" else 2)
+    elements = checkpoint_elements(checkpoint_folder(name, models_dir=config.models_dir))
+    device = torch_device(config.device)
+    return elements * torch_dtype(config.dtype, device=device, half=torch.float16).itemsize
 
 
 def runs_by_rows(folder: Path) -> bool:
@@ -266,11 +273,6 @@ def runs_by_rows(folder: Path) -> bool:
         return index["_class_name"] in ROW_CLASSES
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise ModelUnavailableError(f"{folder.name}/{INDEX} is not understood: {err}") from err
-
-
-def ready(module: nn.Module, device: torch.device) -> Any:  # noqa: ANN401 - its own class
-    """Move a network to its device, for inference only."""
-    return module.to(device).eval().requires_grad_(requires_grad=False)
 
 
 def _family(unet: Any, vae: Any, *, name: str) -> Family:  # noqa: ANN401

@@ -1,15 +1,39 @@
-"""Which device networks run on, what they take of it, and how they leave it."""
+"""Which device networks run on, in which numbers, and how they come there and leave it."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
 import torch
 from torch import nn
+
+from generation.pipelines.base import Dtype
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 def torch_device(name: str) -> torch.device:
     """Return a device by its name; "auto" is the GPU when there is one."""
     automatic = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(automatic if name == "auto" else name)
+
+
+def torch_dtype(name: Dtype, *, device: torch.device, half: torch.dtype) -> torch.dtype:
+    """Return what networks calculate in, by its name; "auto" is ``half`` on a GPU."""
+    if name != "auto":
+        return DTYPES[name]
+    return torch.float32 if device.type == "cpu" else half
+
+
+def ready(module: ModuleT, device: torch.device) -> ModuleT:
+    """Move a network to its device, for inference only.
+
+    On a GPU the weights of convolutions lie channels last, the order in which its matrix units
+    read half precision; whatever passes through them then lies so too.
+    """
+    module = module.to(device).eval().requires_grad_(requires_grad=False)
+    return module.to(memory_format=torch.channels_last) if device.type == "cuda" else module
 
 
 def weight_bytes(modules: Iterable[nn.Module]) -> int:

@@ -20,7 +20,8 @@ def to_tensor(picture: Pixels | Image.Image, *, device: torch.device | str = "cp
     pixels = picture if isinstance(picture, Pixels) else to_pixels(picture)
     # A bytearray is writable, which torch asks of a buffer that it shares.
     flat = torch.frombuffer(bytearray(pixels.data), dtype=torch.uint8)
-    image = flat.view(1, pixels.height, pixels.width, 3).permute(0, 3, 1, 2).to(device)
+    there = _uploaded(flat, torch.device(device))
+    image = there.view(1, pixels.height, pixels.width, 3).permute(0, 3, 1, 2)
     return image.to(torch.float32).div(255).contiguous()
 
 
@@ -42,8 +43,28 @@ def to_pixels(picture: Tensor | Image.Image) -> Pixels:
     if not bool(torch.isfinite(image).all()):
         raise GenerationError("the model returned values that are not numbers")
     rounded = image.clamp(0, 1).mul(255).round().to(torch.uint8)
-    data = rounded.permute(1, 2, 0).contiguous().cpu().numpy().tobytes()
+    data = _downloaded(rounded.permute(1, 2, 0).contiguous()).numpy().tobytes()
     return Pixels(width=image.shape[2], height=image.shape[1], data=data)
+
+
+def _uploaded(flat: Tensor, device: torch.device) -> Tensor:
+    """Move bytes to a device; to a GPU from pinned memory, so that nobody waits for them here.
+
+    Torch keeps the pinned memory until the copy is done, whoever lets go of it.
+    """
+    if device.type != "cuda":
+        return flat.to(device)
+    return flat.pin_memory().to(device, non_blocking=True)
+
+
+def _downloaded(values: Tensor) -> Tensor:
+    """Move bytes to this side; from a GPU into pinned memory, which its copy engine can reach."""
+    if values.device.type != "cuda":
+        return values.cpu()
+    here = torch.empty(values.shape, dtype=values.dtype, pin_memory=True)
+    here.copy_(values, non_blocking=True)
+    torch.cuda.current_stream(values.device).synchronize()
+    return here
 
 
 def to_pil(picture: Tensor | Pixels) -> Image.Image:

@@ -3,9 +3,11 @@
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar
 
 from generation.request import ImageRequest, Note, Pixels
+
+Dtype = Literal["auto", "float32", "float16", "bfloat16"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +16,8 @@ class EngineConfig:
 
     Args:
         device: a torch device, "cpu" or "cuda:0"; "auto" takes the GPU when there is one.
+        dtype: what networks calculate in; "auto" is float32 on a CPU, and on a GPU the half
+            precision that a checkpoint's family is published in.
         threads: torch's threads on a CPU; fixed, because bytes may differ across counts.
         models_dir: folder with the operator's checkpoints.
         exact: whether every call of a bucket is padded to one shape, so that a picture's bytes do
@@ -30,6 +34,7 @@ class EngineConfig:
     """
 
     device: str = "auto"
+    dtype: Dtype = "auto"
     threads: int = 1
     models_dir: Path = Path("data/models")
     exact: bool = True

@@ -119,7 +119,9 @@ class Img2ImgPipeline:
             ModelUnavailableError: the checkpoint is missing, incomplete or not safetensors.
         """
         device = torch_device(config.device)
-        checkpoint = load_checkpoint(model, models_dir=config.models_dir, device=device)
+        checkpoint = load_checkpoint(
+            model, models_dir=config.models_dir, device=device, dtype=config.dtype
+        )
         return cls(checkpoint, config=config)
 
     @classmethod
@@ -129,8 +131,7 @@ class Img2ImgPipeline:
         Raises:
             ModelUnavailableError: the checkpoint is missing or damaged.
         """
-        device = torch_device(config.device)
-        return expected_bytes(model, models_dir=config.models_dir, device=device)
+        return expected_bytes(model, config=config)
 
     @property
     def weight_bytes(self) -> int:

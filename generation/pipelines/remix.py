@@ -3,7 +3,6 @@
 from typing import Any
 
 from generation.checkpoints import expected_bytes, runs_by_rows
-from generation.devices import torch_device
 from generation.pipelines.base import EngineConfig, Pipeline
 from generation.pipelines.img2img import Img2ImgPipeline
 from generation.pipelines.whole import WholePipeline
@@ -32,5 +31,4 @@ class RemixPipeline:
         Raises:
             ModelUnavailableError: the checkpoint is missing or damaged.
         """
-        device = torch_device(config.device)
-        return expected_bytes(model, models_dir=config.models_dir, device=device)
+        return expected_bytes(model, config=config)

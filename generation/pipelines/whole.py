@@ -22,8 +22,8 @@ from diffusers.utils import logging as diffusers_logging
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generation.checkpoints import expected_bytes, load_folder, ready
-from generation.devices import move, torch_device, weight_bytes
+from generation.checkpoints import expected_bytes, load_folder
+from generation.devices import move, ready, torch_device, torch_dtype, weight_bytes
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.imaging import to_pil, to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
@@ -104,9 +104,8 @@ class WholePipeline(OneByOne):
         """
         folder = checkpoint_folder(model, models_dir=config.models_dir)
         device = torch_device(config.device)
-        loaded = load_folder(
-            folder, dtype=torch.float32 if device.type == "cpu" else torch.bfloat16
-        )
+        dtype = torch_dtype(config.dtype, device=device, half=torch.bfloat16)
+        loaded = load_folder(folder, dtype=dtype)
         pipe = loaded if _starts_from_pictures(loaded) else _sibling(loaded, name=model)
         for part in _modules(pipe):
             ready(part, device)
@@ -119,8 +118,7 @@ class WholePipeline(OneByOne):
         Raises:
             ModelUnavailableError: the checkpoint is missing or damaged.
         """
-        device = torch_device(config.device)
-        return expected_bytes(model, models_dir=config.models_dir, device=device)
+        return expected_bytes(model, config=config)
 
     @property
     def weight_bytes(self) -> int:
