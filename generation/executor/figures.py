@@ -24,6 +24,10 @@ class Counters:
         memory_retries: what was tried again because memory had not sufficed.
         model_loads: models that were brought to the device, from the host's memory or from disk.
         model_evictions: models that were taken off it.
+        prompt_hits, prompt_misses: prompts that had been read already, and that had not.
+        picture_hits, picture_misses: pictures that had been encoded already, and that had not.
+        artwork_hits, artwork_misses: artworks whose style was known, and that were new.
+        codec_calls, codec_pictures: calls of models' codecs, and the pictures in them.
     """
 
     calls: int = 0
@@ -37,6 +41,14 @@ class Counters:
     memory_retries: int = 0
     model_loads: int = 0
     model_evictions: int = 0
+    prompt_hits: int = 0
+    prompt_misses: int = 0
+    picture_hits: int = 0
+    picture_misses: int = 0
+    artwork_hits: int = 0
+    artwork_misses: int = 0
+    codec_calls: int = 0
+    codec_pictures: int = 0
 
     @property
     def occupancy(self) -> float:

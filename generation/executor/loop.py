@@ -380,6 +380,7 @@ class Engine:
         finished = self._charged_alone(
             running, lambda: running.pipeline.retire(running.row), into="decode_ms"
         )
+        self._models.count(running.kind)
         if finished is None:
             return
         if not self._link.holds(finished.image.data):

@@ -8,7 +8,7 @@ import gc
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from generation.errors import ModelUnavailableError
@@ -29,6 +29,7 @@ class Held:
     pipeline: Pipeline[Any]
     size: int
     on_device: bool = False
+    counted: Mapping[str, int] = field(default_factory=dict)
 
 
 class ModelCache:
@@ -113,6 +114,12 @@ class ModelCache:
         for kind in self.ready - set(busy):
             if self._held[kind].size:
                 self._remove(kind)
+
+    def count(self, kind: Kind) -> None:
+        """Pass on what a model on the device has counted since this was last asked of it."""
+        held = self._held[kind]
+        before, held.counted = held.counted, held.pipeline.counted
+        self._count(**{name: now - before.get(name, 0) for name, now in held.counted.items()})
 
     def _loaded(self, kind: Kind) -> Held:
         name, model = kind

@@ -6,7 +6,7 @@ which is measured before anyone does; so in exact mode every call of a size has 
 """
 
 import logging
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -37,6 +37,13 @@ class Codec:
         self._exact = exact
         self.rows = rows
         self._apart: dict[Hashable, bool] = {}
+        self._calls = 0
+        self._pictures = 0
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """The calls, and the pictures that went through them."""
+        return {"codec_calls": self._calls, "codec_pictures": self._pictures}
 
     def encode(self, pictures: Sequence[Tensor]) -> list[Tensor]:
         """Return the modes of pictures' latents, each ``(1, C, H/f, W/f)``, unscaled."""
@@ -88,6 +95,8 @@ class Codec:
             for start in range(0, len(items), rows):
                 some = items[start : start + rows]
                 answers += _call(function, some, shape=self._shape(len(some), rows))
+                self._calls += 1
+                self._pictures += len(some)
         except torch.OutOfMemoryError:
             if self.rows == 1:
                 raise
@@ -170,13 +179,18 @@ class Encoder:
     def encode(self, images: Sequence[Pixels]) -> list[Encoded]:
         """Return the pictures encoded; those that are not kept, in as few calls as pays."""
         keys = [digest(image) for image in images]
-        found = {key: self._kept.get((self._codec.rows, key)) for key in keys}
+        found = {key: self._kept.get((self._codec.rows, key)) for key in dict.fromkeys(keys)}
         new = {key: image for key, image in zip(keys, images, strict=True) if found[key] is None}
         for key, encoded in zip(new, self._fresh(list(new.values())), strict=True):
             self._kept.put((self._codec.rows, key), encoded)
             found[key] = encoded
         answers = [found[key] for key in keys]
         return [answer for answer in answers if answer is not None]
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """Pictures that were kept encoded, and pictures that were not."""
+        return {"picture_hits": self._kept.hits, "picture_misses": self._kept.misses}
 
     def clear(self) -> None:
         """Keep nothing of what was encoded."""

@@ -1,6 +1,6 @@
 """What the engine asks of a pipeline: rows that advance step by step."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeVar
@@ -26,7 +26,8 @@ class EngineConfig:
         batch_rows: the most denoiser rows of one call, and in exact mode its one shape; None is
             one request's rows in exact mode, so that requests share no calls.
         vae_rows: pictures of one call of a model's codec, and in exact mode its one shape.
-        kept_bytes: of encoded pictures that a model keeps, to encode none of them twice.
+        kept_bytes: of encoded pictures that a model keeps, to encode none of them twice; of
+            prompts it keeps a quarter of that.
         device_bytes: of models on the device; None is three quarters of what is free there, and
             on a CPU half of the memory.
         host_bytes: of models that wait in the host's memory for their return to the device; None
@@ -105,6 +106,10 @@ class Pipeline(Protocol[RowT]):
     @property
     def weight_bytes(self) -> int:
         """Bytes that its weights take, parameters and buffers."""
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """What it has counted since it was loaded, by names of ``executor.figures.Counters``."""
 
     def put_away(self) -> None:
         """Move the weights to the host's memory, and let go of what else is on the device."""
@@ -193,6 +198,11 @@ class OneByOne:
     def weight_bytes(self) -> int:
         """0: there are no weights."""
         return 0
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """Nothing."""
+        return {}
 
     @classmethod
     def weigh(cls, *, model: str, config: EngineConfig) -> int:

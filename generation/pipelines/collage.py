@@ -10,10 +10,8 @@ Differs from these: patches are compared by thumbnails, turned, moved in colour,
 torn masks instead of being cut along a seam; pieces of an artwork take the place of strokes.
 """
 
-import hashlib
 import math
-from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -27,6 +25,7 @@ from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.pipelines.collage_colours import match_colours
 from generation.pipelines.collage_patches import (
+    FEATURES,
     MASKS,
     Bank,
     Look,
@@ -40,12 +39,14 @@ from generation.pipelines.collage_patches import (
     torn_masks,
     turned,
 )
+from generation.pipelines.kept import Kept, digest
 from generation.request import ImageRequest, Pixels
 
 PASSES = 4
 NATIVE_SIDE = 640
 ARTWORK_SIDE = 768
 PREVIEW_SIDE = 256
+BYTES_A_PATCH = 4 * (2 + 1 + FEATURES + 3 + 1)
 SPACING = 2 / 3
 FULL_VARIANCE = 0.05
 LOOK = Look(mean_weight=1.6, texture_weight=0.3)
@@ -63,7 +64,7 @@ class CollageConfig:
         thresholds: squared errors from which places are painted over, for strength 1 and a target
             of full contrast.
         variety: noise on the comparison, so that neighbours do not all choose the same patch.
-        artworks: how many are kept ready.
+        kept_bytes: of artworks that are kept ready, patches included.
     """
 
     patches: tuple[int, ...] = (64, 40, 24, 14, 9)
@@ -72,7 +73,7 @@ class CollageConfig:
     mean_shift: float = 0.35
     thresholds: tuple[float, ...] = (-1.0, 0.008, 0.008, 0.008, 0.024)
     variety: float = 0.03
-    artworks: int = 8
+    kept_bytes: int = 320 * 2**20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -132,7 +133,7 @@ class CollagePipeline(OneByOne):
         """Set the method up on a device."""
         self._device = device
         self._config = config or CollageConfig()
-        self._styles: OrderedDict[tuple[str, int], Style] = OrderedDict()
+        self._styles: Kept[Style] = Kept(max_bytes=self._config.kept_bytes, size_of=self._size)
 
     @classmethod
     def load(cls, *, model: str, config: EngineConfig) -> Self:
@@ -194,18 +195,27 @@ class CollagePipeline(OneByOne):
         """Return the canvas laid over the content, nearly opaque from strength 0.7 on."""
         return torch.lerp(row.content, row.canvas, 1 - (1 - row.request.strength) ** 3)
 
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """Artworks that were kept ready, and artworks that were not."""
+        return {"artwork_hits": self._styles.hits, "artwork_misses": self._styles.misses}
+
+    def _size(self, style: Style) -> int:
+        """Return the bytes of an artwork once the patches of every size are cut."""
+        patches = len(self._config.patches) * PASSES * self._config.bank_size
+        return style.image.nbytes + patches * BYTES_A_PATCH
+
     def _style(self, artwork: Pixels, *, side: int) -> Style:
-        key = (hashlib.sha256(artwork.data).hexdigest() + f"{artwork.width}", side)
-        if key not in self._styles:
+        key = (digest(artwork), side)
+        style = self._styles.get(key)
+        if style is None:
             image = to_tensor(artwork, device=self._device)
             shrink = side / max(artwork.width, artwork.height)
             size = [max(1, round(edge * shrink)) for edge in image.shape[-2:]]
             image = functional.interpolate(image, size=size, mode="bilinear", antialias=True)
-            self._styles[key] = Style(image=image)
-        self._styles.move_to_end(key)
-        while len(self._styles) > self._config.artworks:
-            self._styles.popitem(last=False)
-        return self._styles[key]
+            style = Style(image=image)
+            self._styles.put(key, style)
+        return style
 
     def _bank(self, style: Style, patch: int) -> Bank:
         if patch not in style.banks:
@@ -247,7 +257,7 @@ class CollagePipeline(OneByOne):
     ) -> Plan:
         centres, passes = _places(canvas, patch=patch, rng=rng)
         masks = torch.randint(MASKS, (len(centres),), generator=rng)
-        noise = self._config.variety * torch.randn((len(centres), 111), generator=rng)
+        noise = self._config.variety * torch.randn((len(centres), FEATURES), generator=rng)
         centres, passes, masks, noise = (
             values.to(canvas.device) for values in (centres, passes, masks, noise)
         )

@@ -10,6 +10,7 @@ from torch.nn import functional
 THUMB = 6
 TURNS = 12
 MASKS = 16
+FEATURES = 111
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,6 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from generation.checkpoints import Checkpoint, Family, expected_bytes, load_checkpoint
 from generation.devices import move, torch_device, weight_bytes
@@ -25,6 +24,7 @@ from generation.pipelines.autoencoding import SHAPES, Codec, Encoder
 from generation.pipelines.base import EngineConfig, Finished
 from generation.pipelines.denoising import Call, Denoising, Guidance
 from generation.pipelines.img2img_finish import finished, resized
+from generation.pipelines.prompting import Prompts
 from generation.pipelines.samplers import Schedule, first_step, plan, scheduler_like
 from generation.prompts import Reading, read_prompt
 from generation.request import ImageRequest, Note, NoteCode, Pixels
@@ -107,6 +107,7 @@ class Img2ImgPipeline:
         self.batch_rows = config.batch_rows
         self._codec = Codec(checkpoint, exact=config.exact, rows=config.vae_rows)
         self._encoder = Encoder(checkpoint, self._codec, max_bytes=config.kept_bytes)
+        self._prompts = Prompts(checkpoint, max_bytes=config.kept_bytes // 4)
         self._schedules: OrderedDict[Hashable, Schedule] = OrderedDict()
         self._calls: dict[Hashable, Call] = {}
         self._apart: dict[Hashable, bool] = {}
@@ -142,6 +143,7 @@ class Img2ImgPipeline:
         """Move the networks to the host's memory; calls that lie ready hold their old places."""
         self._calls.clear()
         self._encoder.clear()
+        self._prompts.clear()
         move(self.checkpoint.modules, "cpu")
 
     def bring(self) -> None:
@@ -218,12 +220,14 @@ class Img2ImgPipeline:
         begun = schedule.noise * noise
         if schedule.signal:
             begun = schedule.signal * model.scaled(latents) + begun
-        words, conditions = self._told(prompt, request=request, latents=latents)
+        told = self._prompts.told(
+            prompt, negative=request.negative_prompt, guidance=guidance, latents=latents
+        )
         return Denoising(
             latents=begun,
             source=latents if model.family is Family.INSTRUCT else None,
-            words=words,
-            conditions=conditions,
+            words=told.words,
+            conditions=told.conditions,
             guidance=guidance,
             schedule=schedule,
             rng=rng,
@@ -249,32 +253,6 @@ class Img2ImgPipeline:
         while len(self._schedules) > KEPT_SCHEDULES:
             self._schedules.popitem(last=False)
         return self._schedules[key]
-
-    def _told(
-        self, prompt: str, *, request: ImageRequest, latents: Tensor
-    ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        """Return what each row of guidance is told, in the order it combines them.
-
-        That is the words' embeddings and, by the denoiser's names for them: SDXL's pooled
-        embeddings and sizes, a distilled denoiser's guidance.
-        """
-        model, guidance = self.checkpoint, self._guidance(request)
-        rows = [model.embed(prompt)]
-        if guidance.rows > 1:
-            without = model.embed_negative(request.negative_prompt)
-            rows = [without, *rows] if guidance.rows == 2 else [*rows, without, without]
-        conditions = {}
-        pooled = [row.pooled for row in rows if row.pooled is not None]
-        if pooled:
-            height, width = (side * model.vae_factor for side in latents.shape[-2:])
-            sizes = torch.tensor([[height, width, 0, 0, height, width]] * len(rows))
-            conditions["text_embeds"] = torch.cat(pooled)
-            conditions["time_ids"] = sizes.to(model.device, model.dtype)
-        if guidance.inside:
-            size = int(model.unet.config.time_cond_proj_dim)
-            told = guidance_embedding(guidance.text - 1, size=size)
-            conditions["timestep_cond"] = told.to(model.device, model.dtype)
-        return torch.cat([row.words for row in rows]), conditions
 
     def _guidance(self, request: ImageRequest) -> Guidance:
         manifest = self.checkpoint.manifest
@@ -307,6 +285,11 @@ class Img2ImgPipeline:
                     self.checkpoint.name, wanted,
                 )  # fmt: skip
         return wanted if self._apart[key] else row.width
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """What was found kept, what was not, and the codec's calls."""
+        return {**self._encoder.counted, **self._prompts.counted, **self._codec.counted}
 
     def capacity(self, row: Img2ImgRow) -> int:
         """Return how many denoiser rows one call of the row's bucket holds."""
@@ -436,16 +419,3 @@ def blend_of(strength: float) -> float:
 def image_guidance_of(strength: float, *, full: float) -> float:
     """Return the image guidance: the checkpoint's at full strength, half as much again at 0."""
     return full * (1.5 - 0.5 * strength)
-
-
-def guidance_embedding(scale: float, *, size: int) -> Tensor:
-    """Return what a distilled denoiser is told of the guidance (Meng et al., CVPR 2023).
-
-    Shape:
-        - returns: ``(1, size)``, sines and cosines as for timesteps.
-    """
-    half = size // 2
-    rates = torch.exp(torch.arange(half) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
-    angles = torch.tensor([scale])[:, None] * 1000 * rates[None]
-    waves = torch.cat([angles.sin(), angles.cos()], dim=1)
-    return functional.pad(waves, (0, size % 2))

@@ -23,6 +23,10 @@ class Kept(Generic[ValueT]):
     Args:
         max_bytes: of all values together; a larger value is not kept at all.
         size_of: says how many bytes a value takes.
+
+    Attributes:
+        bytes: of what is kept.
+        hits, misses: how often something that was asked for was there, and how often not.
     """
 
     def __init__(self, *, max_bytes: int, size_of: Callable[[ValueT], int]) -> None:
@@ -30,6 +34,8 @@ class Kept(Generic[ValueT]):
         self._size_of = size_of
         self._entries: OrderedDict[Hashable, _Entry[ValueT]] = OrderedDict()
         self.bytes = 0
+        self.hits = 0
+        self.misses = 0
 
     def __len__(self) -> int:
         """Return how many values are kept."""
@@ -39,7 +45,9 @@ class Kept(Generic[ValueT]):
         """Return what is kept under a key, or None."""
         entry = self._entries.get(key)
         if entry is None:
+            self.misses += 1
             return None
+        self.hits += 1
         self._entries.move_to_end(key)
         return entry.value
 

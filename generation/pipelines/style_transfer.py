@@ -21,6 +21,7 @@ from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.pipelines.img2img_finish import resized
+from generation.pipelines.kept import Kept, digest
 from generation.pipelines.lbfgs import Lbfgs
 from generation.pipelines.vgg import Vgg19, load_vgg19
 from generation.request import ImageRequest, Pixels
@@ -61,9 +62,12 @@ class StyleRow:
 class StyleTransferPipeline(OneByOne):
     """Optimises pictures until a network sees their content and an artwork's style."""
 
-    def __init__(self, vgg: Vgg19, *, device: torch.device) -> None:
+    def __init__(self, vgg: Vgg19, *, device: torch.device, kept_bytes: int) -> None:
         self._vgg = vgg
         self._device = device
+        self._grams: Kept[Mapping[str, Tensor]] = Kept(
+            max_bytes=kept_bytes, size_of=lambda grams: sum(it.nbytes for it in grams.values())
+        )
 
     @classmethod
     def load(cls, *, model: str, config: EngineConfig) -> Self:
@@ -74,15 +78,22 @@ class StyleTransferPipeline(OneByOne):
         """
         del model
         device = torch_device(config.device)
-        return cls(load_vgg19(models_dir=config.models_dir, device=device), device=device)
+        vgg = load_vgg19(models_dir=config.models_dir, device=device)
+        return cls(vgg, device=device, kept_bytes=config.kept_bytes)
 
     @property
     def weight_bytes(self) -> int:
         """Bytes of the network."""
         return weight_bytes([self._vgg])
 
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """Artworks whose style was known, and artworks that were looked at."""
+        return {"artwork_hits": self._grams.hits, "artwork_misses": self._grams.misses}
+
     def put_away(self) -> None:
         """Move the network to the host's memory."""
+        self._grams.clear()
         move([self._vgg], "cpu")
 
     def bring(self) -> None:
@@ -98,8 +109,7 @@ class StyleTransferPipeline(OneByOne):
         """
         if request.style_image is None:
             raise InvalidRequestError("style transfer needs an artwork (style_image)")
-        picture, artwork = (self._fitted(it) for it in (request.image, request.style_image))
-        seen = self._vgg(artwork)
+        picture = self._fitted(request.image)
         rng = torch.Generator().manual_seed(request.seed)
         noise = torch.randn(picture.shape, generator=rng).to(self._device)
         steps = min(request.num_inference_steps or DEFAULT_STEPS, MAX_STEPS)
@@ -108,8 +118,18 @@ class StyleTransferPipeline(OneByOne):
             total_steps=steps if request.strength > 0 else 0,
             canvas=picture + STIRRED * noise,
             content=self._vgg(picture)[CONTENT_LAYER],
-            grams={name: gram_matrix(seen[name]) for name in STYLE_LAYERS},
+            grams=self._style(request.style_image),
         )
+
+    def _style(self, artwork: Pixels) -> Mapping[str, Tensor]:
+        """Return the artwork's Gram matrices, by layer."""
+        key = digest(artwork)
+        grams = self._grams.get(key)
+        if grams is None:
+            seen = self._vgg(self._fitted(artwork))
+            grams = {name: gram_matrix(seen[name]) for name in STYLE_LAYERS}
+            self._grams.put(key, grams)
+        return grams
 
     def _fitted(self, image: Pixels) -> Tensor:
         """Return a picture no larger than it is optimised at, and no smaller than VGG can see."""

@@ -14,6 +14,8 @@ from generation.request import ImageRequest, Pixels
 
 PATCHES = (16, 9)
 
+BANK_PARTS = ("centres", "angles", "features", "means", "bias")
+
 
 def pixels(array: np.ndarray) -> Pixels:
     height, width, _ = array.shape
@@ -189,11 +191,22 @@ def test_an_artwork_of_one_colour_gives_that_colour(pipeline: CollagePipeline) -
 
 
 def test_artworks_are_kept_ready_but_only_so_many(pipeline: CollagePipeline) -> None:
+    one = CollagePipeline(device=torch.device("cpu"), config=CollageConfig(bank_size=16))
+    run(one, request(style_image=landscape(seed=1)))
+    taken = one._styles.bytes
     limited = CollagePipeline(
-        device=torch.device("cpu"), config=CollageConfig(bank_size=16, artworks=2)
+        device=torch.device("cpu"), config=CollageConfig(bank_size=16, kept_bytes=2 * taken)
     )
     first: CollageRow = limited.admit(request(style_image=landscape(seed=1)))
+    while first.step < first.total_steps:
+        limited.advance([first])
+    parts = [
+        *(getattr(bank, name) for bank in first.style.banks.values() for name in BANK_PARTS),
+        first.style.image,
+    ]
+    assert sum(part.nbytes for part in parts) == taken
     assert limited.admit(request(style_image=landscape(seed=1))).style is first.style
     for seed in (2, 3):
         limited.admit(request(style_image=landscape(seed=seed)))
     assert limited.admit(request(style_image=landscape(seed=1))).style is not first.style
+    assert limited.counted == {"artwork_hits": 1, "artwork_misses": 4}

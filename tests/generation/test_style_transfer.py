@@ -138,6 +138,20 @@ def test_the_same_seed_gives_the_same_bytes_whoever_is_beside(
     assert _finish(pipeline, neighbour) != alone
 
 
+def test_an_artworks_style_is_looked_at_once(pipeline: StyleTransferPipeline) -> None:
+    before = pipeline.counted
+    artwork = _picture(seed=17)
+    rows = [pipeline.admit(_request(style_image=artwork, seed=seed)) for seed in (1, 2)]
+    assert rows[0].grams is rows[1].grams
+    changes = {name: now - before[name] for name, now in pipeline.counted.items()}
+    assert changes == {"artwork_hits": 1, "artwork_misses": 1}
+    pipeline.put_away()
+    pipeline.bring()
+    again = pipeline.admit(_request(style_image=artwork, seed=1))
+    assert all(torch.equal(again.grams[name], gram) for name, gram in rows[0].grams.items())
+    assert _finish(pipeline, again) == _finish(pipeline, rows[0])
+
+
 def test_a_step_that_failed_can_be_repeated(
     pipeline: StyleTransferPipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,6 +126,17 @@ def test_a_model_comes_back_from_the_host_as_it_was(models_dir: Path, size: int)
     assert counts == {"model_loads": 3, "model_evictions": 2}
 
 
+def test_what_a_model_counts_is_passed_on_once(models_dir: Path, size: int) -> None:
+    cache, counts = _cache(models_dir, device=1.5 * size)
+    pipeline = cache.load(ONE)
+    for total in (1, 2):
+        _picture(pipeline)
+        cache.count(ONE)
+        cache.count(ONE)
+        assert (counts["picture_misses"], counts["picture_hits"]) == (1, total - 1)
+        assert counts["codec_calls"] == counts["codec_pictures"] == 1 + total
+
+
 def test_the_host_drops_who_was_used_longest_ago(models_dir: Path, size: int) -> None:
     cache, _ = _cache(models_dir, device=1.5 * size, host=1.5 * size)
     gone, kept = (weakref.ref(cache.load(kind)) for kind in (ONE, TWO))

@@ -1,0 +1,98 @@
+"""What a denoiser is told of a request: its words, and what else its family wants to know.
+
+Prompts that were read once are kept: presets and second tries make most of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from generation.checkpoints import Checkpoint, Embedding
+from generation.pipelines.denoising import Guidance
+from generation.pipelines.kept import Kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What each row of guidance is told, in the order it combines them.
+
+    Args:
+        conditions: by the denoiser's names for them: SDXL's pooled embeddings and sizes, a
+            distilled denoiser's guidance.
+
+    Shape:
+        - words: ``(rows, length, width)``.
+        - conditions: each ``(rows, ...)``.
+    """
+
+    words: Tensor
+    conditions: Mapping[str, Tensor]
+
+
+class Prompts:
+    """Reads prompts with a checkpoint's text encoders, and keeps what they were read as."""
+
+    def __init__(self, checkpoint: Checkpoint, *, max_bytes: int) -> None:
+        self._checkpoint = checkpoint
+        self._kept: Kept[Embedding] = Kept(max_bytes=max_bytes, size_of=_size)
+
+    @property
+    def counted(self) -> Mapping[str, int]:
+        """Prompts that were kept, and prompts that were not."""
+        return {"prompt_hits": self._kept.hits, "prompt_misses": self._kept.misses}
+
+    def clear(self) -> None:
+        """Keep nothing of what was read."""
+        self._kept.clear()
+
+    def told(self, prompt: str, *, negative: str, guidance: Guidance, latents: Tensor) -> Told:
+        """Return what the denoiser is told.
+
+        Shape:
+            - latents: ``(1, C, h, w)``.
+        """
+        model = self._checkpoint
+        rows = [self._read(prompt, negative=False)]
+        if guidance.rows > 1:
+            without = self._read(negative, negative=True)
+            rows = [without, *rows] if guidance.rows == 2 else [*rows, without, without]
+        conditions = {}
+        pooled = [row.pooled for row in rows if row.pooled is not None]
+        if pooled:
+            height, width = (side * model.vae_factor for side in latents.shape[-2:])
+            sizes = torch.tensor([[height, width, 0, 0, height, width]] * len(rows))
+            conditions["text_embeds"] = torch.cat(pooled)
+            conditions["time_ids"] = sizes.to(model.device, model.dtype)
+        if guidance.inside:
+            size = int(model.unet.config.time_cond_proj_dim)
+            scale = guidance_embedding(guidance.text - 1, size=size)
+            conditions["timestep_cond"] = scale.to(model.device, model.dtype)
+        return Told(words=torch.cat([row.words for row in rows]), conditions=conditions)
+
+    def _read(self, prompt: str, *, negative: bool) -> Embedding:
+        found = self._kept.get((prompt, negative))
+        if found is None:
+            model = self._checkpoint
+            found = model.embed_negative(prompt) if negative else model.embed(prompt)
+            self._kept.put((prompt, negative), found)
+        return found
+
+
+def _size(embedding: Embedding) -> int:
+    return embedding.words.nbytes + (0 if embedding.pooled is None else embedding.pooled.nbytes)
+
+
+def guidance_embedding(scale: float, *, size: int) -> Tensor:
+    """Return what a distilled denoiser is told of the guidance (Meng et al., CVPR 2023).
+
+    Shape:
+        - returns: ``(1, size)``, sines and cosines as for timesteps.
+    """
+    half = size // 2
+    rates = torch.exp(torch.arange(half) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
+    angles = torch.tensor([scale])[:, None] * 1000 * rates[None]
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)
+    return functional.pad(waves, (0, size % 2))
