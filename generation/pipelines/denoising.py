@@ -13,12 +13,14 @@ the call not at all, which ``keeps_apart`` measures.
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from generation.pipelines.recording import Function, Recorded
 from generation.pipelines.samplers import Coefficients, Schedule, step_by_object
 
 _serials = count()
@@ -132,6 +134,10 @@ class Call:
     """The denoiser's call at one shape: its inputs lie at fixed places and are filled again.
 
     Rows that no denoising takes hold whatever was there before; nothing reads what they give.
+
+    Args:
+        unet: the denoiser; where its weights lie is not to change while there is this call.
+        record: what records the call, so that it can be played; see ``recording``.
     """
 
     def __init__(
@@ -141,8 +147,8 @@ class Call:
         like: Denoising,
         shape: int,
         dtype: torch.dtype,
+        record: Callable[[Function], Function] | None = None,
     ) -> None:
-        self._unet = unet
         self.shape = shape
         _, channels, height, width = like.latents.shape
         self._channels = channels
@@ -155,6 +161,9 @@ class Call:
             name: torch.zeros(shape, *value.shape[1:], **place)
             for name, value in like.conditions.items()
         }
+        places = (self._sample, self._times, self._words, self._conditions)
+        predicted = partial(_predicted, unet, *places)
+        self._predicted = Recorded(predicted, record=record) if record else predicted
         self._members: tuple[int, ...] = ()
         self._owner = torch.zeros(0, dtype=torch.long)
         self._bases = self._owner
@@ -242,18 +251,9 @@ class Call:
         """Call the denoiser with what lies there.
 
         Shape:
-            - returns: ``(shape, C, h, w)``.
+            - returns: ``(shape, C, h, w)``; the next call may answer at the same place.
         """
-        more = dict(self._conditions)
-        time_cond = more.pop("timestep_cond", None)
-        answer: Tensor = self._unet(
-            self._sample,
-            self._times,
-            encoder_hidden_states=self._words,
-            timestep_cond=time_cond,
-            added_cond_kwargs=more or None,
-        ).sample
-        return answer
+        return self._predicted()
 
     def keeps_apart(self) -> bool:
         """Return whether a row's prediction has the same bits at every place, beside any rows."""
@@ -273,6 +273,26 @@ class Call:
                 target[place] = value[0]
             apart = apart and torch.equal(self.predict()[place], expected[0])
         return apart
+
+
+def _predicted(
+    unet: Callable[..., Any],
+    sample: Tensor,
+    times: Tensor,
+    words: Tensor,
+    conditions: Mapping[str, Tensor],
+) -> Tensor:
+    """Call the denoiser, by its own names for what it is told."""
+    more = dict(conditions)
+    time_cond = more.pop("timestep_cond", None)
+    answer: Tensor = unet(
+        sample,
+        times,
+        encoder_hidden_states=words,
+        timestep_cond=time_cond,
+        added_cond_kwargs=more or None,
+    ).sample
+    return answer
 
 
 def _updated(

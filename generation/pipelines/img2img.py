@@ -25,6 +25,7 @@ from generation.pipelines.base import EngineConfig, Finished
 from generation.pipelines.denoising import Call, Denoising, Guidance
 from generation.pipelines.img2img_finish import finished, resized
 from generation.pipelines.prompting import Prompts
+from generation.pipelines.recording import recorder_for
 from generation.pipelines.samplers import Schedule, first_step, plan, scheduler_like
 from generation.prompts import Reading, read_prompt
 from generation.request import ImageRequest, Note, NoteCode, Pixels
@@ -109,6 +110,7 @@ class Img2ImgPipeline:
         self._encoder = Encoder(checkpoint, self._codec, max_bytes=config.kept_bytes)
         self._prompts = Prompts(checkpoint, max_bytes=config.kept_bytes // 4)
         self._schedules: OrderedDict[Hashable, Schedule] = OrderedDict()
+        self._record = recorder_for(checkpoint.device)
         self._calls: dict[Hashable, Call] = {}
         self._apart: dict[Hashable, bool] = {}
 
@@ -329,7 +331,11 @@ class Img2ImgPipeline:
         if key not in self._calls:
             model = self.checkpoint
             self._calls[key] = Call(
-                model.unet, like=row.denoisings[0], shape=shape, dtype=model.dtype
+                model.unet,
+                like=row.denoisings[0],
+                shape=shape,
+                dtype=model.dtype,
+                record=self._record,
             )
         return self._calls[key]
 
