@@ -23,6 +23,8 @@ MEASUREMENTS: dict[str, str] = {
     "B4": "benchmarks.transport:measure",
     "B5": "benchmarks.loop_lag:measure",
     "B6": "benchmarks.pictures:measure",
+    "B7": "benchmarks.fairness:measure",
+    "B8": "benchmarks.faults:measure",
 }
 
 Measure = Callable[[Effort], Sequence[Figure]]

@@ -18,7 +18,7 @@ from benchmarks.load import Contender, all_at_once, as_they_come, closed_loop, m
 from benchmarks.peers.thread import ThreadAndLock, load
 
 BURST = 120
-CALM = 60
+CALM = 30
 LOCK, FIFO, OURS = "FIFO, a thread and a lock", "FIFO into the same executor", "ours"
 MEAN, SHORT, CALM_P95 = "mean s", "short p95 s", "half load p95 s"
 

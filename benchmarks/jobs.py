@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 
 from PIL import Image
@@ -15,7 +14,7 @@ WORDS = ("night", "fog", "snow", "sunset", "rain", "autumn", "storm", "forest")
 SHORT_STEPS = (2, 3, 4)
 LONG_STEPS = (20, 25, 30)
 SHARE_SHORT = 0.6
-PICTURES = 8
+PROMPT_WORDS = 6
 
 _numbers = count(1)
 
@@ -45,7 +44,6 @@ class Served:
     seconds: float
 
 
-@cache
 def picture(number: int) -> bytes:
     """Return a picture as a PNG."""
     rng = random.Random(number)
@@ -53,12 +51,15 @@ def picture(number: int) -> bytes:
 
 
 def job(rng: random.Random, *, steps: Sequence[int] | None = None, member: int = 1) -> Job:
-    """Draw a job: of the given step counts, else short or long."""
+    """Draw a job: of the given step counts, else short or long.
+
+    No two have the same picture or, hardly ever, the same words: caches have nothing to keep.
+    """
     drawn = steps or (SHORT_STEPS if rng.random() < SHARE_SHORT else LONG_STEPS)
     return Job(
         job_id=f"job {next(_numbers)}",
-        png=picture(rng.randrange(PICTURES)),
-        prompt=" ".join(rng.sample(WORDS, 2)),
+        png=picture(rng.randrange(2**32)),
+        prompt=" ".join(rng.choices(WORDS, k=PROMPT_WORDS)),
         steps=rng.choice(drawn),
         seed=rng.randrange(2**32),
         member=member,

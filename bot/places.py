@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from bot.delivery import Delivery
@@ -15,20 +14,11 @@ NEAR_PLACES = 5
 FAR_REFRESH_S = 10.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnderWay:
-    """What is before all who wait: jobs, the device time that they need, and who shares it."""
-
-    jobs: int
-    work_ms: float
-    devices: int
-
-
 class Places:
     """Shows the places of a waiting room; those far behind are told less often.
 
     Args:
-        under_way: how many jobs are before those who wait, and their milliseconds.
+        running: how many jobs are under way before those who wait.
         refresh_s: how often changes are looked for.
     """
 
@@ -37,12 +27,12 @@ class Places:
         room: WaitingRoom,
         *,
         delivery: Delivery,
-        under_way: Callable[[], UnderWay],
+        running: Callable[[], int],
         refresh_s: float,
     ) -> None:
         self._room = room
         self._delivery = delivery
-        self._under_way = under_way
+        self._running = running
         self._refresh_s = refresh_s
 
     def show(self, job_id: str) -> None:
@@ -68,11 +58,10 @@ class Places:
     async def _draw(self, entry: Waiting) -> Page:
         """Draw a place as it is when the page is due."""
         place, before_ms = self._room.place(entry.job.id)
-        ahead = self._under_way()
         progress = Progress(
             job_id=entry.job.id,
             stage=Stage.QUEUED,
-            position=place + ahead.jobs,
-            eta_s=((ahead.work_ms + before_ms) / ahead.devices + entry.turn.cost_ms) / 1000,
+            position=place + self._running(),
+            eta_s=(before_ms + entry.turn.cost_ms) / 1000,
         )
         return await self._delivery.progress(entry.job, progress)

@@ -1,0 +1,192 @@
+"""B8: an engine without memory, an engine that hangs, an engine that is killed; and a cancel.
+
+A crowd asks, the fault strikes in its midst, and everybody is waited for. Nobody may be lost, and
+every picture must have the bytes that it has without a fault.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count, pairwise
+from pathlib import Path
+
+from benchmarks.checkpoint import NAME, NANO, save_nano
+from benchmarks.contenders import Ours, batching, ours, request_of
+from benchmarks.faulty import FAULT, HANG, MEMORY, STEPS
+from benchmarks.figures import Effort, Figure, at_most, median
+from benchmarks.jobs import Job, job
+from generation.encoding import decode_png
+from generation.errors import GenerationError, JobCancelledError
+
+CROWD = 12
+HANG_TIMEOUT_S = 2.0
+GRACE_S = 0.3
+FAULTS = ("out of memory", "hang", "kill -9")
+LONG = 150
+
+FAULTY = replace(NANO, target="benchmarks.faulty:FaultyPipeline")
+
+_numbers = count()
+
+
+def measure(effort: Effort) -> Sequence[Figure]:
+    """Measure each fault, then cancelling."""
+    return asyncio.run(_measure(effort))
+
+
+async def _measure(effort: Effort) -> list[Figure]:
+    with tempfile.TemporaryDirectory() as folder:
+        models_dir = Path(folder)
+        save_nano(models_dir)
+        engine = batching(models_dir, exact=True)
+        async with ours(
+            engine, pipelines={NAME: FAULTY}, hang_timeout_s=HANG_TIMEOUT_S
+        ) as executor:
+            rng = random.Random(0)
+            crowd = [job(rng) for _ in range(effort.jobs(CROWD))]
+            expected = [await executor.make(one) for one in crowd]
+            taken: dict[str, list[Mapping[str, float]]] = {name: [] for name in FAULTS}
+            for _ in range(effort.rounds):
+                for name in FAULTS:
+                    fault = faults(models_dir, executor)[name]
+                    taken[name].append(await struck(executor, crowd, expected, fault=fault))
+            late = [await steps_after_cancel(executor, models_dir) for _ in range(effort.rounds)]
+    return [*held(taken), cancel_held(late)]
+
+
+def faults(models_dir: Path, executor: Ours) -> Mapping[str, Callable[[], Awaitable[None]]]:
+    """Return how each fault is brought about; each returns when it has struck."""
+
+    async def told(kind: str) -> None:
+        order = models_dir / FAULT
+        order.write_text(kind, "utf-8")
+        while order.exists():  # noqa: ASYNC110 - what is waited for happens in another process
+            await asyncio.sleep(0.001)
+
+    async def killed() -> None:
+        pid = executor.executor.engine_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+    return {
+        "out of memory": lambda: told(MEMORY),
+        "hang": lambda: told(HANG),
+        "kill -9": killed,
+    }
+
+
+async def struck(
+    executor: Ours,
+    crowd: Sequence[Job],
+    expected: Sequence[bytes],
+    *,
+    fault: Callable[[], Awaitable[None]],
+) -> Mapping[str, float]:
+    """Have a fault strike a crowd; return who was lost, what is other than expected, how long.
+
+    Recovery is the longest time without a picture after the fault: who was done already and is
+    only encoded does not end it.
+    """
+    finished: list[float] = []
+
+    async def one(wanted: Job) -> bytes | None:
+        again = replace(wanted, job_id=f"{wanted.job_id} again {next(_numbers)}")
+        try:
+            png = await executor.make(again)
+        except GenerationError:
+            return None
+        finished.append(time.perf_counter())
+        return png
+
+    tasks = [asyncio.create_task(one(wanted)) for wanted in crowd]
+    await asyncio.sleep(GRACE_S)
+    await fault()
+    at = time.perf_counter()
+    pictures = await asyncio.gather(*tasks)
+    after = [at, *sorted(moment for moment in finished if moment > at)]
+    return {
+        "lost": sum(png is None for png in pictures),
+        "other": sum(
+            png is not None and png != right for png, right in zip(pictures, expected, strict=True)
+        ),
+        "recovery s": max((later - one for one, later in pairwise(after)), default=0.0),
+        "all s": after[-1] - at,
+    }
+
+
+async def steps_after_cancel(executor: Ours, models_dir: Path) -> float:
+    """Return how many steps a request takes after it is cancelled."""
+    counted = models_dir / STEPS
+    one = job(random.Random(0), steps=(LONG,))
+    request = request_of(
+        replace(one, job_id=f"cancelled {next(_numbers)}"), image=decode_png(one.png)
+    )
+    ticket = executor.executor.submit(request)
+    async for progress in ticket.events():
+        if progress.step:
+            break
+    before = counted.stat().st_size
+    ticket.cancel()
+    try:
+        await ticket.result()
+    except JobCancelledError:
+        await asyncio.sleep(GRACE_S)
+    return counted.stat().st_size - before
+
+
+def held(taken: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Figure]:
+    """Hold the faults against the goals."""
+    runs = {
+        f"{name}: {what}": [run[what] for run in values]
+        for name, values in taken.items()
+        for what in values[0]
+    }
+    turns = list(zip(*taken.values(), strict=True))
+    lost = [sum(run["lost"] for run in turn) for turn in turns]
+    other = [sum(run["other"] for run in turn) for turn in turns]
+    slowest = [max(run["recovery s"] for run in turn) for turn in turns]
+    kinds = {name: median([run["recovery s"] for run in it]) for name, it in taken.items()}
+    peers = {name: f"{seconds:.1f} s" for name, seconds in kinds.items()}
+    return [
+        Figure(
+            id="B8",
+            title="jobs lost in faults (memory, hang, kill -9)",
+            goal=at_most(0, "jobs"),
+            turns=lost,
+            value=sum(lost),
+            runs=runs,
+        ),
+        Figure(
+            id="B8",
+            title="pictures that are other after a replay",
+            goal=at_most(0, "pictures"),
+            turns=other,
+            value=sum(other),
+            runs=runs,
+        ),
+        Figure(
+            id="B8",
+            title="recovery: the longest silence after a fault, the slowest kind",
+            goal=at_most(10, "s"),
+            turns=slowest,
+            value=median(slowest),
+            peers=peers | {"a hang is noticed after": f"{HANG_TIMEOUT_S:g} s here"},
+            runs=runs,
+        ),
+    ]
+
+
+def cancel_held(late: Sequence[float]) -> Figure:
+    """Hold cancelling against its goal."""
+    return Figure(
+        id="B8",
+        title="steps that a request takes after it is cancelled",
+        goal=at_most(1, "step"),
+        turns=late,
+        value=max(late),
+    )
