@@ -112,6 +112,21 @@ def sync() -> None:
 
 
 @app.command()
+def top(
+    address: Annotated[
+        str | None, typer.Option(help="host:port of the bot's pages; as in the settings.")
+    ] = None,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False,
+) -> None:
+    """Show what a running bot does: queue, engines, members' shares."""
+    with refusals():
+        from bot.top import show
+
+        show(read_settings(), address=address, every_s=every, once=once)
+
+
+@app.command()
 def report(
     period: Annotated[str, typer.Option(help="How far back: 24h, 7d, 4w.")] = "7d",
     output_format: Annotated[Format, typer.Option("--format", help="For whom.")] = Format.TABLE,

@@ -81,6 +81,16 @@ class Atelier(commands.Bot):
         self.opened_forms.append(form.custom_id)
         await interaction.response.send_modal(form)
 
+    def names(self, account: tuple[int, int]) -> tuple[str, str]:
+        """Return what a guild and a member are called, as far as Discord has told."""
+        guild_id, member_id = account
+        guild, user = self.get_guild(guild_id), self.get_user(member_id)
+        outside = str(guild_id) if guild_id else "direct messages"
+        return (
+            guild.name if guild is not None else outside,
+            user.display_name if user is not None else str(member_id),
+        )
+
     async def setup_hook(self) -> None:
         """Begin work."""
         await self._begin()

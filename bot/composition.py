@@ -21,7 +21,9 @@ from bot.client import Atelier
 from bot.delivery import Delivery
 from bot.dispatcher import Dispatcher, Pace
 from bot.engine_metrics import EngineCounters
+from bot.job_pictures import JobPictures
 from bot.metrics import Metrics
+from bot.overview import Overview, overview
 from bot.pictures import Pictures
 from bot.redirect import connector
 from bot.services import Services
@@ -97,13 +99,22 @@ class Bot:
         )
         self.dispatcher = self._dispatcher()
         self._pictures = Pictures(downloader=downloader, intake=workers.intake, files=stores.files)
-        self._pages = HealthPages(metrics=self.metrics, ready=self.ready)
+        self._pages = HealthPages(metrics=self.metrics, ready=self.ready, overview=self.overview)
         self._tasks: set[asyncio.Task[None]] = set()
         self.web_port = 0
 
     def ready(self) -> bool:
         """Tell whether members are answered now."""
         return self.client.is_ready() and self.workers.executor.stats().engine_up
+
+    def overview(self) -> Overview:
+        """Return what goes on now."""
+        return overview(
+            self.workers.executor.stats(),
+            waiting=self.dispatcher.jobs_waiting(),
+            running=self.dispatcher.jobs_running(),
+            name=self.client.names,
+        )
 
     async def run(self, token: str, *, stop: asyncio.Event) -> None:
         """Serve until told to stop.
@@ -171,8 +182,7 @@ class Bot:
                 sweep_s=settings.redelivery_s,
             ),
             jobs=stores.jobs,
-            files=stores.files,
-            codecs=workers.codecs,
+            pictures=JobPictures(files=stores.files, codecs=workers.codecs, metrics=self.metrics),
             executor=workers.executor,
             delivery=self.delivery,
             metrics=self.metrics,
@@ -197,7 +207,7 @@ class Bot:
         gauge("jobs_running", "Jobs that are under way", lambda: self.dispatcher.running)
         gauge("engine_restarts", "Engines that were replaced", lambda: stats().restarts)
         gauge("engine_up", "Whether the engine is up", lambda: stats().engine_up)
-        self.metrics.registry.register(EngineCounters(lambda: stats().counters))
+        self.metrics.registry.register(EngineCounters(lambda: stats().stations))
         gauge("ready", "Whether members are answered", self.ready)
 
 

@@ -18,18 +18,17 @@ import structlog
 from bot.acceptance import new_job, probe_of
 from bot.delivery import Delivery
 from bot.errors import WaitTooLongError
+from bot.job_pictures import JobPictures
 from bot.live import LiveMessage
 from bot.metrics import Metrics
-from bot.orders import Order, Origin, Parameters, notes_to_json
-from bot.places import Places
+from bot.orders import Order, Origin, notes_to_json
+from bot.places import Places, UnderWay
 from bot.replies import span
 from bot.waiting import Waiting, WaitingRoom
-from generation.codecs import CodecPool
 from generation.errors import EngineLostError, GenerationError, JobCancelledError
 from generation.executor.client import Executor, Ticket
-from generation.request import ImageRequest, Pixels, Result
+from generation.request import ImageRequest, Result
 from storage.errors import StorageError
-from storage.files import FileStore
 from storage.jobs import JobStore
 from storage.records import Job, JobState
 
@@ -38,7 +37,6 @@ MAX_ATTEMPTS = 3
 UNREACHABLE_WAIT_S = 12 * 60.0
 """Where the bot itself may not speak, a picture after the token's fifteen minutes is lost."""
 PAUSE_AFTER_FAULT_S = 1.0
-LARGEST_PNG = 2**30
 
 log = structlog.get_logger()
 
@@ -48,7 +46,8 @@ class Pace:
     """How the dispatcher works.
 
     Args:
-        parallel_jobs: jobs that are handed to the engine at the same time.
+        parallel_jobs: jobs that are handed to the engines at the same time; None leaves it to
+            them.
         lease_s: after how long without a sign of life another bot takes a job up.
         max_wait_s: the longest estimated wait that is accepted.
         shutdown_s: how long running jobs may finish when the bot is stopped.
@@ -56,7 +55,7 @@ class Pace:
         sweep_s: how often what could not be delivered is tried again.
     """
 
-    parallel_jobs: int
+    parallel_jobs: int | None
     lease_s: float
     max_wait_s: float
     shutdown_s: float
@@ -73,8 +72,7 @@ class Dispatcher:
         owner: str,
         pace: Pace,
         jobs: JobStore,
-        files: FileStore,
-        codecs: CodecPool,
+        pictures: JobPictures,
         executor: Executor,
         delivery: Delivery,
         metrics: Metrics,
@@ -82,16 +80,14 @@ class Dispatcher:
         self.owner = owner
         self._pace = pace
         self._jobs = jobs
-        self._files = files
-        self._codecs = codecs
+        self._pictures = pictures
         self._executor = executor
         self._delivery = delivery
         self._metrics = metrics
-        self._slots = asyncio.Semaphore(pace.parallel_jobs)
         self._wake = asyncio.Event()
         self._room = WaitingRoom()
         self._places = Places(
-            self._room, delivery=delivery, running=lambda: self.running, refresh_s=pace.refresh_s
+            self._room, delivery=delivery, under_way=self._under_way, refresh_s=pace.refresh_s
         )
         self._moving = asyncio.Lock()
         self._sole = False
@@ -102,14 +98,22 @@ class Dispatcher:
         self._keepers: set[asyncio.Task[None]] = set()
         self._runs: set[asyncio.Task[None]] = set()
 
+    def jobs_waiting(self) -> list[Job]:
+        """Return the jobs that wait here, in the order in which they start."""
+        return [entry.job for entry in self._room]
+
+    def jobs_running(self) -> list[Job]:
+        """Return the jobs that are under way."""
+        return list(self._running.values())
+
     @property
     def waiting(self) -> int:
-        """Jobs of this process that wait."""
+        """How many jobs wait here."""
         return len(self._room)
 
     @property
     def running(self) -> int:
-        """Jobs that are under way."""
+        """How many jobs are under way."""
         return len(self._running)
 
     async def start(self, *, sole: bool) -> None:
@@ -196,7 +200,16 @@ class Dispatcher:
     def _promised_s(self, probe: ImageRequest, *, cost_ms: int) -> float:
         """Return in how many seconds the picture of a new job is to be expected."""
         ahead_ms = self._room.ahead_ms(guild=probe.guild, member=probe.member, cost_ms=cost_ms)
-        return self._executor.estimate_s(probe) + ahead_ms / 1000
+        return self._executor.estimate_s(probe) + ahead_ms / self._under_way().devices / 1000
+
+    def _under_way(self) -> UnderWay:
+        """Return what the engines have to do before those who wait here."""
+        stats = self._executor.stats()
+        return UnderWay(
+            jobs=self.running,
+            work_ms=stats.queued_ms + sum(station.busy_ms for station in stats.stations),
+            devices=max(1, sum(station.up for station in stats.stations)),
+        )
 
     def _refuse_long_wait(self, origin: Origin, wait_s: float) -> None:
         limit_s = self._pace.max_wait_s
@@ -219,22 +232,20 @@ class Dispatcher:
         await asyncio.sleep(self._pace.lease_s / 2)
 
     async def _pump(self) -> None:
-        """Take the next job as soon as there is a slot for it."""
-        async with self._slots:
-            entry, job = await self._next()
-        await self._slots.acquire()
-        task = asyncio.create_task(self._run(entry, job), name=f"job {job.id}")
-        self._runs.add(task)
-        task.add_done_callback(self._ended)
+        """Begin as many jobs as may be under way, then wait for one that comes or ends."""
+        self._wake.clear()
+        while self.running < self._limit() and (taken := await self._take()):
+            entry, job = taken
+            task = asyncio.create_task(self._run(entry, job), name=f"job {job.id}")
+            self._runs.add(task)
+            task.add_done_callback(self._ended)
+        await self._wake.wait()
 
-    async def _next(self) -> tuple[Waiting, Job]:
-        """Wait for a job and take it."""
-        while True:
-            self._wake.clear()
-            taken = await self._take()
-            if taken is not None:
-                return taken
-            await self._wake.wait()
+    def _limit(self) -> int:
+        """Return how many jobs may be under way: one is brought along for every engine."""
+        stations = self._executor.stats().stations
+        room = sum(station.capacity + 1 for station in stations if station.up)
+        return self._pace.parallel_jobs or max(1, room)
 
     async def _take(self) -> tuple[Waiting, Job] | None:
         """Claim the job whose turn it is; one that is somebody else's now waits here no more."""
@@ -279,7 +290,7 @@ class Dispatcher:
             self._tickets.pop(job.id, None)
             self._running.pop(job.id, None)
             self._stopping.discard(job.id)
-            self._slots.release()
+            self._wake.set()
         await self._hand_over(job, live)
 
     async def _make(self, entry: Waiting, job: Job, live: LiveMessage) -> None:
@@ -291,7 +302,7 @@ class Dispatcher:
         """
         if job.attempt > MAX_ATTEMPTS:
             raise EngineLostError("the job was begun too often")
-        request = await self._request(job)
+        request = await self._pictures.request(job)
         ticket = self._executor.submit(request)
         self._tickets[job.id] = ticket
         if job.id in self._stopping:
@@ -307,12 +318,7 @@ class Dispatcher:
 
     async def _settle(self, job: Job, result: Result) -> None:
         """Store the picture and charge what it cost, unless the job is another attempt's now."""
-        about = {"Model": result.model, "Seed": str(result.seed), "Prompt": job.prompt or ""}
-        with self._metrics.png_seconds.time():
-            encoded = await self._codecs.encode(
-                result.image, max_bytes=LARGEST_PNG, metadata=about, image_format="png"
-            )
-        output = await self._files.put(encoded.data, media_type=encoded.media_type)
+        output = await self._pictures.keep(job, result)
         outcome = {"model": result.model, "notes": notes_to_json(result.notes)}
         kept = await self._jobs.settle(
             job.id,
@@ -380,27 +386,6 @@ class Dispatcher:
         """Return the message that has shown the job's place, or open it anew."""
         shown = entry.live if entry is not None else None
         return shown or self._delivery.open(job)
-
-    async def _request(self, job: Job) -> ImageRequest:
-        """Return what the engine is asked, from what was stored."""
-        assert job.image is not None, "an accepted job has its picture"
-        kept = Parameters.from_json(job.parameters or {})
-        style = job.style_image
-        return ImageRequest(
-            job_id=job.id,
-            pipeline=job.pipeline,
-            image=await self._pixels(job.image.sha256),
-            style_image=await self._pixels(style.sha256) if style else None,
-            prompt=job.prompt or "",
-            strength=kept.strength,
-            seed=job.seed,
-            model=job.model,
-            guild=job.guild_id or 0,
-            member=job.member_id,
-        )
-
-    async def _pixels(self, sha256: str) -> Pixels:
-        return await self._codecs.decode(await self._files.read(sha256))
 
 
 async def _forever(step: Callable[[], Coroutine[None, None, None]]) -> None:

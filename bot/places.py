@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from bot.delivery import Delivery
@@ -14,11 +15,20 @@ NEAR_PLACES = 5
 FAR_REFRESH_S = 10.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """What is before all who wait: jobs, the device time that they need, and who shares it."""
+
+    jobs: int
+    work_ms: float
+    devices: int
+
+
 class Places:
     """Shows the places of a waiting room; those far behind are told less often.
 
     Args:
-        running: how many jobs are under way before those who wait.
+        under_way: how many jobs are before those who wait, and their milliseconds.
         refresh_s: how often changes are looked for.
     """
 
@@ -27,12 +37,12 @@ class Places:
         room: WaitingRoom,
         *,
         delivery: Delivery,
-        running: Callable[[], int],
+        under_way: Callable[[], UnderWay],
         refresh_s: float,
     ) -> None:
         self._room = room
         self._delivery = delivery
-        self._running = running
+        self._under_way = under_way
         self._refresh_s = refresh_s
 
     def show(self, job_id: str) -> None:
@@ -58,10 +68,11 @@ class Places:
     async def _draw(self, entry: Waiting) -> Page:
         """Draw a place as it is when the page is due."""
         place, before_ms = self._room.place(entry.job.id)
+        ahead = self._under_way()
         progress = Progress(
             job_id=entry.job.id,
             stage=Stage.QUEUED,
-            position=place + self._running(),
-            eta_s=(before_ms + entry.turn.cost_ms) / 1000,
+            position=place + ahead.jobs,
+            eta_s=((ahead.work_ms + before_ms) / ahead.devices + entry.turn.cost_ms) / 1000,
         )
         return await self._delivery.progress(entry.job, progress)

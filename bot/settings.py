@@ -88,8 +88,10 @@ class Settings(BaseSettings):
         ge=1,
         description="threads of the engine on a CPU; half of the cores",
     )
-    parallel_jobs: int = Field(
-        default=4, ge=1, le=64, description="jobs handed to the engine at the same time"
+    parallel_jobs: int | None = Field(
+        default=None,
+        ge=1,
+        description="jobs handed to the engines at the same time; as many as share their calls",
     )
     lease_s: float = Field(
         default=20.0, gt=0, description="seconds after which a dead bot's job is taken up again"

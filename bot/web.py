@@ -1,4 +1,4 @@
-"""/healthz, /readyz and /metrics, on loopback unless the settings say otherwise."""
+"""/healthz, /readyz, /metrics and /overview, on loopback unless the settings say otherwise."""
 
 from collections.abc import Callable
 
@@ -6,22 +6,28 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from bot.metrics import Metrics
+from bot.overview import Overview
 
 
 class HealthPages:
-    """Three pages for whoever watches the bot.
+    """Four pages for whoever watches the bot.
 
     Args:
         ready: tells whether the bot can answer members now.
+        overview: looks at what goes on.
     """
 
-    def __init__(self, *, metrics: Metrics, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, *, metrics: Metrics, ready: Callable[[], bool], overview: Callable[[], Overview]
+    ) -> None:
         self._metrics = metrics
+        self._overview = overview
         self._ready = ready
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._show_metrics)
+        app.router.add_get("/overview", self._show_overview)
         self._runner = web.AppRunner(app, access_log=None)
 
     async def start(self, *, host: str, port: int) -> int:
@@ -52,3 +58,8 @@ class HealthPages:
         """Everything that is measured."""
         body = generate_latest(self._metrics.registry)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    async def _show_overview(self, _: web.Request) -> web.Response:
+        """What goes on now, as JSON."""
+        body = self._overview().model_dump_json()
+        return web.Response(text=body, content_type="application/json")

@@ -9,6 +9,7 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.composition import Bot
+from bot.engine_metrics import ABOUT
 from generation.executor.figures import Counters
 from tests.bot.pipelines import STEPS
 from tests.bot.stage import Stage
@@ -53,13 +54,14 @@ async def test_what_the_engine_counts_is_shown(stage: Stage) -> None:
     async with asyncio.timeout(5):
         while True:
             seen = await samples(stage, bot)
-            if seen["atelier_engine_calls_total"] >= STEPS:
+            if seen["atelier_engine_calls_total device=auto"] >= STEPS:
                 break
             await asyncio.sleep(0.1)
-    assert seen["atelier_engine_rows_used_total"] == STEPS
+    assert seen["atelier_engine_rows_used_total device=auto"] == STEPS
+    assert ABOUT.keys() == {each.name for each in fields(Counters)}
     for each in fields(Counters):
         name = each.name.replace("_ms", "_seconds")
-        assert f"atelier_engine_{name}_total" in seen
+        assert f"atelier_engine_{name}_total device=auto" in seen
 
 
 async def samples(stage: Stage, bot: Bot) -> dict[str, float]:
