@@ -8,7 +8,6 @@ given the same rows again.
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from itertools import count
@@ -29,13 +28,13 @@ from generation.executor.keeper import Keeper, Listener, Patience
 from generation.executor.kept_costs import KeptCosts
 from generation.executor.messages import Hello
 from generation.executor.outlook import Outlook
-from generation.executor.records import Records, Served
+from generation.executor.records import Records
 from generation.executor.router import Outcome, Router, too_late
 from generation.executor.station import Station
 from generation.registry import PipelineSpec
 from generation.request import ImageRequest, Progress, Result, Stage
 
-__all__ = ["Executor", "ExecutorConfig", "ExecutorStats", "Served", "Ticket"]
+__all__ = ["Executor", "ExecutorConfig", "ExecutorStats", "Ticket"]
 
 
 class Executor:
@@ -164,10 +163,6 @@ class Executor:
         """
         return request.model or self._spec(request).model
 
-    def follow(self, follower: Callable[[Served], None]) -> None:
-        """Have somebody told of every picture: what it was promised, and how long it took."""
-        self._records.follow(follower)
-
     @property
     def engine_pid(self) -> int | None:
         """The process id of the first engine that there is, None while there is none."""
@@ -182,7 +177,6 @@ class Executor:
             queued=len(self._router.queue),
             queued_ms=self._router.queue.cost_ms,
             finished=self._records.finished,
-            queue_s=self._records.queue_s,
             served_ms=served_ms,
             served_others_ms=others_ms,
         )
@@ -245,35 +239,14 @@ class Executor:
     def _settle(self, job: Job, outcome: Outcome) -> None:
         if isinstance(outcome, Result):
             self._costs.learn(job.request, device_ms=outcome.device_ms)
-            self._record(job, outcome)
+            self._records.finished += 1
         if not job.ticket.finished:
             self._job_ids.discard(job.request.job_id)
             if job.expiry is not None:
                 job.expiry.cancel()
             job.ticket.finish(outcome)
 
-    def _record(self, job: Job, result: Result) -> None:
-        started_ms = job.arrival_ms if job.started_ms is None else job.started_ms
-        promised_s = None if job.promised_ms is None else job.promised_ms / 1000
-        self._records.finish(
-            Served(
-                guild=job.guild,
-                member=job.member,
-                queue_s=(started_ms - job.arrival_ms) / 1000,
-                took_s=monotonic() - job.arrival_ms / 1000,
-                promised_s=promised_s,
-                device_ms=result.device_ms,
-            )
-        )
-
     def _progress(self, job: Job) -> Progress:
-        progress = self._progress_of(job)
-        if job.promised_ms is None and progress.eta_s is not None:
-            passed_ms = monotonic() * 1000 - job.arrival_ms
-            job.promised_ms = passed_ms + progress.eta_s * 1000
-        return progress
-
-    def _progress_of(self, job: Job) -> Progress:
         job_id, moved = job.request.job_id, job.moved
         station = self._router.station_of(job)
         if moved is None or station is None:

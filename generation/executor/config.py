@@ -86,7 +86,6 @@ class ExecutorStats:
     Args:
         queued_ms: device time that what is queued will need.
         finished: requests that became pictures.
-        queue_s: seconds that those have waited for an engine.
         served_ms: device time that went into the most served members, by guild and member, the
             most served first; and what all others got.
     """
@@ -95,7 +94,6 @@ class ExecutorStats:
     queued: int
     queued_ms: float
     finished: int
-    queue_s: float
     served_ms: Mapping[tuple[int, int], float]
     served_others_ms: float
 

@@ -85,8 +85,6 @@ class Job:
     Args:
         model: what has to be loaded for it, within the expected ``load_ms``.
         cost_ms: what it was expected to cost when it came, at ``arrival_ms`` of the loop's clock.
-        started_ms: when an engine was first given it.
-        promised_ms: from its arrival to its picture, as its owner was first told.
         attempts: the engines that have begun it.
         deaths: the engines that died while it was in their call.
         moved: the newest word from the engine, None while it waits.
@@ -100,8 +98,6 @@ class Job:
     load_ms: float
     cost_ms: float
     arrival_ms: float
-    started_ms: float | None = None
-    promised_ms: float | None = None
     attempts: int = 0
     deaths: int = 0
     moved: Moved | None = None

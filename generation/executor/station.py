@@ -121,7 +121,6 @@ class Station:
             self._stuffed = True
             return False
         self.jobs[job.serial] = job
-        job.started_ms = job.started_ms or monotonic() * 1000
         job.held = self.loading is not None
         return True
 
