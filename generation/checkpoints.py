@@ -19,6 +19,7 @@ from transformers.utils import logging as transformers_logging
 from generation.devices import ready, torch_device, torch_dtype
 from generation.errors import ModelUnavailableError
 from generation.pipelines.base import Dtype, EngineConfig
+from generation.tiny_codec import TinyCodec, tiny_codec
 from generation.weights import (
     INDEX,
     Manifest,
@@ -75,6 +76,8 @@ class Checkpoint:
         scheduler: the checkpoint's own; rows take copies of it, because schedulers keep state.
         text_encoder_2, tokenizer_2: Stable Diffusion XL's second ones, else None.
         zero_negative: whether no negative prompt means zeros instead of an empty prompt.
+        tiny: a codec of less detail for far less work, if there is one: it shows how a picture
+            forms, and makes the picture where the checkpoint says that it is to be quick.
     """
 
     name: str
@@ -90,11 +93,21 @@ class Checkpoint:
     text_encoder_2: PreTrainedModel | None = None
     tokenizer_2: PreTrainedTokenizerBase | None = None
     zero_negative: bool = False
+    tiny: TinyCodec | None = None
+
+    @property
+    def quick(self) -> TinyCodec | None:
+        """The codec that takes the place of the checkpoint's own, None if none does."""
+        if self.tiny is None or not (self.manifest.quick or self.tiny.network is self.vae):
+            return None
+        return self.tiny
 
     @property
     def modules(self) -> tuple[nn.Module, ...]:
-        """The networks."""
-        found = (self.unet, self.vae, self.text_encoder, self.text_encoder_2)
+        """The networks that are used."""
+        tiny = None if self.tiny is None else self.tiny.network
+        codecs = (tiny, None if self.quick else self.vae)
+        found = (self.unet, *codecs, self.text_encoder, self.text_encoder_2)
         return tuple(module for module in found if module is not None)
 
     @property
@@ -163,6 +176,8 @@ class Checkpoint:
             - picture: ``(N, 3, H, W)`` in [0, 1].
             - returns: ``(N, C, H/f, W/f)``.
         """
+        if self.quick is not None:
+            return self.unscaled(self.quick.encode(picture))
         latents: Tensor = self.vae.encode((2 * picture - 1).to(self.vae.dtype)).latent_dist.mode()
         return latents
 
@@ -173,8 +188,19 @@ class Checkpoint:
             - latents: ``(N, C, h, w)``.
             - returns: ``(N, 3, h*f, w*f)`` in [0, 1], float32.
         """
+        if self.quick is not None:
+            return self.quick.decode(self.scaled(latents))
         picture: Tensor = self.vae.decode(latents.to(self.vae.dtype)).sample
         return (picture.float() / 2 + 0.5).clamp(0, 1)
+
+    def glimpse(self, latents: Tensor) -> Tensor:
+        """Return about what ``decode`` will make of the denoiser's latents, as cheaply as may be.
+
+        A finish compares with what the checkpoint's own codec returns, and so needs that one.
+        """
+        if self.tiny is None or self.manifest.finish is not None:
+            return self.decode(self.unscaled(latents))
+        return self.tiny.decode(latents)
 
     def scaled(self, latents: Tensor) -> Tensor:
         """Return latents as the denoiser wants them, float32."""
@@ -220,12 +246,17 @@ def load_checkpoint(
     # Stable Diffusion XL's codec overflows in float16, and says so.
     if second and chosen is torch.float16 and getattr(vae.config, "force_upcast", False):
         vae = vae.float()
+    manifest = read_manifest(folder)
+    tiny = tiny_codec(folder, vae=vae, device=device, dtype=chosen)
+    if manifest.quick and tiny is None:
+        raise ModelUnavailableError(f"{name} is to be quick, but has no tiny_vae")
     return Checkpoint(
         name=name,
         family=_family(parts["unet"], parts["vae"], name=name),
-        manifest=read_manifest(folder),
+        manifest=manifest,
         unet=ready(parts["unet"], device),
-        vae=ready(vae, device),
+        vae=vae if manifest.quick else ready(vae, device),
+        tiny=tiny,
         text_encoder=ready(parts["text_encoder"], device),
         tokenizer=parts["tokenizer"],
         scheduler=parts["scheduler"],

@@ -63,6 +63,8 @@ class Manifest:
         masks: prompts that make the checkpoint answer with a mask.
         words: edits and the words for them, the plainest first; empty if any word will do.
         fillers: words that a prompt may hold besides.
+        quick: whether pictures go through the checkpoint's tiny codec, at the cost of some detail;
+            without it only previews do.
     """
 
     title: str = ""
@@ -75,6 +77,7 @@ class Manifest:
     layers: tuple[Layer, ...] = ()
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fillers: tuple[str, ...] = ()
+    quick: bool = False
 
 
 def checkpoint_folder(name: str, *, models_dir: Path) -> Path:

@@ -350,7 +350,7 @@ class Img2ImgPipeline:
             max(1, round(side * scale)) for side in (request.image.height, request.image.width)
         ]
         small = resized(row.source, height=sides[0], width=sides[1])
-        estimate = self.checkpoint.decode(self.checkpoint.unscaled(row.edit.clean))
+        estimate = self.checkpoint.glimpse(row.edit.clean)
         return to_pixels(self._finished(row, small, decoded=(estimate,), layers=False))
 
     @torch.no_grad()
@@ -377,6 +377,7 @@ class Img2ImgPipeline:
             "scheduler": row.request.scheduler or "",
             "batch_rows": str(row.shape or self.capacity(row)),
             "vae_rows": str(self._codec.rows),
+            "codec": "tiny" if self.checkpoint.quick else "",
             "guidance_scale": f"{guidance.text:g}",
             "image_guidance_scale": "" if guidance.image is None else f"{guidance.image:.3g}",
             "native_size": f"{width}x{height}",

@@ -210,3 +210,16 @@ def _t5(number: int) -> dict[str, object]:
         f"text_encoder_{number}": T5EncoderModel(config),
         f"tokenizer_{number}": T5Tokenizer(vocab=words, extra_ids=0, model_max_length=12),
     }
+
+
+def save_tiny_codec(folder: Path, *, levels: int = 2) -> object:
+    """Write a tiny codec beside a checkpoint's own, and return it."""
+    torch.manual_seed(1)
+    codec = real.AutoencoderTiny(
+        encoder_block_out_channels=(8,) * levels,
+        decoder_block_out_channels=(8,) * levels,
+        num_encoder_blocks=(1,) * levels,
+        num_decoder_blocks=(1,) * levels,
+    )
+    codec.save_pretrained(folder / "tiny_vae")
+    return codec
