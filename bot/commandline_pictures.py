@@ -19,7 +19,6 @@ from bot.texts import load_texts
 from generation.codecs import CodecPool, ImageFormat, IntakePool
 from generation.errors import IntakeError
 from generation.executor.client import Executor, ExecutorConfig, Ticket
-from generation.pipelines.base import EngineConfig
 from generation.registry import PIPELINES
 from generation.request import MAX_SEED, ImageRequest, Note, Pixels, Result, Stage
 from generation.weights import checkpoint_folder
@@ -185,12 +184,6 @@ async def _read(
 
 async def _run(request: ImageRequest, settings: Settings) -> Result:
     """Run one request in an engine of its own, with a progress bar."""
-    engine = EngineConfig(
-        device=settings.devices[0],
-        dtype=settings.dtype,
-        threads=settings.threads,
-        models_dir=settings.models_folder,
-    )
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
@@ -205,7 +198,7 @@ async def _run(request: ImageRequest, settings: Settings) -> Result:
     with tempfile.TemporaryDirectory(prefix="atelier-") as folder, bar:
         task = bar.add_task(_SAID[Stage.QUEUED], total=1)
         config = ExecutorConfig(
-            engine=engine,
+            engine=settings.engine,
             data_dir=Path(folder),
             nice=0,
             max_attempts=1,

@@ -34,7 +34,6 @@ from bot.web import HealthPages
 from generation.artworks import artworks
 from generation.codecs import CodecPool, IntakePool
 from generation.executor.client import Executor, ExecutorConfig
-from generation.pipelines.base import EngineConfig
 from generation.registry import PipelineSpec
 from storage.database import Database, sqlite_path
 from storage.files import FileStore
@@ -254,15 +253,12 @@ def _stores(settings: Settings, database: Database) -> Stores:
 
 
 def _workers(settings: Settings, pipelines: Mapping[str, PipelineSpec]) -> Workers:
-    engine = EngineConfig(
-        dtype=settings.dtype, threads=settings.threads, models_dir=settings.models_folder
-    )
     return Workers(
         intake=IntakePool(max_side=settings.max_side),
         codecs=CodecPool(),
         executor=Executor(
             ExecutorConfig(
-                engine=engine,
+                engine=settings.engine,
                 devices=settings.devices,
                 data_dir=settings.data_dir,
                 pipelines=pipelines,

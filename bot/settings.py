@@ -12,8 +12,9 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from generation.pipelines.base import Dtype
+from generation.pipelines.base import Dtype, EngineConfig
 from generation.registry import PIPELINES, PipelineSpec, offered
+from generation.request import MAX_BATCH_ROWS
 
 MEBIBYTE = 1024 * 1024
 
@@ -88,6 +89,32 @@ class Settings(BaseSettings):
         ge=1,
         description="threads of the engine on a CPU; half of the cores",
     )
+    exact: bool = Field(
+        default=True,
+        description="whether bytes never depend on who shares a call; false is faster",
+    )
+    batch_rows: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_BATCH_ROWS,
+        description="rows of one call of a model; measured on a GPU, one request's on a CPU",
+    )
+    vae_rows: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_BATCH_ROWS,
+        description="pictures of one call of a model's codec; measured on a GPU, 1 on a CPU",
+    )
+    device_model_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="bytes of models on a device; 3/4 of a GPU's free ones, half of the memory",
+    )
+    host_model_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="bytes of models that wait beside the GPUs; half of the memory",
+    )
     parallel_jobs: int | None = Field(
         default=None,
         ge=1,
@@ -145,6 +172,22 @@ class Settings(BaseSettings):
     def devices(self) -> tuple[str, ...]:
         """The devices that have an engine."""
         return tuple(self.device.split(","))
+
+    @property
+    def engine(self) -> EngineConfig:
+        """How an engine on the first device is set up."""
+        return EngineConfig(
+            device=self.devices[0],
+            dtype=self.dtype,
+            threads=self.threads,
+            models_dir=self.models_folder,
+            exact=self.exact,
+            batch_rows=self.batch_rows,
+            vae_rows=self.vae_rows,
+            profiles=self.data_dir / "profiles.json",
+            device_bytes=self.device_model_bytes,
+            host_bytes=self.host_model_bytes,
+        )
 
     @property
     def files_folder(self) -> Path:

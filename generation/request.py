@@ -9,6 +9,7 @@ from enum import StrEnum
 from generation.errors import InvalidRequestError
 
 MAX_SEED = 2**32 - 1
+MAX_BATCH_ROWS = 64
 
 
 class Stage(StrEnum):
@@ -79,11 +80,13 @@ class ImageRequest:
         timeout_s: seconds of running (waiting does not count) after which it is stopped.
         deadline_s: seconds after it was submitted when nobody wants it any more; None is never.
         previews: whether small previews are wanted while it forms.
+        batch_rows: to repeat a picture to the byte, the parameter of that name that its result
+            told; None takes the shape of calls that the model is run with now.
         guild: whose share of the device it takes, and ``member`` whose share of that; any
             numbers that tell them apart. No picture depends on them.
 
     Raises:
-        InvalidRequestError: strength, seed or deadline is outside its range.
+        InvalidRequestError: strength, seed, deadline or batch_rows is outside its range.
     """
 
     job_id: str
@@ -101,6 +104,7 @@ class ImageRequest:
     timeout_s: float = 120.0
     deadline_s: float | None = None
     previews: bool = True
+    batch_rows: int | None = None
     guild: int = 0
     member: int = 0
 
@@ -110,6 +114,8 @@ class ImageRequest:
             raise InvalidRequestError("strength must be between 0 and 1")
         if not 0 <= self.seed <= MAX_SEED:
             raise InvalidRequestError(f"seed must be between 0 and {MAX_SEED}")
+        if self.batch_rows is not None and not 1 <= self.batch_rows <= MAX_BATCH_ROWS:
+            raise InvalidRequestError(f"batch_rows must be between 1 and {MAX_BATCH_ROWS}")
         if self.deadline_s is not None and self.deadline_s <= 0:
             raise InvalidRequestError("a deadline must lie ahead")
 

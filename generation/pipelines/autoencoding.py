@@ -17,9 +17,8 @@ from generation.checkpoints import Checkpoint
 from generation.imaging import to_tensor
 from generation.pipelines.img2img_finish import resized
 from generation.pipelines.kept import Kept, digest
+from generation.pipelines.profile import SHAPES
 from generation.request import Pixels
-
-SHAPES = (1, 2, 4, 8, 12, 16)
 
 logger = logging.getLogger(__name__)
 

@@ -24,8 +24,12 @@ class EngineConfig:
             not depend on who shared its calls. Otherwise calls have the smallest allowed shape
             that holds their rows, which is faster and may change a picture by 1/255.
         batch_rows: the most denoiser rows of one call, and in exact mode its one shape; None is
-            one request's rows in exact mode, so that requests share no calls.
-        vae_rows: pictures of one call of a model's codec, and in exact mode its one shape.
+            what the profile says. Without a profile it is one request's rows in exact mode, so
+            that requests share no calls.
+        vae_rows: pictures of one call of a model's codec, and in exact mode its one shape; None
+            is what the profile says, 1 without.
+        profile: whether a model's calls are measured when it is loaded; None is on a GPU.
+        profiles: the file in which that is kept.
         kept_bytes: of encoded pictures that a model keeps, to encode none of them twice; of
             prompts it keeps a quarter of that.
         device_bytes: of models on the device; None is three quarters of what is free there, and
@@ -40,7 +44,9 @@ class EngineConfig:
     models_dir: Path = Path("data/models")
     exact: bool = True
     batch_rows: int | None = None
-    vae_rows: int = 1
+    vae_rows: int | None = None
+    profile: bool | None = None
+    profiles: Path | None = None
     kept_bytes: int = 128 * 2**20
     device_bytes: int | None = None
     host_bytes: int | None = None

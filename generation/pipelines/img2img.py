@@ -20,10 +20,18 @@ from torch import Tensor
 from generation.checkpoints import Checkpoint, Family, expected_bytes, load_checkpoint
 from generation.devices import move, torch_device, weight_bytes
 from generation.imaging import to_pixels, to_tensor
-from generation.pipelines.autoencoding import SHAPES, Codec, Encoder
+from generation.pipelines.autoencoding import Codec, Encoder
 from generation.pipelines.base import EngineConfig, Finished
 from generation.pipelines.denoising import Call, Denoising, Guidance
 from generation.pipelines.img2img_finish import finished, resized
+from generation.pipelines.img2img_profile import recalled
+from generation.pipelines.profile import (
+    EXACT_SHARE,
+    SHAPES,
+    THROUGHPUT_SHARE,
+    Profiles,
+    largest_that_pays,
+)
 from generation.pipelines.prompting import Prompts
 from generation.pipelines.recording import recorder_for
 from generation.pipelines.samplers import Schedule, first_step, plan, scheduler_like
@@ -106,7 +114,7 @@ class Img2ImgPipeline:
         self.checkpoint = checkpoint
         self.exact = config.exact
         self.batch_rows = config.batch_rows
-        self._codec = Codec(checkpoint, exact=config.exact, rows=config.vae_rows)
+        self._codec = Codec(checkpoint, exact=config.exact, rows=config.vae_rows or 1)
         self._encoder = Encoder(checkpoint, self._codec, max_bytes=config.kept_bytes)
         self._prompts = Prompts(checkpoint, max_bytes=config.kept_bytes // 4)
         self._schedules: OrderedDict[Hashable, Schedule] = OrderedDict()
@@ -125,7 +133,21 @@ class Img2ImgPipeline:
         checkpoint = load_checkpoint(
             model, models_dir=config.models_dir, device=device, dtype=config.dtype
         )
-        return cls(checkpoint, config=config)
+        pipeline = cls(checkpoint, config=config)
+        if device.type == "cuda" if config.profile is None else config.profile:
+            pipeline.choose_shapes(config)
+        return pipeline
+
+    def choose_shapes(self, config: EngineConfig) -> None:
+        """Take the shapes that pay, of what was left open; measured if they never were."""
+        times = recalled(self.checkpoint, self, kept=Profiles(config.profiles))
+        # Of the calls that lie ready now, most have shapes that nobody uses.
+        self._calls.clear()
+        share = EXACT_SHARE if self.exact else THROUGHPUT_SHARE
+        if config.batch_rows is None:
+            self.batch_rows = largest_that_pays(times["denoiser"], share=share)
+        if config.vae_rows is None:
+            self._codec.rows = largest_that_pays(times["codec"], share=share)
 
     @classmethod
     def weigh(cls, *, model: str, config: EngineConfig) -> int:
@@ -272,10 +294,11 @@ class Img2ImgPipeline:
     def _exact_shape(self, row: Img2ImgRow) -> int:
         """Return the one shape of the row's bucket.
 
+        It is the shape that an earlier attempt at the picture was made with, if one is told.
         Requests share calls only where it was measured that a row's bits depend neither on its
         place nor on its neighbours; else a call holds one request.
         """
-        wanted = max(self.batch_rows or row.width, row.width)
+        wanted = max(row.request.batch_rows or self.batch_rows or row.width, row.width)
         if wanted == row.width:
             return wanted
         key = (tuple(row.source.shape[-2:]), wanted)
