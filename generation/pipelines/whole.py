@@ -287,6 +287,7 @@ def _own(pipe: Any) -> Any:  # noqa: ANN401 - diffusers' own
             setattr(own, name, copy.deepcopy(part))
         elif isinstance(part, DiffusionPipeline):
             setattr(own, name, _own(part))
+    own.set_progress_bar_config(disable=True)
     return own
 
 
@@ -311,8 +312,8 @@ def _called(
 ) -> Tensor:
     """Call a pipeline of diffusers, which pauses before its first step and after each one."""
 
-    def before_the_first(steps: Sized | None = None, total: int | None = None) -> object:
-        state.total_steps = len(steps or ()) if total is None else total
+    def before_the_first(steps: Sized = (), total: int | None = None) -> object:
+        state.total_steps = len(steps) if total is None else total
         pause()
         return diffusers_logging.tqdm(steps, total=total)
 

@@ -6,10 +6,13 @@ from typing import Any
 import diffusers
 import torch
 from transformers import (
+    CLIPImageProcessor,
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPTokenizer,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
     T5Config,
     T5EncoderModel,
     T5Tokenizer,
@@ -223,3 +226,61 @@ def save_tiny_codec(folder: Path, *, levels: int = 2) -> object:
     )
     codec.save_pretrained(folder / "tiny_vae")
     return codec
+
+
+def save_kandinsky(folder: Path) -> Path:
+    """Write a tiny Kandinsky 2.2 checkpoint: a prior, which reads, and a decoder, which paints."""
+    parts = _components(folder, in_channels=4, scheduler=real.DDIMScheduler(steps_offset=1))
+    see = CLIPVisionConfig(
+        hidden_size=WIDTH, projection_dim=WIDTH, intermediate_size=32, num_hidden_layers=1,
+        num_attention_heads=2, image_size=28, patch_size=14,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    pipe = real.KandinskyV22CombinedPipeline(
+        unet=real.UNet2DConditionModel(
+            sample_size=8,
+            in_channels=4,
+            out_channels=8,
+            block_out_channels=(16, 32),
+            layers_per_block=1,
+            down_block_types=("ResnetDownsampleBlock2D", "SimpleCrossAttnDownBlock2D"),
+            mid_block_type="UNetMidBlock2DSimpleCrossAttn",
+            up_block_types=("SimpleCrossAttnUpBlock2D", "ResnetUpsampleBlock2D"),
+            addition_embed_type="image",
+            encoder_hid_dim=WIDTH,
+            encoder_hid_dim_type="image_proj",
+            cross_attention_dim=WIDTH,
+            attention_head_dim=4,
+            norm_num_groups=8,
+            resnet_time_scale_shift="scale_shift",
+        ),
+        scheduler=parts["scheduler"],
+        movq=real.VQModel(
+            block_out_channels=(32, 32),
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("AttnUpDecoderBlock2D", "UpDecoderBlock2D"),
+            latent_channels=4,
+            num_vq_embeddings=12,
+            vq_embed_dim=4,
+            norm_num_groups=8,
+            norm_type="spatial",
+        ),
+        prior_prior=real.PriorTransformer(
+            num_attention_heads=2,
+            attention_head_dim=8,
+            embedding_dim=WIDTH,
+            num_layers=1,
+            num_embeddings=12,
+        ),
+        prior_image_encoder=CLIPVisionModelWithProjection(see),
+        prior_text_encoder=_projecting(parts),
+        prior_tokenizer=parts["tokenizer"],
+        prior_scheduler=real.UnCLIPScheduler(
+            variance_type="fixed_small_log", prediction_type="sample", clip_sample_range=10.0
+        ),
+        prior_image_processor=CLIPImageProcessor(
+            size={"shortest_edge": 28}, crop_size={"height": 28, "width": 28}
+        ),
+    )
+    pipe.save_pretrained(folder)
+    return folder
