@@ -264,6 +264,7 @@ def _workers(settings: Settings, pipelines: Mapping[str, PipelineSpec]) -> Worke
                 pipelines=pipelines,
                 max_wait_s=settings.max_wait_s,
                 preload=tuple(pipelines),
+                cluster=settings.cluster,
             )
         ),
         charts=ChartPool(),

@@ -5,6 +5,7 @@ import binascii
 import json
 import re
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from bot.doctor_weights import damage_of
 from bot.settings import Settings
 from generation.artworks import artworks
 from generation.errors import ModelUnavailableError
+from generation.executor.cluster.config import CURE as WITHOUT_RAY
 from generation.registry import PIPELINES
 from generation.weights import checkpoint_folder, checkpoint_names
 from storage.database import sqlite_path
@@ -36,6 +38,7 @@ LITTLE_DISK, TOO_LITTLE_DISK = 5 * GIGABYTE, GIGABYTE // 2
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- shared memory has this one place
 LITTLE_SHARED_MEMORY = 64 * 2**20
 TORCH_PATIENCE_S = 120
+HEAD_PATIENCE_S = 3
 # Families that hold Chinese, Japanese and Korean; the usage chart needs one for such names.
 _CJK = re.compile(r"(noto ?s(ans|erif)|source ?han|wenquanyi|droid ?sans ?fallback).*", re.I)
 _TOKEN = re.compile(r"([\w-]{16,})\.[\w-]{5,8}\.[\w-]{25,}", re.ASCII)
@@ -83,6 +86,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield fonts()
     yield presets()
     yield weights(settings.models_folder)
+    yield cluster(settings.cluster_address)
     yield device(settings.device)
 
 
@@ -246,6 +250,23 @@ def weights(models_dir: Path) -> Finding:
             return Finding(name="Weights", state=State.BROKEN, found=found, cure=cure)
     found = f"{', '.join(sorted(folders))}: complete"
     return Finding(name="Weights", state=State.FINE, found=found)
+
+
+def cluster(address: str | None) -> Finding:
+    """Check that the machines that have the engines can be reached."""
+    if address is None:
+        return Finding(name="Cluster", state=State.FINE, found="none; engines run on this machine")
+    if find_spec("ray") is None:
+        found, cure = f"{address} is set, but Ray is missing", WITHOUT_RAY
+        return Finding(name="Cluster", state=State.BROKEN, found=found, cure=cure)
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=HEAD_PATIENCE_S).close()
+    except (OSError, OverflowError) as err:
+        found = f"no head answers at {address} ({err})"
+        cure = 'start it as the README\'s "Several machines" says, or unset ATELIER_CLUSTER_ADDRESS'
+        return Finding(name="Cluster", state=State.BROKEN, found=found, cure=cure)
+    return Finding(name="Cluster", state=State.FINE, found=f"a head answers at {address}")
 
 
 def device(wanted: str, *, ask: Callable[[], str] | None = None) -> Finding:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from generation.executor.cluster.config import ClusterConfig
 from generation.pipelines.base import Dtype, EngineConfig
 from generation.registry import PIPELINES, PipelineSpec, offered
 from generation.request import MAX_BATCH_ROWS
@@ -115,6 +116,11 @@ class Settings(BaseSettings):
         ge=0,
         description="bytes of models that wait beside the GPUs; half of the memory",
     )
+    cluster_address: str | None = Field(
+        default=None,
+        pattern=r"^\S+:\d+$",
+        description="host:port of a Ray cluster's head; the engines run on its nodes",
+    )
     parallel_jobs: int | None = Field(
         default=None,
         ge=1,
@@ -172,6 +178,11 @@ class Settings(BaseSettings):
     def devices(self) -> tuple[str, ...]:
         """The devices that have an engine."""
         return tuple(self.device.split(","))
+
+    @property
+    def cluster(self) -> ClusterConfig | None:
+        """The cluster that has the engines, if there is one."""
+        return ClusterConfig(address=self.cluster_address) if self.cluster_address else None
 
     @property
     def engine(self) -> EngineConfig:

@@ -7,9 +7,7 @@ given the same rows again.
 """
 
 import asyncio
-import logging
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from itertools import count
 from math import inf
 from time import monotonic
@@ -20,17 +18,14 @@ from generation.errors import (
     EngineLostError,
     InvalidRequestError,
 )
-from generation.executor.arena import Arena, create_arena
 from generation.executor.config import ExecutorConfig, ExecutorStats
 from generation.executor.costs import Costs
+from generation.executor.hiring import hire
 from generation.executor.jobs import Job, Ticket
-from generation.executor.keeper import Keeper, Listener, Patience
 from generation.executor.kept_costs import KeptCosts
-from generation.executor.messages import Hello
 from generation.executor.outlook import Outlook
 from generation.executor.records import Records
 from generation.executor.router import Outcome, Router, too_late
-from generation.executor.station import Station
 from generation.registry import PipelineSpec
 from generation.request import ImageRequest, Progress, Result, Stage
 
@@ -42,9 +37,8 @@ class Executor:
 
     def __init__(self, config: ExecutorConfig) -> None:
         self.config = config
-        self._devices = config.devices or (config.engine.device,)
         self._costs = Costs(config.pipelines)
-        self._kept = KeptCosts(self._costs, data_dir=config.data_dir, devices=self._devices)
+        self._kept = KeptCosts(self._costs, data_dir=config.data_dir, devices=config.places)
         self._serials = count(1)
         self._records = Records()
         self._router = Router(
@@ -61,49 +55,16 @@ class Executor:
 
         Raises:
             EngineLostError: no engine starts; the log says why.
-            EngineError: there is no room for an arena.
+            EngineError: there is no room for an arena, or no Ray for a cluster.
         """
         async with AsyncExitStack() as undoing:
             undoing.push_async_callback(self.close)
             await self._kept.open()
-            for device in self._devices:
-                await self._start_on(device)
+            await hire(self.config, router=self._router, costs=self._costs)
             await self._router.started.wait()
             if not self._router.up:
                 raise EngineLostError("the engine does not start; the log says why")
             undoing.pop_all()
-
-    async def _start_on(self, device: str) -> None:
-        config = self.config
-        arena = await asyncio.to_thread(
-            create_arena, geometry=config.arena, data_dir=config.data_dir, shm_dir=config.shm_dir
-        )
-        station = Station(
-            device, costs=self._costs, max_rows=config.max_rows, preload=config.preload
-        )
-        self._router.employ(
-            station, lambda listener: self._hire(device, arena, listener), arena=arena
-        )
-
-    def _hire(self, device: str, arena: Arena, listener: Listener) -> Keeper:
-        config = self.config
-        return Keeper(
-            arena=arena,
-            hello=Hello(
-                config=replace(config.engine, device=device),
-                pipelines=dict(config.pipelines),
-                preview_interval_s=config.preview_interval_s,
-                nice=config.nice,
-                log_level=logging.getLogger().getEffectiveLevel(),
-            ),
-            patience=Patience(
-                hang_timeout_s=config.hang_timeout_s,
-                load_timeout_s=config.load_timeout_s,
-                start_timeout_s=config.start_timeout_s,
-                grace_s=config.deadline_grace_s,
-            ),
-            listener=listener,
-        )
 
     async def close(self) -> None:
         """End the engines and give the memory back, within 5 s; what is under way fails."""

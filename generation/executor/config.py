@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from generation.executor.arena import Geometry
+from generation.executor.cluster.config import ClusterConfig
 from generation.executor.figures import Counters
 from generation.pipelines.base import EngineConfig
 from generation.registry import PIPELINES, PipelineSpec
@@ -34,6 +35,7 @@ class ExecutorConfig:
         nice: how far the engine steps back, so that the bot's loop stays quick.
         arena: how much shared memory there is, and in which portions.
         shm_dir: where shared memory lives.
+        cluster: the engines run there instead of on this machine's devices.
     """
 
     engine: EngineConfig
@@ -52,6 +54,14 @@ class ExecutorConfig:
     nice: int = 5
     arena: Geometry = field(default_factory=Geometry)
     shm_dir: Path = Path("/dev/shm")  # noqa: S108 - shared memory has this one place
+    cluster: ClusterConfig | None = None
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What the engines run on: the devices, or the cluster."""
+        if self.cluster is not None:
+            return (self.cluster.address,)
+        return self.devices or (self.engine.device,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

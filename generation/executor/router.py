@@ -15,11 +15,11 @@ from generation.errors import (
 from generation.executor.arena import Arena
 from generation.executor.control import Sight
 from generation.executor.jobs import Job
-from generation.executor.keeper import Keeper, Listener
+from generation.executor.keeper import Listener
 from generation.executor.messages import Done, Failed, Gone, Message, Moved
 from generation.executor.policy import Queue, may_join, replay
 from generation.executor.records import Records
-from generation.executor.station import Station
+from generation.executor.station import AnyKeeper, Station
 from generation.executor.watchdog import Verdict
 from generation.request import Result
 
@@ -59,7 +59,13 @@ class Router:
         self._settle = settle
         self._changed = changed
 
-    def employ(self, station: Station, hire: Callable[[Listener], Keeper], *, arena: Arena) -> None:
+    def employ(
+        self,
+        station: Station,
+        hire: Callable[[Listener], AnyKeeper],
+        *,
+        arena: Arena | None = None,
+    ) -> None:
         """Let a station with the keeper that is hired serve the queue from now on."""
         self.open = True
         self.stations.append(station)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from generation.executor.arena import Arena
+from generation.executor.cluster.keeper import ClusterKeeper
 from generation.executor.config import StationStats
 from generation.executor.control import Phase, Sight
 from generation.executor.costs import Costs, Model
@@ -23,6 +24,8 @@ from generation.executor.messages import (
     Submit,
 )
 from generation.executor.policy import may_join
+
+AnyKeeper = Keeper | ClusterKeeper
 
 logger = logging.getLogger(__name__)
 
@@ -51,11 +54,11 @@ class Station:
         self._loading_since_s = 0.0
         self._counted = self._earlier = Counters()
         self._arena: Arena | None = None
-        self._keeper: Keeper | None = None
+        self._keeper: AnyKeeper | None = None
         self._keeping: asyncio.Task[None] | None = None
 
-    def employ(self, keeper: Keeper, *, arena: Arena) -> None:
-        """Have engines from now on; the arena is closed with the station."""
+    def employ(self, keeper: AnyKeeper, *, arena: Arena | None) -> None:
+        """Have engines from now on; an arena is closed with the station."""
         self._keeper, self._arena = keeper, arena
         self._keeping = asyncio.create_task(keeper.run(), name=f"engine keeper of {self.name}")
 

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import shutil
+import socket
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_everything_that_make_run_sets_up_is_found_whole(
     assert broken == []
     assert {finding.name for finding in findings} == {
         "Python", "Disk", "Shared memory", "Database", "SQLite", "Token", "HEIC", "Fonts",
-        "Artworks", "Weights", "Device",
+        "Artworks", "Weights", "Cluster", "Device",
     }  # fmt: skip
     assert all(finding.cure for finding in findings if finding.state is not State.FINE)
     assert doctor.show(iter(findings)) == 0
@@ -190,3 +191,18 @@ def test_a_gpu_number_that_there_is_not_is_broken() -> None:
 
 def test_torch_that_does_not_start_is_broken() -> None:
     assert doctor.device("auto", ask=lambda: "no json").state is State.BROKEN
+
+
+def test_a_cluster_is_none_then_missing_ray_then_silent_then_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert doctor.cluster(None).state is State.FINE
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        monkeypatch.setattr(doctor, "find_spec", lambda _: None)
+        assert "pip install" in doctor.cluster(address).cure
+        monkeypatch.setattr(doctor, "find_spec", lambda _: object())
+        assert doctor.cluster(address).state is State.FINE
+    finding = doctor.cluster(address)
+    assert (finding.state, "Several machines" in finding.cure) == (State.BROKEN, True)
+    assert doctor.cluster("127.0.0.1:99999").state is State.BROKEN
