@@ -27,13 +27,20 @@ def torch_dtype(name: Dtype, *, device: torch.device, half: torch.dtype) -> torc
 
 
 def ready(module: ModuleT, device: torch.device) -> ModuleT:
-    """Move a network to its device, for inference only.
+    """Move a network to its device, for inference only."""
+    if device.type == "cuda":
+        lay_channels_last(module)
+    return module.to(device).eval().requires_grad_(requires_grad=False)
 
-    On a GPU the weights of convolutions lie channels last, the order in which its matrix units
-    read half precision; whatever passes through them then lies so too.
+
+def lay_channels_last(module: nn.Module) -> None:
+    """Lay the weights of plane convolutions channels last, as a GPU's matrix units read them.
+
+    Whatever passes through them then lies so too. Convolutions over time are left as they are.
     """
-    module = module.to(device).eval().requires_grad_(requires_grad=False)
-    return module.to(memory_format=torch.channels_last) if device.type == "cuda" else module
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.to(memory_format=torch.channels_last)
 
 
 def weight_bytes(modules: Iterable[nn.Module]) -> int:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from generation.checkpoints import Checkpoint, load_checkpoint
-from generation.devices import ready, torch_device, torch_dtype
+from generation.devices import lay_channels_last, ready, torch_device, torch_dtype
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig
 from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow
@@ -102,8 +102,9 @@ def test_the_order_of_weights_changes_no_result_beyond_rounding(folder: Path) ->
     with torch.no_grad():
         latents = model.encode(picture)
         decoded = model.decode(latents)
-        for module in (model.unet, model.vae):
-            module.to(memory_format=torch.channels_last)
+        for module, first in ((model.unet, model.unet), (model.vae, model.vae.encoder)):
+            lay_channels_last(module)
+            assert first.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
         torch.testing.assert_close(_prediction(model), before, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(model.encode(picture), latents, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(model.decode(latents), decoded, rtol=1e-4, atol=1e-5)
@@ -114,6 +115,16 @@ def test_attention_is_torchs_own_scaled_dot_product(folder: Path) -> None:
     for module in (model.unet, model.vae):
         kinds = {type(processor).__name__ for processor in module.attn_processors.values()}
         assert kinds == {"AttnProcessor2_0"}
+
+
+def test_convolutions_over_time_are_left_as_they_are() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv3d(2, 2, 3), torch.nn.Conv2d(2, 2, 3))
+    lay_channels_last(network)
+    plane, film = network[1].weight, network[0].weight
+    assert isinstance(plane, torch.Tensor)
+    assert isinstance(film, torch.Tensor)
+    assert plane.is_contiguous(memory_format=torch.channels_last)
+    assert film.is_contiguous()
 
 
 def test_networks_on_a_cpu_keep_the_order_they_are_stored_in() -> None:

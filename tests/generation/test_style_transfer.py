@@ -170,8 +170,17 @@ def test_a_step_that_failed_can_be_repeated(
     assert _finish(pipeline, row) == expected
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_on_a_gpu_the_same_seed_gives_the_same_bytes(weights: Path) -> None:
+    config = EngineConfig(device="cuda", models_dir=weights.parent)
+    pipeline = StyleTransferPipeline.load(model="vgg19", config=config)
+    images = [_finish(pipeline, pipeline.admit(_request())) for _ in range(2)]
+    assert images[0] == images[1] != _request().image
+
+
 def test_previews_are_small_and_change_nothing(pipeline: StyleTransferPipeline) -> None:
-    request = _request(image=_picture(width=300, height=90), num_inference_steps=2)
+    request = _request(image=_picture(width=300, height=90), num_inference_steps=1)
     row = pipeline.admit(request)
     shown = pipeline.preview(row)
     assert (shown.width, shown.height) == (256, 77)

@@ -56,8 +56,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _load(models: Path, name: str) -> WholePipeline:
-    config = EngineConfig(device="cpu", models_dir=models)
+def _load(models: Path, name: str, *, device: str = "cpu") -> WholePipeline:
+    config = EngineConfig(device=device, models_dir=models)
     loaded = RemixPipeline.load(model=name, config=config)
     assert isinstance(loaded, WholePipeline)
     return loaded
@@ -239,3 +239,20 @@ def test_families_with_rows_never_run_whole(tmp_path: Path, save: Callable[[Path
 def test_the_starter_never_runs_whole(tmp_path: Path) -> None:
     config = EngineConfig(device="cpu", models_dir=tmp_path)
     assert isinstance(RemixPipeline.load(model="remix", config=config), Img2ImgPipeline)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("name", list(SIBLINGS))
+def test_on_a_gpu_it_runs_in_bfloat16_and_the_same_seed_gives_the_same_bytes(
+    models: Path, name: str
+) -> None:
+    pipeline = _load(models, name, device="cuda")
+    assert {part.dtype for part in pipeline.pipe.components.values() if hasattr(part, "dtype")} == {
+        torch.bfloat16
+    }
+    rows = [pipeline.admit(_request()) for _ in range(2)]
+    pipeline.advance(rows[:1])
+    pipeline.preview(rows[0])
+    images = [_finish(pipeline, row) for row in rows]
+    assert images[0] == images[1] != PICTURE
