@@ -26,8 +26,23 @@ MEASUREMENTS: dict[str, str] = {
     "B7": "benchmarks.fairness:measure",
     "B8": "benchmarks.faults:measure",
 }
+ON_A_GPU: dict[str, str] = {
+    "G1": "benchmarks.gpu.limits:measure",
+    "G2": "benchmarks.gpu.members:measure",
+    "G3": "benchmarks.gpu.stream:measure",
+    "G4": "benchmarks.gpu.latency:measure",
+    "G5": "benchmarks.gpu.same_steps:measure",
+}
+KNOWN = MEASUREMENTS | ON_A_GPU
 
-Measure = Callable[[Effort], Sequence[Figure]]
+Measure = Callable[..., Sequence[Figure]]
+
+
+def measure_of(target: str) -> Measure:
+    """Import a measurement by its ``module:function``."""
+    module, _, function = target.partition(":")
+    measure: Measure = getattr(import_module(module), function)
+    return measure
 
 
 def measured(ids: Sequence[str], *, effort: Effort) -> list[Figure]:
@@ -35,9 +50,7 @@ def measured(ids: Sequence[str], *, effort: Effort) -> list[Figure]:
     figures: list[Figure] = []
     for name in ids:
         started = time.monotonic()
-        module, _, function = MEASUREMENTS[name].partition(":")
-        measure: Measure = getattr(import_module(module), function)
-        figures += measure(effort)
+        figures += measure_of(KNOWN[name])(effort)
         print(f"{name} measured in {time.monotonic() - started:.0f} s", file=sys.stderr)
     return figures
 
@@ -48,16 +61,21 @@ def main(
     smoke: Annotated[bool, typer.Option(help="Few rounds, nothing written.")] = False,
 ) -> None:
     """Measure, and hold every figure against its goal."""
-    if unknown := sorted(set(ids or ()) - set(MEASUREMENTS)):
-        raise typer.BadParameter(f"{', '.join(unknown)}: known are {', '.join(MEASUREMENTS)}")
-    figures = measured(ids or list(MEASUREMENTS), effort=SMOKE if smoke else FULL)
-    rows = report.rows_of(figures, device=report.machine())
-    report.show(rows)
+    if unknown := sorted(set(ids or ()) - set(KNOWN)):
+        raise typer.BadParameter(f"{', '.join(unknown)}: known are {', '.join(KNOWN)}")
+    effort = SMOKE if smoke else FULL
+    for name, targets in (("cpu", MEASUREMENTS), ("gpu", ON_A_GPU)):
+        wanted = [target for target in targets if not ids or target in ids]
+        device = report.machine() if name == "cpu" else report.gpu()
+        if device is None:
+            print("G1-G5: not measured, this machine has no GPU that torch can use")
+        elif wanted:
+            rows = report.rows_of(measured(wanted, effort=effort), device=device)
+            report.show(rows)
+            if not smoke and not ids:
+                keep(rows, name=name)
     if not smoke and not ids:
-        keep(rows, name="cpu")
-        report.README.write_text(
-            report.with_figures(report.README.read_text("utf-8"), rows), encoding="utf-8"
-        )
+        report.write_readme()
 
 
 def keep(rows: report.Rows, *, name: str) -> None:

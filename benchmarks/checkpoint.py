@@ -55,6 +55,7 @@ def save_nano(models_dir: Path) -> Path:
 def quiet() -> None:
     """Have the libraries draw no bars and give no advice."""
     diffusers_logging.disable_progress_bar()
+    diffusers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 

@@ -44,10 +44,10 @@ class Served:
     seconds: float
 
 
-def picture(number: int) -> bytes:
+def picture(number: int, *, side: int = SIDE) -> bytes:
     """Return a picture as a PNG."""
     rng = random.Random(number)
-    return encode_png(Image.frombytes("RGB", (SIDE, SIDE), rng.randbytes(SIDE * SIDE * 3)))
+    return encode_png(Image.frombytes("RGB", (side, side), rng.randbytes(side * side * 3)))
 
 
 def job(rng: random.Random, *, steps: Sequence[int] | None = None, member: int = 1) -> Job:

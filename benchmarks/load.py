@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from benchmarks.figures import percentile
@@ -25,7 +25,12 @@ async def served(contender: Contender, job: Job) -> Served:
 
 
 async def closed_loop(
-    contender: Contender, *, clients: int, seconds: float, seed: int
+    contender: Contender,
+    *,
+    clients: int,
+    seconds: float,
+    seed: int,
+    drawn: Callable[[int], Iterator[Job]] = jobs,
 ) -> tuple[float, list[Served]]:
     """Have clients ask again as soon as they are served; return pictures a second and all jobs.
 
@@ -42,7 +47,7 @@ async def closed_loop(
             finished += min(1.0, left / done[-1].seconds)
         return finished
 
-    finished = await asyncio.gather(*(client(jobs(seed * 100 + n)) for n in range(clients)))
+    finished = await asyncio.gather(*(client(drawn(seed * 100 + n)) for n in range(clients)))
     return sum(finished) / seconds, done
 
 

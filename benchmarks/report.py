@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.figures import Figure
+from benchmarks.gpu.goals import AIMS
 
 RESULTS = Path(__file__).parent / "results"
 README = Path(__file__).parents[1] / "README.md"
@@ -24,9 +25,9 @@ NOTES = (
     " turns, of which there are at least five (the worst of them in B1 and B8); every turn is in"
     " the file.",
     "Peers run the same checkpoint with the same dtype, one thread of torch and our PNG codec."
-    " Ray Serve runs one replica, called by its handle; it is swept over max_batch_size 4/8/16 and"
-    " waits of 0/5/20 ms, and its best counts. Ray's helper processes share the cores with the"
-    " replica, as they would in use.",
+    " Ray Serve runs one replica, called by its handle; for each number of clients it is swept over"
+    " max_batch_size 4/8/16 and waits of 0/5/20 ms, and its best counts. Ray's helper processes"
+    " share the cores with the replica, as they would in use.",
     "The nano UNet mimics a launch-bound GPU: its calls cost dispatch, not arithmetic. Where a"
     " call fills the device by itself, as SDXL's at 1024 px do, sharing calls gains almost"
     " nothing.",
@@ -40,6 +41,15 @@ def machine() -> str:
     """Return in words what the figures were measured on."""
     cores = len(os.sched_getaffinity(0))
     return f"{cores} cores, {platform.machine()}, Python {platform.python_version()}"
+
+
+def gpu() -> str | None:
+    """Return in words which GPU there is, None without one."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    return f"{torch.cuda.get_device_name()}, torch {torch.__version__}, {machine()}"
 
 
 def rows_of(figures: Sequence[Figure], *, device: str) -> dict[str, Row]:
@@ -104,7 +114,7 @@ def load(path: Path) -> Rows:
 
 
 def markdown(rows: Rows) -> str:
-    """Return the table of the README, with the date and the machine."""
+    """Return a table of the README, with the date and the machine."""
     one = next(iter(rows.values()))
     lines = [
         f"On {one['machine']}, {one['date']}:",
@@ -119,8 +129,20 @@ def markdown(rows: Rows) -> str:
     return "\n".join(lines)
 
 
-def with_figures(readme: str, rows: Rows) -> str:
-    """Return the README with its table of figures written anew.
+def not_measured() -> str:
+    """Return what stands for the GPU's figures as long as there are none."""
+    lines = [
+        "Not measured: there was no GPU.",
+        "",
+        "| | what | goal | measured |",
+        "|---|---|---|---|",
+    ]
+    lines += [f"| {aim.id} | {aim.title} | {aim.goal} | not measured |" for aim in AIMS]
+    return "\n".join(lines)
+
+
+def with_figures(readme: str, rows: Rows, on_gpu: Rows) -> str:
+    """Return the README with its tables of figures written anew.
 
     Raises:
         ValueError: the README lacks the marks between which the table stands.
@@ -130,4 +152,14 @@ def with_figures(readme: str, rows: Rows) -> str:
     if not begin or not end:
         raise ValueError(f"README.md lacks {BEGIN} or {END}")
     notes = "\n".join(f"- {note}" for note in NOTES)
-    return f"{before}{BEGIN}\n{markdown(rows)}\n\n{notes}\n{END}{after}"
+    on_gpu_table = markdown(on_gpu) if on_gpu else not_measured()
+    parts = (BEGIN, markdown(rows), "", notes, "", on_gpu_table, END)
+    return before + "\n".join(parts) + after
+
+
+def write_readme() -> None:
+    """Write the README's tables from what was measured last."""
+    readme = with_figures(
+        README.read_text("utf-8"), load(RESULTS / "cpu.json"), load(RESULTS / "gpu.json")
+    )
+    README.write_text(readme, encoding="utf-8")

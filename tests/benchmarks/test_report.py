@@ -8,6 +8,7 @@ from PIL import Image
 
 from benchmarks import report
 from benchmarks.figures import Figure, at_least, at_most
+from benchmarks.gpu.goals import AIMS
 from benchmarks.plot import BEST, WORST, draw, times_better
 
 RATE = Figure(
@@ -55,13 +56,20 @@ def test_a_missed_goal_stands_out_in_the_table() -> None:
 
 def test_a_readme_without_marks_is_left_alone() -> None:
     with pytest.raises(ValueError, match="lacks"):
-        report.with_figures("# Atelier\n", report.rows_of([RATE], device="a machine"))
+        report.with_figures("# Atelier\n", report.rows_of([RATE], device="a machine"), {})
 
 
 def test_the_readme_shows_what_was_measured_last() -> None:
     readme = report.README.read_text("utf-8")
-    rows = report.load(report.RESULTS / "cpu.json")
-    assert report.with_figures(readme, rows) == readme
+    rows, on_gpu = (report.load(report.RESULTS / f"{name}.json") for name in ("cpu", "gpu"))
+    assert report.with_figures(readme, rows, on_gpu) == readme
+
+
+def test_what_was_not_measured_on_a_gpu_is_said_with_its_goal() -> None:
+    rows = report.rows_of([RATE], device="a machine")
+    readme = report.with_figures(f"{report.BEGIN}\n{report.END}", rows, {})
+    assert readme.count("not measured") == len(AIMS)
+    assert "not measured" not in report.with_figures(readme, rows, rows)
 
 
 def test_every_row_that_was_kept_says_what_it_must() -> None:
