@@ -134,7 +134,7 @@ class Executor:
         """Return what is going on now, and sums of what went on before."""
         served_ms, others_ms = self._records.shares()
         return ExecutorStats(
-            stations=tuple(station.stats() for station in self._router.stations),
+            stations=tuple(it.stats() for it in self._router.stations if it.used),
             queued=len(self._router.queue),
             queued_ms=self._router.queue.cost_ms,
             finished=self._records.finished,

@@ -69,7 +69,7 @@ class StationStats:
     """What one engine is doing.
 
     Args:
-        device: its device, or its place in a cluster.
+        device: its device, or its place in a cluster; no two have the same.
         running, capacity: requests that it has, and could have.
         ready, loading: models by pipeline and checkpoint.
         busy_ms: device time that what it has still needs.

@@ -30,11 +30,16 @@ async def hire(config: ExecutorConfig, *, router: Router, costs: Costs) -> None:
         for number in range(config.cluster.engines):
             router.employ(station_of(config, f"seat {number}", costs=costs), cluster.seat)
         return
-    for device in config.places:
-        await _hire_here(config, device, router=router, costs=costs)
+    for index, device in enumerate(config.places):
+        namesakes = config.places[:index].count(device)
+        name = f"{device} ({namesakes + 1})" if namesakes else device
+        station = station_of(config, name, costs=costs)
+        await _hire_here(config, device, router=router, station=station)
 
 
-async def _hire_here(config: ExecutorConfig, device: str, *, router: Router, costs: Costs) -> None:
+async def _hire_here(
+    config: ExecutorConfig, device: str, *, router: Router, station: Station
+) -> None:
     arena = await asyncio.to_thread(
         create_arena, geometry=config.arena, data_dir=config.data_dir, shm_dir=config.shm_dir
     )
@@ -47,7 +52,7 @@ async def _hire_here(config: ExecutorConfig, device: str, *, router: Router, cos
             listener=listener,
         )
 
-    router.employ(station_of(config, device, costs=costs), keeper, arena=arena)
+    router.employ(station, keeper, arena=arena)
 
 
 def station_of(config: ExecutorConfig, name: str, *, costs: Costs) -> Station:

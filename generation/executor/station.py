@@ -78,6 +78,11 @@ class Station:
         return self._keeper is not None and self._keeper.up
 
     @property
+    def used(self) -> bool:
+        """Whether an engine was started here; a cluster may have fewer places than seats."""
+        return self._keeper is not None and self._keeper.starts > 0
+
+    @property
     def pid(self) -> int | None:
         """The engine's process id, None while there is none."""
         engine = self._keeper.engine if self._keeper is not None else None

@@ -26,10 +26,8 @@ from generation.executor.cluster.host import Host, edition
 from generation.executor.cluster.letters import (
     Beat,
     Begin,
-    End,
     Letter,
     Post,
-    ToDispatcher,
     Vanished,
     frame,
     next_frame,
@@ -74,7 +72,7 @@ class Dispatcher:
         self._avoided: dict[str, float] = {}
 
     async def run(self) -> None:
-        """Serve until the bot says stop or is gone."""
+        """Serve until the bot sends no more or is gone."""
         self._nodes = await asyncio.to_thread(_look)
         works = [self._beat(), self._survey(), *(self._serve(seat) for seat in self._seats)]
         tasks = [asyncio.create_task(work) for work in works]
@@ -87,14 +85,10 @@ class Dispatcher:
             task.result()
 
     async def _read(self) -> None:
-        """Take letters from the bot until the last one."""
+        """Take posts from the bot until it sends no more."""
         with suppress(asyncio.IncompleteReadError, OSError):
             while True:
-                letter = cast("ToDispatcher", pickle.loads(await next_frame(self._reader)))  # noqa: S301 - the bot's
-                if isinstance(letter, End):
-                    return
-                if isinstance(letter, Post):
-                    self._post(letter)
+                self._post(cast("Post", pickle.loads(await next_frame(self._reader))))  # noqa: S301 - the bot's
 
     def _post(self, post: Post) -> None:
         seat = self._seats[post.seat]
@@ -104,7 +98,7 @@ class Dispatcher:
 
     async def _beat(self) -> None:
         while True:
-            self._writer.write(frame(Beat(nodes=len(self._nodes))))
+            self._writer.write(frame(Beat()))
             await asyncio.sleep(BEAT_S)
 
     async def _survey(self) -> None:
@@ -129,7 +123,7 @@ class Dispatcher:
             reason = await self._host(seat, seat.node)
             logger.warning("the engine on %s is given up: %s", seat.node.address, reason)
             self._avoided[seat.node.name] = asyncio.get_running_loop().time() + AVOID_S
-            self._writer.write(frame(Vanished(seat=seat.number, host=seat.host, reason=reason)))
+            self._writer.write(frame(Vanished(seat=seat.number, host=seat.host)))
             seat.node = None
 
     def _choose(self) -> Node | None:

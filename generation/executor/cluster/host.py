@@ -17,7 +17,7 @@ from typing import cast
 
 import generation
 from generation.errors import EngineError, EngineLostError
-from generation.executor.arena import Geometry, create_arena
+from generation.executor.arena import create_arena
 from generation.executor.cluster.letters import Event, Lost, Opening, Said, Up, pack
 from generation.executor.control import Sight
 from generation.executor.keeper import Keeper, Listener
@@ -70,7 +70,7 @@ class Host:
         given = cast("Opening", pickle.loads(opening))  # noqa: S301 - from our own bot
         self._arena = await asyncio.to_thread(
             create_arena,
-            geometry=Geometry(slots=given.slots, slot_bytes=given.slot_bytes),
+            geometry=given.arena,
             data_dir=Path(tempfile.gettempdir()) / f"atelier-{os.getuid()}",
             shm_dir=SHARED_MEMORY,
         )

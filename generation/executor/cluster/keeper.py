@@ -17,7 +17,6 @@ from generation.executor.cluster.config import CURE, ClusterConfig
 from generation.executor.cluster.letters import (
     Beat,
     Begin,
-    End,
     Event,
     FromDispatcher,
     Letter,
@@ -179,8 +178,7 @@ class Cluster:
                 Opening(
                     hello=elsewhere(hello),
                     patience=patience,
-                    slots=arena.slots,
-                    slot_bytes=arena.slot_bytes,
+                    arena=arena,
                 )
             ),
             start_timeout_s=patience.start_timeout_s,
@@ -201,11 +199,6 @@ class Cluster:
         self._seats.append(seat)
         return seat
 
-    @property
-    def pid(self) -> int | None:
-        """The dispatcher's process id, None while there is none."""
-        return self._process.pid if self._process is not None else None
-
     async def run(self) -> None:
         """Have a dispatcher until told to stop; all seats share one."""
         if self._running is None:
@@ -213,15 +206,16 @@ class Cluster:
         await asyncio.shield(self._running)
 
     async def stop(self) -> None:
-        """Ask the dispatcher to end, give it a moment, then kill it."""
-        self.send(End())
+        """Tell the dispatcher that no more comes, give it a moment to end, then kill it."""
+        if self._writer is not None:
+            self._writer.write_eof()
         self._stopping.set()
         if self._running is not None:
             await self._running
 
     def send(self, letter: ToDispatcher) -> None:
         """Send the dispatcher a letter without ever waiting; nowhere when there is none."""
-        if self._writer is not None:
+        if self._writer is not None and not self._stopping.is_set():
             self._writer.write(frame(letter))
 
     async def _keep(self) -> None:

@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, cast, get_args
 
+from generation.executor.arena import Geometry
 from generation.executor.control import Phase, Sight
 from generation.executor.figures import Counters
 from generation.executor.keeper import Patience
@@ -27,8 +28,7 @@ class Opening:
 
     hello: Hello
     patience: Patience
-    slots: int
-    slot_bytes: int
+    arena: Geometry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +63,8 @@ class Post:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """Give every engine up and end."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Beat:
-    """The dispatcher is alive, and sees so many nodes that could have an engine."""
-
-    nodes: int
+    """The dispatcher is alive and has joined the cluster."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +83,6 @@ class Vanished:
 
     seat: int
     host: int
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +113,7 @@ class Lost:
 
 Event = Up | Said | Lost
 FromDispatcher = Beat | Letter | Vanished
-ToDispatcher = Begin | Post | End
+ToDispatcher = Begin | Post
 
 _VALUES = (Counters, Sight, Phase, Verdict, Result, Note, NoteCode, Pixels, Stage)
 _ALLOWED = {

@@ -60,6 +60,7 @@ async def joined(
     executor = Executor(config_for(folder, cluster=cluster, pipelines=pipelines, **changes))
     await executor.start()
     try:
+        await until(lambda: len(executor.stats().stations) == engines, timeout_s=60)
         await all_up(executor)
         yield executor
     finally:

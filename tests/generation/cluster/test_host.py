@@ -13,6 +13,7 @@ import pytest
 
 import generation
 from generation.errors import EngineError, EngineLostError
+from generation.executor.arena import Geometry
 from generation.executor.cluster.host import Host, edition
 from generation.executor.cluster.letters import Event, Lost, Opening, Said, Up, event_of, pack
 from generation.executor.keeper import Patience
@@ -31,8 +32,7 @@ OPENING = pack(
             log_level=logging.WARNING,
         ),
         patience=Patience(hang_timeout_s=5, load_timeout_s=5, start_timeout_s=5, grace_s=1),
-        slots=4,
-        slot_bytes=2**16,
+        arena=Geometry(slots=4, slot_bytes=2**16),
     )
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import generation.errors
+from generation.executor.arena import Geometry
 from generation.executor.cluster.letters import (
     Beat,
     Event,
@@ -77,9 +78,9 @@ def test_what_a_host_says_arrives_as_it_was(event: Event) -> None:
 @pytest.mark.parametrize(
     "letter",
     [
-        Beat(nodes=2),
+        Beat(),
         Letter(seat=0, host=1, number=2, event=b"event"),
-        Vanished(seat=0, host=1, reason="it does not answer"),
+        Vanished(seat=0, host=1),
     ],
 )
 def test_what_a_dispatcher_says_arrives_as_it_was(letter: Beat | Letter | Vanished) -> None:
@@ -102,7 +103,7 @@ def test_what_could_do_something_is_refused(trap: Trap) -> None:
         event_of(pack(Said(start=1, message=trap)))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("data", [b"", b"\x80\x05", b"garbage", pack(Beat(nodes=1)), pack(None)])
+@pytest.mark.parametrize("data", [b"", b"\x80\x05", b"garbage", pack(Beat()), pack(None)])
 def test_what_is_no_event_is_refused(data: bytes) -> None:
     with pytest.raises(pickle.UnpicklingError):
         event_of(data)
@@ -111,6 +112,6 @@ def test_what_is_no_event_is_refused(data: bytes) -> None:
 def test_an_event_is_no_letter_and_an_opening_is_nothing_that_a_node_may_send() -> None:
     with pytest.raises(pickle.UnpicklingError):
         letter_of(pack(Up(start=1, node="node", pid=2)))
-    opening = Opening(hello=None, patience=None, slots=1, slot_bytes=1)  # type: ignore[arg-type]
+    opening = Opening(hello=None, patience=None, arena=Geometry())  # type: ignore[arg-type]
     with pytest.raises(pickle.UnpicklingError, match="refused"):
         letter_of(pack(opening))

@@ -93,12 +93,12 @@ def test_a_doubled_result_is_taken_once(seat: ClusterKeeper, ears: Ears) -> None
 
 def test_a_result_of_a_host_that_was_given_up_is_too_late(seat: ClusterKeeper, ears: Ears) -> None:
     seat.hear(letter(up(1), host=1, number=1))
-    seat.vanish(Vanished(seat=0, host=1, reason="it does not answer"))
+    seat.vanish(Vanished(seat=0, host=1))
     seat.hear(letter(Said(start=1, message=done()), host=1, number=2))
     assert ears.heard == ["up", ((), None)]
     seat.hear(letter(up(1), host=2, number=1))
     seat.hear(letter(Said(start=1, message=done()), host=1, number=3))
-    seat.vanish(Vanished(seat=0, host=1, reason="late, too"))
+    seat.vanish(Vanished(seat=0, host=1))
     assert ears.heard == ["up", ((), None), "up"]
     assert seat.up
 
@@ -143,7 +143,7 @@ def a_life(host: int, *, starts: int) -> list[Letter | Vanished]:
         made = Said(start=start, message=done(serial=start, seed=100 * host + start))
         events += [up(start), made, Lost(start=start, sight=SIGHT, verdict=None)]
     letters = [letter(event, host=host, number=number) for number, event in enumerate(events, 1)]
-    return [*letters, Vanished(seat=0, host=host, reason="gone")]
+    return [*letters, Vanished(seat=0, host=host)]
 
 
 @given(seed=st.integers(min_value=0, max_value=10**6))

@@ -47,6 +47,7 @@ async def test_two_devices_share_the_work_and_give_the_same_bytes(begin: Begin) 
     tickets = [executor.submit(replace(wanted, job_id=f"twin {n}")) for n in range(8)]
     await until_step(tickets[0], 1)
     assert [station.running for station in stations(executor)] == [2, 2]
+    assert [station.device for station in stations(executor)] == ["cpu", "cpu (2)"]
     results = await results_of(tickets)
     assert len({result.image for result in results}) == 1
     await until(lambda: executor.stats().counters.rows_used == 80)
@@ -140,9 +141,9 @@ def holders(executor: Executor, pipeline: str) -> int:
 
 async def test_a_model_is_loaded_on_one_device_unless_waiting_takes_longer(begin: Begin) -> None:
     executor = await begin_two(begin)
-    await executor.submit(request("heavy", steps=2)).result()
-    for _ in range(4):
-        await results_of([executor.submit(request("heavy", steps=2)) for _ in range(4)])
+    await executor.submit(request("heavy", steps=1)).result()
+    for _ in range(3):
+        await results_of([executor.submit(request("heavy", steps=1)) for _ in range(3)])
     assert holders(executor, "heavy") == 1
     await results_of([executor.submit(request("heavy", steps=10)) for _ in range(4)])
     await results_of([executor.submit(request("heavy", steps=10)) for _ in range(8)])
@@ -154,8 +155,8 @@ async def test_who_waits_for_a_warm_device_lets_other_models_pass_to_an_idle_one
 ) -> None:
     costly = replace(PIPELINES["noise"], typical_device_ms=9999)
     executor = await begin_two(begin, pipelines={**PIPELINES, "noise": costly})
-    await executor.submit(request("heavy", steps=4)).result()
-    crowd = [executor.submit(request("heavy", steps=4)) for _ in range(5)]
+    await executor.submit(request("heavy", steps=2)).result()
+    crowd = [executor.submit(request("heavy", steps=2)) for _ in range(4)]
     last = executor.submit(request("noise", steps=2))
     assert [station.running for station in stations(executor)] in ([2, 1], [1, 2])
     await last.result()
