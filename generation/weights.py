@@ -104,17 +104,22 @@ def checkpoint_names(*, models_dir: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """Return the files of a checkpoint's weights.
+
+    Of files that hold the same weights twice (``model.fp16.safetensors``) it is the plain one.
+    """
+    return tuple(path for path in sorted(folder.rglob("*.safetensors")) if "." not in path.stem)
+
+
 def checkpoint_elements(folder: Path) -> int:
     """Return how many numbers a checkpoint's weights are, read from the heads of its files.
-
-    Of files that hold the same weights twice (``model.fp16.safetensors``) the plain one counts.
 
     Raises:
         ModelUnavailableError: a file is damaged.
     """
-    files = [path for path in folder.rglob("*.safetensors") if path.stem.count(".") == 0]
     try:
-        return sum(_elements(path) for path in files)
+        return sum(_elements(path) for path in weight_files(folder))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as err:
         raise ModelUnavailableError(f"{folder.name} has damaged weights: {err}") from err
 

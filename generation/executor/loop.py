@@ -7,11 +7,10 @@ the rows in it.
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from math import ceil
-from time import monotonic, monotonic_ns
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from generation.errors import (
@@ -20,18 +19,17 @@ from generation.errors import (
     GenerationError,
     OutOfMemoryError,
 )
+from generation.executor.calls import Calls
 from generation.executor.control import ControlPage, Phase
 from generation.executor.device import (
     is_out_of_memory,
     release_memory,
-    synchronise,
 )
 from generation.executor.edge import border_name, repeated_without_memory
 from generation.executor.figures import Tally
 from generation.executor.link import Link
 from generation.executor.messages import (
     Cancel,
-    Capacity,
     Done,
     Failed,
     Figures,
@@ -47,11 +45,10 @@ from generation.executor.messages import (
 )
 from generation.executor.models import ModelCache
 from generation.executor.policy import next_batch, starting_level
+from generation.executor.reports import Reports, result_of
 from generation.executor.running import Running, took_step
-from generation.pipelines.base import Finished, Pipeline
-from generation.request import Pixels, Result, Stage
-
-REPORT_INTERVAL_S = 0.1
+from generation.pipelines.base import Pipeline
+from generation.request import Stage
 
 ResultT = TypeVar("ResultT")
 
@@ -66,11 +63,12 @@ class Engine:
         self._page = page
         self._hello = hello
         self._submitted: deque[Submit] = deque()
-        self._preloads: deque[str] = deque()
+        self._preloads: deque[tuple[str, str]] = deque()
         self._running: dict[int, Running] = {}
-        self._told_capacity = 0
         self._tally = Tally()
         self._models = ModelCache(hello.pipelines, config=hello.config, count=self._tally.add)
+        self._calls = Calls(page, count=self._tally.add)
+        self._reports = Reports(link, self._calls, preview_interval_s=hello.preview_interval_s)
         self._arriving: tuple[str, str] | None = None
         self._stopped = False
 
@@ -98,21 +96,17 @@ class Engine:
             self._preload(self._preloads.popleft())
         ready = [running for running in self._running.values() if not running.starved]
         if ready:
-            self._advance(next_batch(ready, capacity=self._capacity))
+            self._advance(next_batch(ready, capacity=attrgetter("capacity")))
         elif self._running:
             message = "the device's memory does not suffice for this picture"
             self._fail(max(self._running), OutOfMemoryError(message))
-
-    def _capacity(self, running: Running) -> int:
-        """Return how many rows one call of the row's bucket holds."""
-        return running.pipeline.capacity(running.row)
 
     def _hear(self, message: Message) -> None:
         match message:
             case Submit():
                 self._submitted.append(message)
-            case Preload(pipeline=name):
-                self._preloads.append(name)
+            case Preload():
+                self._foresee(message)
             case Cancel(serial=serial):
                 self._cancel(serial)
             case Stop():
@@ -149,10 +143,13 @@ class Engine:
     def _next_waits(self) -> bool:
         """Return whether the models of rows under way leave no room for the next request's."""
         try:
-            return self._models.waits(self._next_kind, busy=self._busy())
+            waits = self._models.waits(self._next_kind, busy=self._busy())
         except Exception:
             logger.debug("loading it will say what is wrong", exc_info=True)
             return False
+        if waits:
+            self._models.prefetch(self._next_kind)
+        return waits
 
     def _busy(self) -> set[tuple[str, str]]:
         """Return the models whose rows are under way or on their way in; they stay in place."""
@@ -191,12 +188,10 @@ class Engine:
             running, lambda: pipeline.admit(request), into="encode_ms"
         )
         if running.row is not None:
-            running.reported_at = monotonic()
-            running.previewed_at = monotonic() - self._hello.preview_interval_s / 2
-            running.previews = running.request.previews
+            self._reports.begin(running)
             running.virtual_ns = starting_level(self._running.values())
             self._running[running.serial] = running
-            self._tell_capacity(running)
+            self._reports.capacity(running)
             self._retire_done([running])
 
     def _prepare(self, group: Sequence[Running]) -> None:
@@ -207,20 +202,13 @@ class Engine:
         if len(group) < 2:
             return
         try:
-            with self._charged(group, into=into):
+            with self._calls.charged(group, into=into):
                 work()
         except Exception as err:
             logger.warning("%d requests go on one by one", len(group), exc_info=True)
             release_memory()
             if is_out_of_memory(err):
                 self._lacked_memory()
-
-    def _tell_capacity(self, running: Running) -> None:
-        """Tell the client how many requests of the newest kind share a call, when that is news."""
-        requests = max(1, self._capacity(running) // running.width)
-        if self._told_capacity != requests:
-            self._told_capacity = requests
-            self._link.send(Capacity(requests=requests))
 
     def _loaded(self, kind: tuple[str, str], *, serial: int = 0) -> Pipeline[Any]:
         """Return a pipeline with its model, brought to the device when it is not there."""
@@ -239,14 +227,22 @@ class Engine:
     def _tell_models(self, *, loading: tuple[str, str] | None = None) -> None:
         self._link.send(Models(ready=self._models.ready, loading=loading))
 
-    def _preload(self, name: str) -> None:
-        """Load a pipeline's default model, unless that would push another out."""
-        kind = name, self._hello.pipelines[name].model
+    def _foresee(self, message: Preload) -> None:
+        """Load a model as soon as nothing else is to be done; till then have its files read."""
+        name = message.pipeline
+        kind = name, message.model or self._hello.pipelines[name].model
+        if kind not in self._preloads:
+            self._preloads.append(kind)
+        if self._running or self._submitted:
+            self._models.prefetch(kind)
+
+    def _preload(self, kind: tuple[str, str]) -> None:
+        """Load a model in advance, unless that would push another out."""
         try:
             if self._models.spacious(kind):
                 self._loaded(kind)
         except Exception:
-            logger.exception("pipeline %s could not be loaded in advance", name)
+            logger.exception("%s could not be loaded in advance", kind)
 
     def _lacked_memory(self) -> None:
         """Count that memory did not suffice, and have models that nobody runs on make room."""
@@ -267,7 +263,7 @@ class Engine:
             return
         steps = [running.row.step for running in batch if running.row is not None]
         try:
-            with self._charged(batch, into="step_ms"):
+            with self._calls.charged(batch, into="step_ms"):
                 batch[0].pipeline.advance([running.row for running in batch])
         except Exception as err:
             logger.warning("a step of %d rows failed", len(batch), exc_info=True)
@@ -290,7 +286,7 @@ class Engine:
         self._tally.add(
             calls=1,
             rows_used=sum(running.width for running in batch),
-            rows_offered=self._capacity(batch[0]),
+            rows_offered=batch[0].capacity,
             rows_run=batch[0].pipeline.padded([running.row for running in batch]),
         )
 
@@ -323,45 +319,13 @@ class Engine:
                 self._stepped([running])
 
     def _took_step(self, running: Running, step: int) -> bool:
-        with self._charged([running], into="step_ms"):
+        with self._calls.charged([running], into="step_ms"):
             return took_step(running, step)
 
     def _stepped(self, batch: Sequence[Running]) -> None:
         for running in batch:
-            self._report(running)
+            self._reports.report(running)
         self._retire_done(batch)
-
-    def _report(self, running: Running) -> None:
-        """Tell the client how far a row is, not more often than somebody could look."""
-        row, now = running.row, monotonic()
-        assert row is not None
-        unfinished = row.step < row.total_steps
-        if unfinished and now - running.reported_at < REPORT_INTERVAL_S:
-            return
-        running.reported_at = now
-        moved = Moved(
-            serial=running.serial,
-            stage=Stage.RUNNING if unfinished else Stage.FINISHING,
-            step=row.step,
-            total_steps=row.total_steps,
-            spent_ms=running.spent_ns / 1e6,
-            preview=self._preview(running) if unfinished else None,
-        )
-        if not self._link.try_send(moved):
-            logger.debug("no room for a preview")
-
-    def _preview(self, running: Running) -> Pixels | None:
-        now = monotonic()
-        if not running.previews or now - running.previewed_at < self._hello.preview_interval_s:
-            return None
-        running.previewed_at = now
-        try:
-            with self._charged([running], into="preview_ms"):
-                return running.pipeline.preview(running.row)
-        except Exception:
-            logger.exception("no more previews of this row; its picture goes on")
-            running.previews = False
-            return None
 
     def _retire_done(self, batch: Sequence[Running]) -> None:
         """Retire those of one pipeline whose steps are done, decoded together where that pays."""
@@ -387,52 +351,13 @@ class Engine:
             self._fail(running.serial, EngineError("the picture is too large to be handed over"))
             return
         self._leave(running.serial)
-        self._link.send(Done(serial=running.serial, result=self._result(running, finished)))
-
-    def _result(self, running: Running, finished: Finished) -> Result:
-        return Result(
-            job_id=running.request.job_id,
-            image=finished.image,
-            seed=running.request.seed,
-            model=running.model,
-            device_ms=max(1, ceil(running.spent_ns / 1e6)),
-            notes=finished.notes,
-            parameters=finished.parameters,
-        )
-
-    @contextmanager
-    def _charged(self, rows: Sequence[Running], *, into: str) -> Iterator[None]:
-        """Say who is in the call that runs inside, time it, and charge everyone their share.
-
-        The share is that of the rows of the model which they take; the counter ``into`` has it all.
-        """
-        tightest = min(rows, key=lambda running: running.left_ns)
-        started_ns = monotonic_ns()
-        self._page.enter(
-            Phase.CALL,
-            [running.serial for running in rows],
-            overdue=tightest.serial,
-            deadline_ns=started_ns + max(1, tightest.left_ns),
-        )
-        try:
-            yield
-            synchronise()
-        finally:
-            self._page.leave()
-            passed_ns = monotonic_ns() - started_ns
-            self._tally.add(**{into: passed_ns / 1e6})
-            width = sum(running.width for running in rows)
-            for running in rows:
-                share_ns = passed_ns * running.width // width
-                running.called_ns += passed_ns
-                running.spent_ns += share_ns
-                running.virtual_ns += share_ns
+        self._link.send(Done(serial=running.serial, result=result_of(running, finished)))
 
     def _charged_alone(
         self, running: Running, work: Callable[[], ResultT], *, into: str
     ) -> ResultT | None:
         def charged() -> ResultT:
-            with self._charged([running], into=into):
+            with self._calls.charged([running], into=into):
                 return work()
 
         return self._guarded(running.serial, charged)

@@ -39,9 +39,13 @@ class Submit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preload:
-    """Load a pipeline's default model while nothing else is to be done."""
+    """Load a pipeline's model, its default one if none is named, while nothing else is to be done.
+
+    Until then its files are read, so that loading takes less.
+    """
 
     pipeline: str
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import Any
 
 from generation.errors import ModelUnavailableError
@@ -18,6 +19,8 @@ from generation.registry import PipelineSpec, resolve
 
 Kind = tuple[str, str]
 """The names of a pipeline and a checkpoint."""
+
+READ_BYTES = 4 * 2**20
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ class ModelCache:
         self._held: OrderedDict[Kind, Held] = OrderedDict()
         self._sizes: dict[Kind, int] = {}
         self._limits: tuple[int, int] | None = None
+        self._fetched: Kind | None = None
 
     @property
     def ready(self) -> frozenset[Kind]:
@@ -106,8 +110,26 @@ class ModelCache:
             held.pipeline.bring()
         held.on_device = True
         self._held[kind] = held
+        self._fetched = None
         self._count(model_loads=1)
         return held.pipeline
+
+    def prefetch(self, kind: Kind) -> None:
+        """Have a model's files read beside what goes on, so that they are in memory when needed."""
+        if kind not in self._held and kind != self._fetched:
+            self._fetched = kind
+            Thread(target=self._read, args=(kind,), name="prefetch", daemon=True).start()
+
+    def _read(self, kind: Kind) -> None:
+        """Read a model's files, so that the system keeps them in memory that is free otherwise."""
+        name, model = kind
+        try:
+            for path in self._loader(name).files(model=model, config=self._config):
+                with path.open("rb", buffering=0) as file:
+                    while file.read(READ_BYTES):
+                        pass
+        except Exception:
+            logger.info("the files of %s are read when it is loaded", model, exc_info=True)
 
     def spare(self, *, busy: Collection[Kind]) -> None:
         """Take every model off the device that has weights and is not busy."""

@@ -151,6 +151,8 @@ class Router:
         for job, station, _ in replay(self._in_turn(), places=self.hoped_for, open_to=open_to):
             if station.takes(job):
                 return job, station
+            if job is self.queue.first():
+                station.foresee(job)
             if job.suspect:
                 kept_free.add(station)
         return None

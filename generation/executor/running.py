@@ -55,6 +55,11 @@ class Running:
         return 1 if self.row is None else self.row.width
 
     @property
+    def capacity(self) -> int:
+        """Rows that one call of its bucket holds."""
+        return self.pipeline.capacity(self.row)
+
+    @property
     def left_ns(self) -> int:
         """What is left of the seconds that the request may run."""
         return int(self.request.timeout_s * 1e9) - self.called_ns

@@ -52,6 +52,7 @@ class Station:
         self._sharing = 0
         self._stuffed = False
         self._loading_since_s = 0.0
+        self._foreseen: Model | None = None
         self._counted = self._earlier = Counters()
         self._arena: Arena | None = None
         self._keeper: AnyKeeper | None = None
@@ -132,6 +133,14 @@ class Station:
         job.held = self.loading is not None
         return True
 
+    def foresee(self, job: Job) -> None:
+        """Tell the engine of the model that a request will need here, unless it has it."""
+        at_hand = {*self.ready, self.loading, self._foreseen}
+        if self.up and job.model not in at_hand:
+            self._foreseen = job.model
+            pipeline, model = job.model
+            self._send(Preload(pipeline=pipeline, model=model))
+
     def cancel(self, job: Job) -> None:
         """Have the engine drop a request before its next step."""
         self._send(Cancel(serial=job.serial))
@@ -163,7 +172,7 @@ class Station:
             )
             self._preload = ()
         self._earlier, self._counted = self._earlier + self._counted, Counters()
-        self.ready, self.loading = frozenset(), None
+        self.ready, self.loading, self._foreseen = frozenset(), None, None
         self._stuffed = False
         return list(self.jobs.values())
 

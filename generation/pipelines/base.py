@@ -191,6 +191,14 @@ class Loader(Protocol):
             ModelUnavailableError: the checkpoint is missing or damaged.
         """
 
+    @classmethod
+    def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
+        """Return the files that the weights are read from.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing.
+        """
+
 
 class OneByOne:
     """For pipelines whose rows share no calls: what the protocol asks about sharing them.
@@ -215,6 +223,12 @@ class OneByOne:
         """Return 0: there are no weights."""
         del model, config
         return 0
+
+    @classmethod
+    def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
+        """Return nothing: there are no weights."""
+        del model, config
+        return ()
 
     def put_away(self) -> None:
         """Do nothing: there are no weights."""

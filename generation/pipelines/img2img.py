@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -37,7 +38,7 @@ from generation.pipelines.recording import recorder_for
 from generation.pipelines.samplers import Schedule, first_step, plan, scheduler_like
 from generation.prompts import Reading, read_prompt
 from generation.request import ImageRequest, Note, NoteCode, Pixels
-from generation.weights import plain_words
+from generation.weights import checkpoint_folder, plain_words, weight_files
 
 logger = logging.getLogger(__name__)
 
@@ -157,6 +158,15 @@ class Img2ImgPipeline:
             ModelUnavailableError: the checkpoint is missing or damaged.
         """
         return expected_bytes(model, config=config)
+
+    @classmethod
+    def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
+        """Return the files that a checkpoint is read from.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing.
+        """
+        return weight_files(checkpoint_folder(model, models_dir=config.models_dir))
 
     @property
     def weight_bytes(self) -> int:

@@ -1,12 +1,14 @@
 """Remixes by any checkpoint: by rows where its family has them, else whole."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from generation.checkpoints import expected_bytes, runs_by_rows
 from generation.pipelines.base import EngineConfig, Pipeline
 from generation.pipelines.img2img import Img2ImgPipeline
 from generation.pipelines.whole import WholePipeline
-from generation.weights import checkpoint_folder
+from generation.weights import checkpoint_folder, weight_files
 
 
 class RemixPipeline:
@@ -32,3 +34,12 @@ class RemixPipeline:
             ModelUnavailableError: the checkpoint is missing or damaged.
         """
         return expected_bytes(model, config=config)
+
+    @classmethod
+    def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
+        """Return the files that a checkpoint is read from.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing.
+        """
+        return weight_files(checkpoint_folder(model, models_dir=config.models_dir))

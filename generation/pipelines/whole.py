@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -31,7 +32,7 @@ from generation.pipelines.img2img import blend_of
 from generation.pipelines.img2img_finish import resized
 from generation.pipelines.pausing import Pausing
 from generation.request import ImageRequest, Pixels
-from generation.weights import Manifest, checkpoint_folder, read_manifest
+from generation.weights import Manifest, checkpoint_folder, read_manifest, weight_files
 
 PREVIEW_SIDE = 256
 NEEDED = frozenset({"prompt", "image", "generator", "callback_on_step_end", "output_type"})
@@ -119,6 +120,15 @@ class WholePipeline(OneByOne):
             ModelUnavailableError: the checkpoint is missing or damaged.
         """
         return expected_bytes(model, config=config)
+
+    @classmethod
+    def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
+        """Return the files that a checkpoint is read from.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing.
+        """
+        return weight_files(checkpoint_folder(model, models_dir=config.models_dir))
 
     @property
     def weight_bytes(self) -> int:

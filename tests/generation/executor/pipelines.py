@@ -147,6 +147,10 @@ class WeightyPipeline(SlowPipeline):
     def load(cls, *, model: str, config: EngineConfig) -> Self:
         return cls(config, model)
 
+    @classmethod
+    def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
+        return [config.models_dir / f"{model}.weights"]
+
     def put_away(self) -> None:
         self._note("put away")
 

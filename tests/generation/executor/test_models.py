@@ -1,8 +1,10 @@
 """Models on the device, in the host's memory and on disk: who stays, who goes, who comes back."""
 
 import gc
+import os
 import weakref
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,11 @@ from generation.errors import ModelUnavailableError
 from generation.executor.models import Kind, ModelCache
 from generation.pipelines.base import EngineConfig, Pipeline
 from generation.pipelines.img2img import Img2ImgPipeline
-from generation.registry import PIPELINES
+from generation.registry import PIPELINES, resolve
 from generation.request import ImageRequest, Pixels
 from tests.generation.checkpoints import save_img2img
 from tests.generation.executor.conftest import Begin
-from tests.generation.executor.requests import progress_of, request, until_step
+from tests.generation.executor.requests import progress_of, request, until, until_step
 
 NAMES = ("one", "two", "three")
 ONE, TWO, THREE = (("remix", name) for name in NAMES)
@@ -185,6 +187,60 @@ async def test_models_that_nobody_runs_make_room_when_memory_does_not_suffice(
     await executor.submit(lacking).result()
     notes = (tmp_path / "notes").read_text().splitlines()
     assert notes == ["one loaded", "two loaded", "one put away"]
+
+
+def _is_being_read(pipe: Path) -> bool:
+    """Whether somebody has opened a pipe to read it; it ends for them."""
+    try:
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("device_bytes", [150, 250])
+async def test_while_others_are_under_way_the_files_of_who_comes_next_are_read(
+    begin: Begin, tmp_path: Path, device_bytes: int
+) -> None:
+    weights = tmp_path / "two.weights"
+    os.mkfifo(weights)
+    engine = EngineConfig(
+        device="cpu", models_dir=tmp_path, device_bytes=device_bytes, host_bytes=0
+    )
+    executor = await begin(engine=engine, max_rows=1)
+    long = request("weighty", model="one", steps=500, previews=False)
+    before = [executor.submit(long)]
+    await until_step(before[0], 1)
+    while executor.stats().running < executor.stats().stations[0].capacity:
+        before.append(executor.submit(replace(long, job_id=f"beside {len(before)}")))
+    other = executor.submit(request("weighty", model="two", steps=1))
+    await until(lambda: _is_being_read(weights))
+    assert (tmp_path / "notes").read_text().splitlines() == ["one loaded"]
+    for ticket in before:
+        ticket.cancel()
+    await other.result()
+
+
+async def test_an_idle_engine_loads_what_it_was_told_of_if_that_pushes_nobody_out(
+    begin: Begin, tmp_path: Path
+) -> None:
+    engine = EngineConfig(device="cpu", models_dir=tmp_path, device_bytes=150, host_bytes=0)
+    executor = await begin(engine=engine, max_rows=1)
+    first = executor.submit(request("weighty", model="one", steps=10))
+    await until_step(first, 1)
+    other = executor.submit(request("weighty", model="two", steps=1))
+    other.cancel()
+    await first.result()
+    again = await executor.submit(request("weighty", model="one", steps=1)).result()
+    assert again.model == "one"
+    assert (tmp_path / "notes").read_text().splitlines() == ["one loaded"]
+
+
+def test_the_files_of_a_checkpoint_are_those_of_its_weights(models_dir: Path) -> None:
+    config = EngineConfig(device="cpu", models_dir=models_dir)
+    files = resolve(PIPELINES["remix"].target).files(model="one", config=config)
+    assert {path.parent.name for path in files} == {"unet", "vae", "text_encoder"}
+    assert {path.suffix for path in files} == {".safetensors"}
 
 
 @pytest.mark.gpu
