@@ -140,6 +140,8 @@ class Router:
         pass who go elsewhere. A suspect waits for a station to itself, as a rule the one that it
         has emptied.
         """
+        if not any(station.room for station in self.stations):
+            return None
         kept_free: set[Station] = set()
 
         def open_to(job: Job, station: Station) -> bool:
@@ -158,13 +160,11 @@ class Router:
         return None
 
     def _in_turn(self) -> Iterator[Job]:
-        """Yield who waits in order; beyond the first only if a station has room for others."""
+        """Yield who waits in order; the whole order is worked out only beyond the first."""
         first = self.queue.first()
-        if first is None:
-            return
-        yield first
-        if any(station.room for station in self.stations):
-            yield from self.queue
+        if first is not None:
+            yield first
+            yield from (job for job in self.queue if job is not first)
 
     def _hear(self, station: Station, message: Message) -> None:
         match message:

@@ -36,6 +36,33 @@ def test_a_file_is_read_and_the_environment_wins(
     assert (settings.threads, settings.max_side) == (3, 768)
 
 
+def test_several_devices_are_named_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().devices == ("auto",)
+    monkeypatch.setenv("ATELIER_DEVICE", "cuda:0,cuda:1")
+    assert Settings().devices == ("cuda:0", "cuda:1")
+    assert Settings().engine.device == "cuda:0"
+
+
+@pytest.mark.parametrize("device", ["cuda:", "cpu,", ",cpu", "cuda 0", "cuda:0;cuda:1"])
+def test_a_device_that_cannot_be_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setenv("ATELIER_DEVICE", device)
+    with pytest.raises(ValidationError, match="device"):
+        Settings()
+
+
+def test_a_clusters_address_has_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().cluster is None
+    monkeypatch.setenv("ATELIER_CLUSTER_ADDRESS", "head.example:6379")
+    cluster = Settings().cluster
+    assert cluster is not None
+    assert cluster.address == "head.example:6379"
+    monkeypatch.setenv("ATELIER_CLUSTER_ADDRESS", "head.example")
+    with pytest.raises(ValidationError, match="cluster_address"):
+        Settings()
+
+
 def test_a_blank_token_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "  ")
     assert Settings().discord_token is None
