@@ -18,16 +18,19 @@ Model = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
+    """Requests that cost about the same; ``steps`` is 0 where they are left to the model."""
+
     pipeline: str
     model: str
     pixels: int
+    steps: int
 
 
 class Costs:
-    """Device milliseconds by pipeline, model and size, as a moving average; and those of loading.
+    """Device milliseconds by pipeline, model, size and steps, as a moving average; and of loading.
 
-    What was never measured is scaled by pixels from the nearest size that was, or from the
-    registry's first guess.
+    What was never measured is scaled by pixels, and by steps where both say how many, from the
+    nearest that was; or by pixels from the registry's first guess.
     """
 
     def __init__(self, pipelines: Mapping[str, PipelineSpec]) -> None:
@@ -47,8 +50,12 @@ class Costs:
             if (other.pipeline, other.model) == (kind.pipeline, kind.model)
         ]
         if alike:
-            nearest = min(alike, key=lambda other: abs(other.pixels - kind.pixels))
-            return self._measured[nearest] * kind.pixels / nearest.pixels
+            nearest = min(
+                alike,
+                key=lambda other: (abs(other.steps - kind.steps), abs(other.pixels - kind.pixels)),
+            )
+            steps = kind.steps / nearest.steps if kind.steps and nearest.steps else 1.0
+            return self._measured[nearest] * steps * kind.pixels / nearest.pixels
         typical_ms = self._pipelines[request.pipeline].typical_device_ms
         return typical_ms * kind.pixels / TYPICAL_PIXELS
 
@@ -87,7 +94,12 @@ class Costs:
             KeyError, TypeError, ValueError: it has not; what comes before the fault is taken in.
         """
         for entry in learned["costs"]:
-            kind = _Kind(str(entry["pipeline"]), str(entry["model"]), int(entry["pixels"]))
+            kind = _Kind(
+                str(entry["pipeline"]),
+                str(entry["model"]),
+                int(entry["pixels"]),
+                int(entry["steps"]),
+            )
             self._measured[kind] = _plausible_ms(entry["ms"])
         for entry in learned["loads"]:
             model = str(entry["pipeline"]), str(entry["model"])
@@ -96,7 +108,11 @@ class Costs:
     def _kind(self, request: ImageRequest) -> _Kind:
         pixels = request.image.width * request.image.height
         classes = max(1, round(pixels / SIZE_CLASS_PIXELS))
-        return _Kind(*self.model_of(request), pixels=SIZE_CLASS_PIXELS * classes)
+        return _Kind(
+            *self.model_of(request),
+            pixels=SIZE_CLASS_PIXELS * classes,
+            steps=request.num_inference_steps or 0,
+        )
 
 
 def _moved(before: float | None, newest: float) -> float:

@@ -40,6 +40,16 @@ def test_a_size_never_seen_is_scaled_from_the_nearest_that_was(costs: Costs) -> 
     assert costs.expected_ms(request(image=LARGE)) == 600
 
 
+def test_requests_with_few_steps_are_expected_to_cost_less(costs: Costs) -> None:
+    costs.learn(request(image=SMALL, steps=20), device_ms=400)
+    assert costs.expected_ms(request(image=SMALL, steps=2)) == 40
+    costs.learn(request(image=SMALL, steps=2), device_ms=60)
+    assert costs.expected_ms(request(image=SMALL, steps=2)) == 60
+    assert costs.expected_ms(request(image=SMALL, steps=20)) == 400
+    assert costs.expected_ms(request(image=LARGE, steps=3)) == 180
+    assert costs.expected_ms(request(image=SMALL)) == 60
+
+
 def test_models_are_told_apart_and_the_default_is_known_by_its_name(costs: Costs) -> None:
     costs.learn(request(image=SMALL, model="other"), device_ms=10)
     assert costs.expected_ms(request(image=SMALL)) == 1000
