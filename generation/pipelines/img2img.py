@@ -10,7 +10,6 @@ full-size picture by a guided filter, and that layers of particles are drawn on 
 import logging
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -26,6 +25,7 @@ from generation.pipelines.base import EngineConfig, Finished
 from generation.pipelines.denoising import Call, Denoising, Guidance
 from generation.pipelines.img2img_finish import finished, resized
 from generation.pipelines.img2img_profile import recalled
+from generation.pipelines.img2img_row import Img2ImgRow
 from generation.pipelines.profile import (
     EXACT_SHARE,
     SHAPES,
@@ -40,6 +40,8 @@ from generation.prompts import Reading, read_prompt
 from generation.request import ImageRequest, Note, NoteCode, Pixels
 from generation.weights import checkpoint_folder, plain_words, weight_files
 
+__all__ = ["Img2ImgPipeline", "Img2ImgRow", "blend_of", "image_guidance_of"]
+
 logger = logging.getLogger(__name__)
 
 PREVIEW_SIDE = 256
@@ -49,59 +51,6 @@ DEFAULT_IMAGE_GUIDANCE = 1.5
 MAX_STEPS = 150
 KEPT_SCHEDULES = 256
 LEFT_ALONE = Reading(edits=(), words=(), unknown=())
-
-
-@dataclass(slots=True, kw_only=True)
-class Img2ImgRow:
-    """One request under way.
-
-    Args:
-        source: the picture at the size it is run at, ``(1, 3, h, w)`` in [0, 1].
-        recoded: the same as the codec returns it, for finishes that compare with it.
-        edit: the denoising of the picture; None when the input is the answer.
-        masks: further denoisings, whose results say where layers may show.
-        blend: share of the edit in the result, for families without a strength of their own.
-        width: denoiser rows that it takes in one call.
-        shape: what its calls are padded to, None for the smallest allowed.
-        decoded: the results of its denoisings as pictures, once they have been decoded.
-    """
-
-    request: ImageRequest
-    model: Hashable
-    width: int
-    shape: int | None
-    source: Tensor
-    recoded: Tensor
-    edit: Denoising | None
-    masks: dict[str, Denoising]
-    reading: Reading
-    blend: float
-    decoded: tuple[Tensor, ...] = ()
-
-    @property
-    def bucket(self) -> Hashable:
-        """Rows of one model, size and dtype share calls, and in exact mode of one shape."""
-        return self.model, tuple(self.source.shape[-2:]), self.shape
-
-    @property
-    def step(self) -> int:
-        """Steps done, those of masks included."""
-        return sum(denoising.step for denoising in self.denoisings)
-
-    @property
-    def total_steps(self) -> int:
-        """Steps to do; 0 when the input is the answer."""
-        return sum(len(denoising.schedule) for denoising in self.denoisings)
-
-    @property
-    def denoisings(self) -> tuple[Denoising, ...]:
-        """All denoisings, in the order they are done."""
-        return () if self.edit is None else (self.edit, *self.masks.values())
-
-    @property
-    def current(self) -> Denoising:
-        """The denoising that the next step belongs to."""
-        return next(denoising for denoising in self.denoisings if not denoising.done)
 
 
 class Img2ImgPipeline:
@@ -135,7 +84,8 @@ class Img2ImgPipeline:
             model, models_dir=config.models_dir, device=device, dtype=config.dtype
         )
         pipeline = cls(checkpoint, config=config)
-        if device.type == "cuda" if config.profile is None else config.profile:
+        profiled = device.type == "cuda" if config.profile is None else config.profile
+        if profiled and None in (config.batch_rows, config.vae_rows):
             pipeline.choose_shapes(config)
         return pipeline
 

@@ -131,11 +131,14 @@ def test_the_profile_chooses_one_shape_in_exact_mode_and_the_widest_otherwise(
     assert quick.padded(rows[1:2]) == 2
 
 
-def test_without_a_profile_a_call_holds_one_request(model: Path, tmp_path: Path) -> None:
+def test_nothing_is_measured_where_nobody_asks_or_all_is_settled(
+    model: Path, tmp_path: Path
+) -> None:
     profiles = tmp_path / "profiles.json"
     pipeline = _load(model, profiles, profile=None)
     row = pipeline.admit(_request())
     assert (row.shape, pipeline.together) == (row.width, 1)
+    _load(model, profiles, batch_rows=4, vae_rows=2)
     assert not profiles.exists()
 
 

@@ -1,0 +1,63 @@
+"""A row of img2img: one request under way, with the denoisings that it asks for."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from generation.pipelines.denoising import Denoising
+from generation.prompts import Reading
+from generation.request import ImageRequest
+
+
+@dataclass(slots=True, kw_only=True)
+class Img2ImgRow:
+    """One request under way.
+
+    Args:
+        source: the picture at the size it is run at, ``(1, 3, h, w)`` in [0, 1].
+        recoded: the same as the codec returns it, for finishes that compare with it.
+        edit: the denoising of the picture; None when the input is the answer.
+        masks: further denoisings, whose results say where layers may show.
+        blend: share of the edit in the result, for families without a strength of their own.
+        width: denoiser rows that it takes in one call.
+        shape: what its calls are padded to, None for the smallest allowed.
+        decoded: the results of its denoisings as pictures, once they have been decoded.
+    """
+
+    request: ImageRequest
+    model: Hashable
+    width: int
+    shape: int | None
+    source: Tensor
+    recoded: Tensor
+    edit: Denoising | None
+    masks: dict[str, Denoising]
+    reading: Reading
+    blend: float
+    decoded: tuple[Tensor, ...] = ()
+
+    @property
+    def bucket(self) -> Hashable:
+        """Rows of one model, size and dtype share calls, and in exact mode of one shape."""
+        return self.model, tuple(self.source.shape[-2:]), self.shape
+
+    @property
+    def step(self) -> int:
+        """Steps done, those of masks included."""
+        return sum(denoising.step for denoising in self.denoisings)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps to do; 0 when the input is the answer."""
+        return sum(len(denoising.schedule) for denoising in self.denoisings)
+
+    @property
+    def denoisings(self) -> tuple[Denoising, ...]:
+        """All denoisings, in the order they are done."""
+        return () if self.edit is None else (self.edit, *self.masks.values())
+
+    @property
+    def current(self) -> Denoising:
+        """The denoising that the next step belongs to."""
+        return next(denoising for denoising in self.denoisings if not denoising.done)
