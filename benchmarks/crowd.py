@@ -20,7 +20,8 @@ from benchmarks.peers.thread import ThreadAndLock, load
 
 CLIENTS = (4, 8, 16)
 THREAD, SERVE_RATE, SERVE_P95, OURS = "thread", "Serve for rate", "Serve for p95", "ours"
-RATE, SHORT = "pictures a second", "short p95 s"
+RATE, SHORT = "pictures a second", "short jobs' p95"
+PEERS = {THREAD: "a thread", SERVE_RATE: "Ray Serve", SERVE_P95: "Ray Serve"}
 
 Values = Mapping[str, float]
 
@@ -121,7 +122,7 @@ def held(
         figures.append(
             Figure(
                 id="B2",
-                title=f"{clients} clients: {what}, against {peer.split(' for')[0]}",
+                title=f"{clients} clients: {what}, against {PEERS[peer]}",
                 goal=at_least(goal, "x as many" if what == RATE else "x shorter"),
                 turns=gains,
                 value=median(gains),

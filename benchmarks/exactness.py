@@ -26,7 +26,7 @@ from generation.pipelines.samplers import scheduler_like
 from generation.request import Pixels
 
 SAMPLERS = ("ddim", "euler", "euler_ancestral", "lcm", "dpmpp_2m")
-JOBS = 40
+JOBS = 24
 STEPS = (2, 3, 5, 8)
 
 Made = tuple[Tensor, Pixels]

@@ -6,7 +6,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 from benchmarks.checkpoint import save_nano
@@ -20,7 +19,7 @@ from benchmarks.figures import (
     median,
     ratios,
 )
-from benchmarks.jobs import LONG_STEPS, SHORT_STEPS, Job, job, picture
+from benchmarks.jobs import LONG_STEPS, SHORT_STEPS, Job, job, picture, strangers
 from benchmarks.load import Contender, as_they_come, closed_loop, p95
 from benchmarks.peers.thread import ThreadAndLock, load
 from generation.encoding import decode_png
@@ -29,14 +28,12 @@ from generation.errors import JobCancelledError
 HEAVY_JOBS = 200
 LIGHT_MEMBERS = 4
 LIGHT_JOBS = 16
-LIGHT_PER_SECOND = 3.0
+LIGHT_PER_SECOND = 4.0
 SETTLE_S = 1.0
 ALIKE = 5
 ALIKE_JOBS = 40
 WITHOUT, WITH, FIFO, SHARED = "without the heavy member", "with it", "FIFO, with it", "shared"
 P95, JAIN = "light p95 s", "Jain index"
-
-_members = count(1)
 
 
 def measure(effort: Effort) -> Sequence[Figure]:
@@ -83,11 +80,6 @@ async def light_p95(contender: Contender, *, heavy: bool, seed: int, effort: Eff
     done = await as_they_come(contender, wanted, per_second=LIGHT_PER_SECOND, seed=seed)
     await given_up(dropped)
     return p95(done)
-
-
-def strangers(number: int) -> list[int]:
-    """Return members who asked for nothing before."""
-    return [next(_members) for _ in range(number)]
 
 
 async def given_up(tasks: Sequence["asyncio.Task[bytes]"]) -> None:

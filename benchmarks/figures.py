@@ -31,7 +31,7 @@ class Effort:
         return max(4, round(full * self.share))
 
 
-FULL = Effort(rounds=5, seconds=2.5, share=1.0)
+FULL = Effort(rounds=5, seconds=2.0, share=1.0)
 SMOKE = Effort(rounds=1, seconds=0.5, share=0.05)
 
 

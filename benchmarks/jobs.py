@@ -12,11 +12,13 @@ from generation.png import encode_png
 SIDE = 64
 WORDS = ("night", "fog", "snow", "sunset", "rain", "autumn", "storm", "forest")
 SHORT_STEPS = (2, 3, 4)
-LONG_STEPS = (20, 25, 30)
+# Twenty to thirty steps at a strength of 0.6.
+LONG_STEPS = (12, 15, 18)
 SHARE_SHORT = 0.6
 PROMPT_WORDS = 6
 
 _numbers = count(1)
+_members = count(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,11 @@ def job(rng: random.Random, *, steps: Sequence[int] | None = None, member: int =
         seed=rng.randrange(2**32),
         member=member,
     )
+
+
+def strangers(number: int) -> list[int]:
+    """Return members who asked for nothing before."""
+    return [next(_members) for _ in range(number)]
 
 
 def jobs(seed: int, *, member: int = 1) -> Iterator[Job]:

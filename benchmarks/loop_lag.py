@@ -35,7 +35,7 @@ from benchmarks.jobs import jobs
 from benchmarks.load import Contender, closed_loop
 from benchmarks.peers.thread import ThreadAndLock, load
 
-LOOKS = 400
+LOOKS = 300
 STAMP = struct.Struct("d")
 TICKER = """
 import os, struct, time
