@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 
 import generation.errors
 from generation.errors import (
@@ -113,6 +114,8 @@ class Router:
         """Queue a request."""
         self.queue.add(job)
         self.dispatch()
+        if len(self.queue) == 1:
+            self._foresee()
 
     def withdraw(self, job: Job) -> None:
         """Take a cancelled request out of the queue, or have the engine drop it."""
@@ -132,6 +135,16 @@ class Router:
                 moved = True
         if moved:
             self._changed()
+            self._foresee()
+
+    def _foresee(self) -> None:
+        """Have the model that is needed next made ready, if no engine has it."""
+        job = self.queue.first()
+        places = [station for station in self.stations if station.up]
+        if job is None or not places:
+            return
+        if not any(job.model in (*it.ready, it.loading) for it in places):
+            min(places, key=attrgetter("busy_ms")).foresee(job)
 
     def _next(self) -> tuple[Job, Station] | None:
         """Return who starts next and where, or None.
@@ -153,8 +166,6 @@ class Router:
         for job, station, _ in replay(self._in_turn(), places=self.hoped_for, open_to=open_to):
             if station.takes(job):
                 return job, station
-            if job is self.queue.first():
-                station.foresee(job)
             if job.suspect:
                 kept_free.add(station)
         return None
