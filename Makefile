@@ -33,7 +33,7 @@ lint: $(DEV_STAMP) ## Check style and formatting.
 types: $(DEV_STAMP) ## Check types, strictly.
 	$(BIN)/mypy
 
-bench: $(DEV_STAMP) ## Measure; BENCH_ARGS=--smoke for a short run.
+bench: $(DEV_STAMP) ## Measure beside the peers (a quarter of an hour); BENCH_ARGS=--smoke for a short run.
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 soak: $(DEV_STAMP) ## Run the whole bot under load for SOAK_S seconds.
