@@ -18,7 +18,7 @@ from generation.executor.control import Sight
 from generation.executor.jobs import Job
 from generation.executor.keeper import Listener
 from generation.executor.messages import Done, Failed, Gone, Message, Moved
-from generation.executor.policy import Queue, may_join, replay
+from generation.executor.policy import Queue, replay
 from generation.executor.records import Records
 from generation.executor.station import AnyKeeper, Station
 from generation.executor.watchdog import Verdict
@@ -151,30 +151,27 @@ class Router:
 
         Whoever would rather wait for the station that has its model, which is full, lets those
         pass who go elsewhere. A suspect waits for a station to itself, as a rule the one that it
-        has emptied.
+        has emptied; nobody else starts there before it.
         """
-        if not any(station.room for station in self.stations):
-            return None
         kept_free: set[Station] = set()
-
-        def open_to(job: Job, station: Station) -> bool:
-            others = station.jobs.values()
-            return job.suspect or (
-                station.up and station not in kept_free and may_join(job, others)
-            )
-
-        for job, station, _ in replay(self._in_turn(), places=self.hoped_for, open_to=open_to):
-            if station.takes(job):
+        for job, station, _ in replay(
+            self._in_turn(),
+            places=self.hoped_for,
+            open_to=lambda job, station: job.suspect or station.up,
+        ):
+            if station not in kept_free and station.takes(job):
                 return job, station
             if job.suspect:
                 kept_free.add(station)
         return None
 
     def _in_turn(self) -> Iterator[Job]:
-        """Yield who waits in order; the whole order is worked out only beyond the first."""
+        """Yield who waits in order; beyond the first only if a station has room for others."""
         first = self.queue.first()
-        if first is not None:
-            yield first
+        if first is None:
+            return
+        yield first
+        if any(station.room for station in self.stations):
             yield from (job for job in self.queue if job is not first)
 
     def _hear(self, station: Station, message: Message) -> None:

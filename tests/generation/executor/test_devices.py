@@ -165,6 +165,23 @@ async def test_who_waits_for_a_warm_device_lets_other_models_pass_to_an_idle_one
     assert holders(executor, "heavy") == 1
 
 
+async def test_nobody_loads_anew_because_a_suspect_has_the_warm_device_for_a_moment(
+    begin: Begin,
+) -> None:
+    executor = await begin_two(begin)
+    await results_of([executor.submit(request("heavy", steps=10)) for _ in range(6)])
+    assert holders(executor, "heavy") == 2
+    await results_of([executor.submit(request("heavy", steps=1)) for _ in range(12)])
+    rows = [executor.submit(request("heavy", steps=8)) for _ in range(2)]
+    for row in rows:
+        await until_step(row, 2)
+    kill(stations(executor)[0].pid)
+    await until(lambda: stations(executor)[0].restarts == 1)
+    rows += [executor.submit(request("heavy", steps=1)) for _ in range(4)]
+    assert sorted(result.attempts for result in await results_of(rows)) == [1, 1, 1, 1, 1, 2]
+    assert holders(executor, "heavy") == 1
+
+
 async def test_an_engine_has_one_request_more_than_share_a_call(begin: Begin) -> None:
     executor = await begin(engine=EngineConfig(batch_rows=4))
     tickets = [executor.submit(request("slow", steps=20)) for _ in range(8)]
