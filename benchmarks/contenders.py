@@ -15,6 +15,7 @@ from generation.pipelines.base import EngineConfig
 from generation.request import ImageRequest, Pixels, Result
 
 CAPACITY = 8
+PICTURES = 4
 MAX_BYTES = 10**7
 
 
@@ -61,8 +62,18 @@ def request_of(job: Job, *, image: Pixels, **changes: Any) -> ImageRequest:  # n
 
 
 def batching(models_dir: str | Path, *, exact: bool = False) -> EngineConfig:
-    """Return an engine whose calls hold up to eight requests' rows."""
-    return EngineConfig(device="cpu", models_dir=Path(models_dir), exact=exact, batch_rows=CAPACITY)
+    """Return an engine whose calls hold up to eight requests' rows.
+
+    Pictures are encoded and decoded by fours, except in exact mode, where a lone one would be
+    padded to four.
+    """
+    return EngineConfig(
+        device="cpu",
+        models_dir=Path(models_dir),
+        exact=exact,
+        batch_rows=CAPACITY,
+        vae_rows=1 if exact else PICTURES,
+    )
 
 
 @asynccontextmanager

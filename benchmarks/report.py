@@ -28,6 +28,8 @@ NOTES = (
     " Ray Serve runs one replica, called by its handle; for each number of clients it is swept over"
     " max_batch_size 4/8/16 and waits of 0/5/20 ms, and its best counts. Ray's helper processes"
     " share the cores with the replica, as they would in use.",
+    "Ours is in throughput mode, eight rows a call and four pictures a call of the codec; in B1 and"
+    " B8, where bytes are compared, also in exact mode at one padded shape.",
     "The nano UNet mimics a launch-bound GPU: its calls cost dispatch, not arithmetic. Where a"
     " call fills the device by itself, as SDXL's at 1024 px do, sharing calls gains almost"
     " nothing.",
