@@ -319,7 +319,11 @@ class Dispatcher:
     async def _settle(self, job: Job, result: Result) -> None:
         """Store the picture and charge what it cost, unless the job is another attempt's now."""
         output = await self._pictures.keep(job, result)
-        outcome = {"model": result.model, "notes": notes_to_json(result.notes)}
+        outcome = {
+            "model": result.model,
+            "notes": notes_to_json(result.notes),
+            "parameters": dict(result.parameters),
+        }
         kept = await self._jobs.settle(
             job.id,
             owner=self.owner,

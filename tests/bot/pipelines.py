@@ -65,7 +65,9 @@ class ShadePipeline(OneByOne):
         if "zebra" in request.prompt:
             notes = (Note(code=NoteCode.UNKNOWN_WORDS, words=("zebra",)),)
         return Finished(
-            image=Pixels(width=width, height=height, data=colour * (width * height)), notes=notes
+            image=Pixels(width=width, height=height, data=colour * (width * height)),
+            notes=notes,
+            parameters=(("steps", str(row.total_steps)),),
         )
 
 

@@ -6,8 +6,9 @@ from itertools import pairwise
 from PIL import Image
 
 from bot.presets import presets
-from tests.bot.members import labels, text_of
+from tests.bot.members import job_of, labels, text_of
 from tests.bot.pictures import photo
+from tests.bot.pipelines import STEPS
 from tests.bot.stage import Stage
 
 
@@ -75,6 +76,14 @@ async def test_b4_what_is_no_picture_gets_a_sentence(stage: Stage) -> None:
     image = await stage.ada.upload(b"<html><script>alert(1)</script></html>", "cat.png")
     await stage.ada.remix("night", image=image)
     await stage.ada.text("that file is something else")
+
+
+async def test_what_the_pipeline_settled_on_is_kept_with_the_job(stage: Stage) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("night")
+    message = await stage.ada.result()
+    job = await bot.stores.jobs.get(job_of(message))
+    assert job.notes["parameters"] == {"steps": str(STEPS)}
 
 
 async def test_q3_a_failed_job_says_so_and_costs_nothing(stage: Stage) -> None:
