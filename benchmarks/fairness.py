@@ -31,7 +31,7 @@ LIGHT_JOBS = 16
 LIGHT_PER_SECOND = 4.0
 SETTLE_S = 1.0
 ALIKE = 5
-ALIKE_JOBS = 40
+ALIKE_JOBS = 120
 WITHOUT, WITH, FIFO, SHARED = "without the heavy member", "with it", "FIFO, with it", "shared"
 P95, JAIN = "light p95 s", "Jain index"
 
@@ -102,14 +102,15 @@ async def shared(executor: Ours, *, seed: int, effort: Effort) -> Mapping[str, f
     async def one(wanted: Job) -> bytes:
         ticket = executor.executor.submit(request_of(wanted, image=image))
         try:
-            spent[wanted.member] += (await ticket.result()).device_ms
+            result = await ticket.result()
+            spent[wanted.member] += result.device_ms
         finally:
             ticket.cancel()
         return b""
 
     rng = random.Random(seed)
     kinds = [LONG_STEPS, SHORT_STEPS, *[SHORT_STEPS + LONG_STEPS] * (ALIKE - 2)]
-    counts = [ALIKE_JOBS * (8 if kind is SHORT_STEPS else 1) for kind in kinds]
+    counts = [ALIKE_JOBS * (3 if kind is SHORT_STEPS else 1) for kind in kinds]
     members = strangers(ALIKE)
     tasks = [
         asyncio.create_task(one(job(rng, steps=kind, member=member)))
