@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.bot.members import Member, Message, text_of
 from tests.bot.stage import Stage, rows
 
@@ -40,6 +42,7 @@ async def test_members_take_turns_after_a_restart_too(stage: Stage) -> None:
     assert rows(bot, "SELECT count(*) FROM jobs WHERE state = 'done'") == [(9,)]
 
 
+@pytest.mark.slow
 async def test_a_job_that_another_bot_took_is_left_to_it(stage: Stage) -> None:
     bot = await stage.start(parallel_jobs=1)
     await stage.ada.remix("endless night")

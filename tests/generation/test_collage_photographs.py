@@ -111,7 +111,10 @@ def check(name: str, artwork: str, record: Callable[[str, object], None]) -> tup
     return distance / plain_distance, share / plain_share
 
 
-@pytest.mark.parametrize(("artwork", "share_limit"), [("night", 0.6), ("points", 0.7)])
+@pytest.mark.parametrize(
+    ("artwork", "share_limit"),
+    [("night", 0.6), pytest.param("points", 0.7, marks=pytest.mark.slow)],
+)
 def test_it_is_nearer_to_the_artwork_than_colour_matching_and_edges_remain(
     artwork: str, share_limit: float, record_property: Callable[[str, object], None]
 ) -> None:
@@ -120,6 +123,7 @@ def test_it_is_nearer_to_the_artwork_than_colour_matching_and_edges_remain(
     assert share < share_limit
 
 
+@pytest.mark.slow
 def test_more_of_its_texture_is_the_artworks_than_after_colour_matching(
     record_property: Callable[[str, object], None],
 ) -> None:

@@ -97,6 +97,7 @@ def test_with_the_finish_off_night_darkens_and_fog_lowers_contrast(
     assert [name for name in NAMES if not _fogged(plain, name)] == []
 
 
+@pytest.mark.slow
 def test_with_the_denoisers_weights_shuffled_nothing_of_it_happens() -> None:
     shuffled = _without_finish(
         Img2ImgPipeline.load(

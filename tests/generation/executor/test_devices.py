@@ -54,6 +54,7 @@ async def test_two_devices_share_the_work_and_give_the_same_bytes(begin: Begin) 
     assert min(station.counters.rows_used for station in stations(executor)) >= 20
 
 
+@pytest.mark.slow
 async def test_two_devices_are_nearly_twice_as_fast(begin: Begin) -> None:
     taken_s = {}
     for devices in (("cpu",), TWO):
@@ -113,6 +114,7 @@ async def test_a_poison_job_leaves_the_other_devices_rows_alone(begin: Begin) ->
     assert executor.stats().restarts == 2
 
 
+@pytest.mark.slow
 async def test_a_device_without_hope_is_left_out_and_comes_back(
     begin: Begin, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,7 @@ def test_those_who_always_have_something_waiting_get_the_same_within_two_longest
         assert max(gained) - min(gained) <= 2 * LONGEST_MS + 1e-6
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.floats(1, 3_000), st.integers(2, 4))
 def test_nobody_starves_behind_newcomers_however_short(long_ms: float, rate: int) -> None:
