@@ -95,7 +95,6 @@ def held(taken: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Figure]:
                 title=f"{what}, against FIFO",
                 goal=at_most(goal, "x FIFO"),
                 turns=shares,
-                value=median(shares),
                 peers={name: f"{median(values):.2f} s" for name, values in runs.items()},
                 runs=runs,
             )

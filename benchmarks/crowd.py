@@ -125,7 +125,6 @@ def held(
                 title=f"{clients} clients: {what}, against {PEERS[peer]}",
                 goal=at_least(goal, "x as many" if what == RATE else "x shorter"),
                 turns=gains,
-                value=median(gains),
                 peers={settings[peer]: in_words(what, theirs), "ours": in_words(what, ours_)},
                 runs={peer: list(theirs), "ours": list(ours_)},
             )

@@ -117,14 +117,14 @@ def across_shapes(pipeline: Img2ImgPipeline, *, rounds: int, jobs: int) -> list[
             title="shared calls against lone ones, relative L2 of the latents",
             goal=at_most(1e-5),
             turns=distances,
-            value=max(distances),
+            counts=max,
         ),
         Figure(
             id="B1",
             title="the same, levels of 255 in the picture",
             goal=at_most(1, "level"),
             turns=steps,
-            value=max(steps),
+            counts=max,
         ),
     ]
 
@@ -147,7 +147,7 @@ def fixed_shape(pipeline: Img2ImgPipeline, *, rounds: int, jobs: int) -> Figure:
         title="exact mode, random neighbours: bit-equal pictures",
         goal=at_least(100, "%"),
         turns=shares,
-        value=min(shares),
+        counts=min,
     )
 
 
@@ -166,7 +166,7 @@ def samplers(pipeline: Img2ImgPipeline, theirs: Any, *, rounds: int) -> Figure: 
         title="five samplers against diffusers' pipeline, relative L2",
         goal=at_most(1e-5),
         turns=largest,
-        value=max(largest),
+        counts=max,
         peers={name: f"{median(values):.1e}" for name, values in worst.items()},
         runs=worst,
     )

@@ -141,7 +141,6 @@ def held(taken: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Figure]:
             title=f"light members' p95 while one has dropped {HEAVY_JOBS} jobs",
             goal=at_most(1.5, "x without it"),
             turns=slower,
-            value=median(slower),
             peers=peers,
             runs=runs,
         ),
@@ -150,7 +149,6 @@ def held(taken: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Figure]:
             title="the same, against FIFO (a thread and a lock)",
             goal=at_least(20, "x shorter"),
             turns=better,
-            value=median(better),
             peers=peers,
             runs=runs,
         ),
@@ -159,6 +157,5 @@ def held(taken: Mapping[str, Mapping[str, Sequence[float]]]) -> list[Figure]:
             title=f"device time of {ALIKE} members with unlike jobs, Jain index",
             goal=at_least(0.95, "of 1"),
             turns=indices,
-            value=median(indices),
         ),
     ]

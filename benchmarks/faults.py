@@ -158,7 +158,7 @@ def held(taken: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Figure]:
             title="jobs lost in faults (memory, hang, kill -9)",
             goal=at_most(0, "jobs"),
             turns=lost,
-            value=sum(lost),
+            counts=sum,
             runs=runs,
         ),
         Figure(
@@ -166,7 +166,7 @@ def held(taken: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Figure]:
             title="pictures that are other after a replay",
             goal=at_most(0, "pictures"),
             turns=other,
-            value=sum(other),
+            counts=sum,
             runs=runs,
         ),
         Figure(
@@ -174,7 +174,6 @@ def held(taken: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Figure]:
             title="recovery: the longest silence after a fault, the slowest kind",
             goal=at_most(10, "s"),
             turns=slowest,
-            value=median(slowest),
             peers=peers | {"a hang is noticed after": f"{HANG_TIMEOUT_S:g} s here"},
             runs=runs,
         ),
@@ -188,5 +187,5 @@ def cancel_held(late: Sequence[float]) -> Figure:
         title="steps that a request takes after it is cancelled",
         goal=at_most(1, "step"),
         turns=late,
-        value=max(late),
+        counts=max,
     )

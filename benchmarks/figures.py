@@ -63,7 +63,7 @@ class Figure:
     Args:
         id: its number in the suite, for example "B4".
         turns: the value of every turn, in the goal's unit.
-        value: what counts of them: the median, or the worst where nothing may be lost.
+        counts: what counts of them: the median, or the worst where nothing may be lost.
         peers: what it was compared with and how that was set, and its value in its own words.
         runs: every contender's own values, turn by turn.
     """
@@ -72,9 +72,14 @@ class Figure:
     title: str
     goal: Goal
     turns: Sequence[float]
-    value: float
+    counts: Callable[[Sequence[float]], float] = statistics.median
     peers: Mapping[str, str] = field(default_factory=dict)
     runs: Runs = field(default_factory=dict)
+
+    @property
+    def value(self) -> float:
+        """What counts of the turns."""
+        return self.counts(self.turns)
 
     @property
     def met(self) -> bool:

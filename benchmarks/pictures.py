@@ -94,7 +94,6 @@ def photograph_in(effort: Effort) -> Figure:
         title="12 MP phone JPEG to 512 px",
         goal=at_least(5, "x faster than decoding it whole"),
         turns=gains,
-        value=median(gains),
         peers={
             "decode, turn, thumbnail, PNG (Pillow)": f"{median(plain) * 1000:.0f} ms",
             "ours, with its checks and sRGB": f"{median(ours_) * 1000:.0f} ms",
@@ -128,7 +127,6 @@ async def png_out(effort: Effort) -> Figure:
         title="throughput with PNG files, against bare pixels",
         goal=at_least(0.95, "x"),
         turns=shares,
-        value=median(shares),
         peers={"PNG": f"{median(png):.1f}/s", "pixels": f"{median(pixels):.1f}/s"},
         runs={"PNG": png, "pixels": pixels},
     )

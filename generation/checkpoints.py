@@ -4,6 +4,7 @@ Nothing is fetched: only files on this machine are read, and of weights only saf
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +27,7 @@ from generation.weights import (
     checkpoint_elements,
     checkpoint_folder,
     read_manifest,
+    weight_files,
 )
 
 CLIP_TOKENS = 77
@@ -295,6 +297,28 @@ def expected_bytes(name: str, *, config: EngineConfig) -> int:
     elements = checkpoint_elements(checkpoint_folder(name, models_dir=config.models_dir))
     device = torch_device(config.device)
     return elements * torch_dtype(config.dtype, device=device, half=torch.float16).itemsize
+
+
+class FromCheckpoint:
+    """What every pipeline knows of a checkpoint before it is loaded."""
+
+    @classmethod
+    def weigh(cls, *, model: str, config: EngineConfig) -> int:
+        """Return about how many bytes a checkpoint will take.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing or damaged.
+        """
+        return expected_bytes(model, config=config)
+
+    @classmethod
+    def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
+        """Return the files that a checkpoint is read from.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing.
+        """
+        return weight_files(checkpoint_folder(model, models_dir=config.models_dir))
 
 
 def runs_by_rows(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from benchmarks.checkpoint import NAME
 from benchmarks.contenders import Ours, request_of
-from benchmarks.figures import Figure, Runs, median
+from benchmarks.figures import Figure, Runs
 from benchmarks.gpu.goals import Aim
 from benchmarks.gpu.shapes import Setup
 from benchmarks.jobs import WORDS, Job, picture
@@ -81,7 +81,6 @@ def held(
         title=aim.title,
         goal=aim.goal,
         turns=turns,
-        value=median(turns),
         peers=peers,
         runs=runs or {},
     )

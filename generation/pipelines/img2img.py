@@ -11,13 +11,12 @@ import logging
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from generation.checkpoints import Checkpoint, Family, expected_bytes, load_checkpoint
+from generation.checkpoints import Checkpoint, Family, FromCheckpoint, load_checkpoint
 from generation.devices import move, torch_device, weight_bytes
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.autoencoding import Codec, Encoder
@@ -38,7 +37,7 @@ from generation.pipelines.recording import recorder_for
 from generation.pipelines.samplers import Schedule, first_step, plan, scheduler_like
 from generation.prompts import Reading, read_prompt
 from generation.request import ImageRequest, Note, NoteCode, Pixels
-from generation.weights import checkpoint_folder, plain_words, weight_files
+from generation.weights import plain_words
 
 __all__ = ["Img2ImgPipeline", "Img2ImgRow", "blend_of", "image_guidance_of"]
 
@@ -53,7 +52,7 @@ KEPT_SCHEDULES = 256
 LEFT_ALONE = Reading(edits=(), words=(), unknown=())
 
 
-class Img2ImgPipeline:
+class Img2ImgPipeline(FromCheckpoint):
     """A loaded checkpoint and how its rows are run.
 
     Args:
@@ -99,24 +98,6 @@ class Img2ImgPipeline:
             self.batch_rows = largest_that_pays(times["denoiser"], share=share)
         if config.vae_rows is None:
             self._codec.rows = largest_that_pays(times["codec"], share=share)
-
-    @classmethod
-    def weigh(cls, *, model: str, config: EngineConfig) -> int:
-        """Return about how many bytes a checkpoint will take.
-
-        Raises:
-            ModelUnavailableError: the checkpoint is missing or damaged.
-        """
-        return expected_bytes(model, config=config)
-
-    @classmethod
-    def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
-        """Return the files that a checkpoint is read from.
-
-        Raises:
-            ModelUnavailableError: the checkpoint is missing.
-        """
-        return weight_files(checkpoint_folder(model, models_dir=config.models_dir))
 
     @property
     def weight_bytes(self) -> int:

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any, Self
 
 import torch
@@ -23,7 +22,7 @@ from diffusers.utils import logging as diffusers_logging
 from torch import Tensor, nn
 from torch.nn import functional
 
-from generation.checkpoints import expected_bytes, load_folder
+from generation.checkpoints import FromCheckpoint, load_folder
 from generation.devices import move, ready, torch_device, torch_dtype, weight_bytes
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.imaging import to_pil, to_pixels, to_tensor
@@ -32,7 +31,7 @@ from generation.pipelines.img2img import blend_of
 from generation.pipelines.img2img_finish import resized
 from generation.pipelines.pausing import Pausing
 from generation.request import ImageRequest, Pixels
-from generation.weights import Manifest, checkpoint_folder, read_manifest, weight_files
+from generation.weights import Manifest, checkpoint_folder, read_manifest
 
 PREVIEW_SIDE = 256
 NEEDED = frozenset({"prompt", "image", "generator", "callback_on_step_end", "output_type"})
@@ -74,7 +73,7 @@ class WholeRow:
     bucket: Hashable = field(default_factory=lambda: next(_serials))
 
 
-class WholePipeline(OneByOne):
+class WholePipeline(FromCheckpoint, OneByOne):
     """A pipeline of diffusers; requests share its modules and nothing else.
 
     Args:
@@ -111,24 +110,6 @@ class WholePipeline(OneByOne):
         for part in _modules(pipe):
             ready(part, device)
         return cls(pipe, name=model, manifest=read_manifest(folder), device=device)
-
-    @classmethod
-    def weigh(cls, *, model: str, config: EngineConfig) -> int:
-        """Return about how many bytes a checkpoint will take.
-
-        Raises:
-            ModelUnavailableError: the checkpoint is missing or damaged.
-        """
-        return expected_bytes(model, config=config)
-
-    @classmethod
-    def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
-        """Return the files that a checkpoint is read from.
-
-        Raises:
-            ModelUnavailableError: the checkpoint is missing.
-        """
-        return weight_files(checkpoint_folder(model, models_dir=config.models_dir))
 
     @property
     def weight_bytes(self) -> int:

@@ -141,10 +141,7 @@ def letter_of(data: bytes) -> FromDispatcher:
     Raises:
         pickle.UnpicklingError: it is not one.
     """
-    letter = _unpack(data)
-    if not isinstance(letter, get_args(FromDispatcher)):
-        raise pickle.UnpicklingError(f"{type(letter).__name__} is no letter of a dispatcher")
-    return cast("FromDispatcher", letter)
+    return cast("FromDispatcher", _unpack(data, get_args(FromDispatcher)))
 
 
 def event_of(data: bytes) -> Event:
@@ -153,17 +150,18 @@ def event_of(data: bytes) -> Event:
     Raises:
         pickle.UnpicklingError: it is not one.
     """
-    event = _unpack(data)
-    if not isinstance(event, get_args(Event)):
-        raise pickle.UnpicklingError(f"{type(event).__name__} is no event of a host")
-    return cast("Event", event)
+    return cast("Event", _unpack(data, get_args(Event)))
 
 
-def _unpack(data: bytes) -> object:
+def _unpack(data: bytes, kinds: tuple[type, ...]) -> object:
+    """Return what was packed, if it is of one of some kinds."""
     try:
-        return _Reader(io.BytesIO(data)).load()
+        found = _Reader(io.BytesIO(data)).load()
     except (EOFError, ValueError, TypeError, AttributeError, LookupError) as err:
         raise pickle.UnpicklingError(f"broken: {err}") from err
+    if not isinstance(found, kinds):
+        raise pickle.UnpicklingError(f"{type(found).__name__} is out of place here")
+    return found
 
 
 def frame(letter: object) -> bytes:
