@@ -4,6 +4,7 @@ A full run writes benchmarks/results/cpu.json, a plot beside it and the README's
 gpu.json with its plot where there is a GPU; a smoke run only shows that everything works.
 """
 
+import faulthandler
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -34,6 +35,8 @@ ON_A_GPU: dict[str, str] = {
     "G5": "benchmarks.gpu.same_steps:measure",
 }
 KNOWN = MEASUREMENTS | ON_A_GPU
+PATIENCE_S = 900
+"""What measures longer than this hangs: the run ends, and says where."""
 
 Measure = Callable[..., Sequence[Figure]]
 
@@ -50,8 +53,10 @@ def measured(ids: Sequence[str], *, effort: Effort) -> list[Figure]:
     figures: list[Figure] = []
     for name in ids:
         started = time.monotonic()
+        faulthandler.dump_traceback_later(PATIENCE_S, exit=True)
         figures += measure_of(KNOWN[name])(effort)
         print(f"{name} measured in {time.monotonic() - started:.0f} s", file=sys.stderr)
+    faulthandler.cancel_dump_traceback_later()
     return figures
 
 

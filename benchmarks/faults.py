@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -26,8 +27,12 @@ from generation.errors import GenerationError, JobCancelledError
 CROWD = 12
 HANG_TIMEOUT_S = 2.0
 GRACE_S = 0.3
+STRUCK_WITHIN_S = 5.0
 FAULTS = ("out of memory", "hang", "kill -9")
 LONG = 150
+
+Fault = Callable[[int], Awaitable[float]]
+"""Strikes once so many more steps are taken, and returns when it has."""
 
 FAULTY = replace(NANO, target="benchmarks.faulty:FaultyPipeline")
 
@@ -59,38 +64,45 @@ async def _measure(effort: Effort) -> list[Figure]:
     return [*held(taken), cancel_held(late)]
 
 
-def faults(models_dir: Path, executor: Ours) -> Mapping[str, Callable[[], Awaitable[None]]]:
-    """Return how each fault is brought about; each returns when it has struck."""
+def faults(models_dir: Path, executor: Ours) -> Mapping[str, Fault]:
+    """Return how each fault is brought about, by its name."""
+    counted = models_dir / STEPS
 
-    async def told(kind: str) -> None:
-        order = models_dir / FAULT
-        order.write_text(kind, "utf-8")
+    async def told(kind: str, after: int) -> float:
+        order, draft = models_dir / FAULT, models_dir / "draft"
+        draft.write_text(f"{kind} {counted.stat().st_size + after}", "utf-8")
+        draft.replace(order)
         while order.exists():  # noqa: ASYNC110 - what is waited for happens in another process
             await asyncio.sleep(0.001)
+        return time.perf_counter()
 
-    async def killed() -> None:
+    async def killed(after: int) -> float:
+        goal = counted.stat().st_size + after
+        while counted.stat().st_size < goal:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.001)
         pid = executor.executor.engine_pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
+        return time.perf_counter()
 
     return {
-        "out of memory": lambda: told(MEMORY),
-        "hang": lambda: told(HANG),
+        "out of memory": partial(told, MEMORY),
+        "hang": partial(told, HANG),
         "kill -9": killed,
     }
 
 
 async def struck(
-    executor: Ours,
-    crowd: Sequence[Job],
-    expected: Sequence[bytes],
-    *,
-    fault: Callable[[], Awaitable[None]],
+    executor: Ours, crowd: Sequence[Job], expected: Sequence[bytes], *, fault: Fault
 ) -> Mapping[str, float]:
     """Have a fault strike a crowd; return who was lost, what is other than expected, how long.
 
-    Recovery is the longest time without a picture after the fault: who was done already and is
-    only encoded does not end it.
+    It strikes when half of the crowd's steps are taken, however fast the machine is. Recovery is
+    the longest time without a picture after the fault: who was done already and is only encoded
+    does not end it.
+
+    Raises:
+        TimeoutError: it has not struck, so that nothing was measured.
     """
     finished: list[float] = []
 
@@ -103,11 +115,9 @@ async def struck(
         finished.append(time.perf_counter())
         return png
 
-    tasks = [asyncio.create_task(one(wanted)) for wanted in crowd]
-    await asyncio.sleep(GRACE_S)
-    await fault()
-    at = time.perf_counter()
-    pictures = await asyncio.gather(*tasks)
+    striking = asyncio.create_task(fault(sum(wanted.steps for wanted in crowd) // 2))
+    pictures = await asyncio.gather(*(one(wanted) for wanted in crowd))
+    at = await asyncio.wait_for(striking, STRUCK_WITHIN_S)
     after = [at, *sorted(moment for moment in finished if moment > at)]
     return {
         "lost": sum(png is None for png in pictures),

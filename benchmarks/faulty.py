@@ -1,8 +1,8 @@
 """The nano pipeline with faults to order, and with its steps counted where others can see it.
 
-A fault is ordered by a file ``fault`` beside the checkpoints that names it; the first call that
-finds it takes the file away and fails, so that it strikes once. Every call adds a byte a row to a
-file ``steps``.
+A fault is ordered by a file ``fault`` beside the checkpoints: its name, and how many steps must
+have been taken. The first call after those takes the file away and fails, so that it strikes once.
+Every call adds a byte a row to a file ``steps``.
 """
 
 import time
@@ -43,7 +43,9 @@ class FaultyPipeline(Img2ImgPipeline):
         order = self.folder / FAULT
         if not order.exists():
             return
-        kind = order.read_text("utf-8")
+        kind, after = order.read_text("utf-8").split()
+        if (self.folder / STEPS).stat().st_size < int(after):
+            return
         order.unlink()
         if kind == MEMORY:
             raise torch.OutOfMemoryError("out of memory, to order")
