@@ -40,4 +40,4 @@ class EchoPipeline(OneByOne):
 
     def retire(self, row: EchoRow) -> Finished:
         """Return the picture that came."""
-        return Finished(image=row.request.image)
+        return Finished(image=row.request.picture)

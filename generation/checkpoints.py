@@ -65,6 +65,7 @@ class Family(StrEnum):
 
     INSTRUCT = "instruct_pix2pix"
     IMG2IMG = "img2img"
+    INPAINT = "inpaint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,9 +332,16 @@ def runs_by_rows(folder: Path) -> bool:
 
 
 def _family(unet: Any, vae: Any, *, name: str) -> Family:  # noqa: ANN401
-    """Return the family by the denoiser's channels: does it see the source beside the noise?"""
+    """Return the family by the denoiser's channels: does it see the source beside the noise?
+
+    Where it was trained to fill holes, it sees besides where they are.
+    """
     latents = int(vae.config.latent_channels)
-    families = {latents: Family.IMG2IMG, 2 * latents: Family.INSTRUCT}
+    families = {
+        latents: Family.IMG2IMG,
+        2 * latents: Family.INSTRUCT,
+        2 * latents + 1: Family.INPAINT,
+    }
     try:
         return families[int(unet.config.in_channels)]
     except KeyError:

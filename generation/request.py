@@ -10,6 +10,7 @@ from generation.errors import InvalidRequestError
 
 MAX_SEED = 2**32 - 1
 MAX_BATCH_ROWS = 64
+MIN_CANVAS_SIDE, MAX_CANVAS_SIDE = 64, 4096
 
 
 class Stage(StrEnum):
@@ -63,13 +64,36 @@ class Pixels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Canvas:
+    """An empty canvas, for pictures from words alone: its size in pixels.
+
+    Raises:
+        InvalidRequestError: a side is outside ``MIN_CANVAS_SIDE`` to ``MAX_CANVAS_SIDE``.
+    """
+
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        """Refuse sizes that no picture should have."""
+        sides = (self.width, self.height)
+        if min(sides) < MIN_CANVAS_SIDE or max(sides) > MAX_CANVAS_SIDE:
+            raise InvalidRequestError(
+                f"a side must have {MIN_CANVAS_SIDE} to {MAX_CANVAS_SIDE} pixels"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
     """One picture to make.
 
     Args:
         job_id: the caller's name for it, unique while it is under way.
         pipeline: a name of ``generation.registry.PIPELINES``.
-        image: the picture to start from.
+        image: the picture to start from; an empty canvas for one from words alone, which
+            ``strength`` means nothing to.
+        mask: where to make the picture anew, of any size and laid over the whole of it: white is
+            made anew, black stays to the byte, greys are blended. None is everywhere.
         style_image: the artwork, for pipelines that take one.
         strength: how far to go from ``image``; 0 returns it, 1 goes all the way.
         guidance_scale: how strictly to follow the prompt; None leaves it to the model.
@@ -86,12 +110,14 @@ class ImageRequest:
             numbers that tell them apart. No picture depends on them.
 
     Raises:
-        InvalidRequestError: strength, seed, deadline or batch_rows is outside its range.
+        InvalidRequestError: strength, seed, deadline or batch_rows is outside its range, or there
+            is a mask but no picture.
     """
 
     job_id: str
     pipeline: str
-    image: Pixels
+    image: Pixels | Canvas
+    mask: Pixels | None = None
     style_image: Pixels | None = None
     prompt: str = ""
     negative_prompt: str = ""
@@ -118,6 +144,19 @@ class ImageRequest:
             raise InvalidRequestError(f"batch_rows must be between 1 and {MAX_BATCH_ROWS}")
         if self.deadline_s is not None and self.deadline_s <= 0:
             raise InvalidRequestError("a deadline must lie ahead")
+        if self.mask is not None and isinstance(self.image, Canvas):
+            raise InvalidRequestError("a mask needs a picture that it is laid over")
+
+    @property
+    def picture(self) -> Pixels:
+        """The picture to start from, for pipelines that need one.
+
+        Raises:
+            InvalidRequestError: there is an empty canvas only.
+        """
+        if isinstance(self.image, Canvas):
+            raise InvalidRequestError("this needs a picture to start from")
+        return self.image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,7 @@ from generation.executor.outlook import Outlook
 from generation.executor.records import Records
 from generation.executor.router import Outcome, Router, too_late
 from generation.registry import PipelineSpec
-from generation.request import ImageRequest, Progress, Result, Stage
+from generation.request import ImageRequest, Pixels, Progress, Result, Stage
 
 __all__ = ["Executor", "ExecutorConfig", "ExecutorStats", "Ticket"]
 
@@ -153,13 +153,17 @@ class Executor:
     def _check(self, request: ImageRequest) -> None:
         if not self._router.open:
             raise EngineError("the executor is not running")
-        if self._spec(request).takes_style_image and request.style_image is None:
+        spec = self._spec(request)
+        if spec.takes_style_image and request.style_image is None:
             raise InvalidRequestError(f"{request.pipeline} needs an artwork")
+        if spec.takes_style_image and request.mask is not None:
+            raise InvalidRequestError(f"{request.pipeline} paints the whole picture, without masks")
         if request.job_id in self._job_ids:
             raise InvalidRequestError(f"request {request.job_id!r} is under way already")
         geometry = self.config.arena
-        pictures = (request.image, request.style_image)
-        slots = sum(-(-len(it.data) // geometry.slot_bytes) for it in pictures if it is not None)
+        given = (request.image, request.mask, request.style_image)
+        pictures = [it for it in given if isinstance(it, Pixels)]
+        slots = sum(-(-len(it.data) // geometry.slot_bytes) for it in pictures)
         if slots > geometry.slots:
             raise InvalidRequestError("the pictures are too large to be handed to the engine")
 

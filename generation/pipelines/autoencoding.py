@@ -17,8 +17,9 @@ from generation.checkpoints import Checkpoint
 from generation.imaging import to_tensor
 from generation.pipelines.img2img_finish import resized
 from generation.pipelines.kept import Kept, digest
+from generation.pipelines.masking import hidden
 from generation.pipelines.profile import SHAPES
-from generation.request import Pixels
+from generation.request import Canvas, Pixels
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +143,14 @@ def keeps_apart(function: Callable[[Tensor], Tensor], *, like: Tensor, shape: in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What is encoded: a picture or an empty canvas, grey where a mask hides it."""
+
+    image: Pixels | Canvas
+    mask: Pixels | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Encoded:
     """A picture as a checkpoint sees it.
 
@@ -175,16 +184,24 @@ class Encoder:
         self._codec = codec
         self._kept: Kept[Encoded] = Kept(max_bytes=max_bytes, size_of=lambda it: it.bytes)
 
-    def encode(self, images: Sequence[Pixels]) -> list[Encoded]:
+    def encode(self, views: Sequence[View]) -> list[Encoded]:
         """Return the pictures encoded; those that are not kept, in as few calls as pays."""
-        keys = [digest(image) for image in images]
+        keys = [_key(view) for view in views]
         found = {key: self._kept.get((self._codec.rows, key)) for key in dict.fromkeys(keys)}
-        new = {key: image for key, image in zip(keys, images, strict=True) if found[key] is None}
+        new = {key: view for key, view in zip(keys, views, strict=True) if found[key] is None}
         for key, encoded in zip(new, self._fresh(list(new.values())), strict=True):
             self._kept.put((self._codec.rows, key), encoded)
             found[key] = encoded
         answers = [found[key] for key in keys]
         return [answer for answer in answers if answer is not None]
+
+    def blank(self, canvas: Canvas) -> Encoded:
+        """Return an empty canvas as a checkpoint sees it; its latents say nothing."""
+        source, factor = self._fitted(View(image=canvas)), self._checkpoint.vae_factor
+        height, width = (side // factor for side in source.shape[-2:])
+        channels = int(self._checkpoint.vae.config.latent_channels)
+        latents = source.new_zeros(1, channels, height, width)
+        return Encoded(source=source, latents=latents, recoded=source)
 
     @property
     def counted(self) -> Mapping[str, int]:
@@ -195,8 +212,8 @@ class Encoder:
         """Keep nothing of what was encoded."""
         self._kept.clear()
 
-    def _fresh(self, images: Sequence[Pixels]) -> list[Encoded]:
-        sources = [self._fitted(image) for image in images]
+    def _fresh(self, views: Sequence[View]) -> list[Encoded]:
+        sources = [self._fitted(view) for view in views]
         latents = self._codec.encode(sources)
         compared = self._checkpoint.manifest.finish is not None
         recoded = self._codec.decode_unscaled(latents) if compared else sources
@@ -205,13 +222,23 @@ class Encoder:
             for source, latent, again in zip(sources, latents, recoded, strict=True)
         ]
 
-    def _fitted(self, image: Pixels) -> Tensor:
+    def _fitted(self, view: View) -> Tensor:
         """Return the picture at the checkpoint's size, sides a multiple of its levels."""
-        picture = to_tensor(image, device=self._checkpoint.device)
+        image, device = view.image, self._checkpoint.device
         multiple = self._checkpoint.multiple
         scale = self._checkpoint.native_size / max(image.width, image.height)
         height, width = (
             max(1, round(side * scale / multiple)) * multiple
             for side in (image.height, image.width)
         )
-        return resized(picture, height=height, width=width)
+        if isinstance(image, Canvas):
+            return torch.full((1, 3, height, width), 0.5, device=device)
+        picture = resized(to_tensor(image, device=device), height=height, width=width)
+        return picture if view.mask is None else hidden(picture, mask=view.mask)
+
+
+def _key(view: View) -> Hashable:
+    """Return what tells a view from every other."""
+    image, mask = view.image, view.mask
+    shown: Hashable = image if isinstance(image, Canvas) else digest(image)
+    return shown if mask is None else (shown, digest(mask))

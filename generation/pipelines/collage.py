@@ -150,7 +150,7 @@ class CollagePipeline(OneByOne):
         """
         if request.style_image is None:
             raise InvalidRequestError("a collage needs an artwork (style_image)")
-        content = to_tensor(request.image, device=self._device)
+        content = to_tensor(request.picture, device=self._device)
         scale = min(max(max(content.shape[-2:]) / NATIVE_SIDE, 0.6), 1.6)
         style = self._style(request.style_image, side=round(ARTWORK_SIDE * scale))
         patches = tuple(round(patch * scale) for patch in self._config.patches)
@@ -188,7 +188,7 @@ class CollagePipeline(OneByOne):
     def retire(self, row: CollageRow) -> Finished:
         """Return the finished picture; at strength 0 that is the input itself."""
         sizes = ",".join(map(str, row.patches)) if row.total_steps else "none"
-        image = to_pixels(self._blended(row)) if row.total_steps else row.request.image
+        image = to_pixels(self._blended(row)) if row.total_steps else row.request.picture
         return Finished(image=image, parameters=(("patches", sizes),))
 
     def _blended(self, row: CollageRow) -> Tensor:

@@ -65,6 +65,29 @@ class Guidance:
         return ((self.text, 0, 1), (self.image, 1, 2))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeping:
+    """What of a picture is to stay: it is laid over the latents after every step.
+
+    Lugmayr et al., "RePaint" (CVPR 2022), equation 8, with one noise throughout and without
+    going back and forth; as in diffusers.
+
+    Shape:
+        - latents: ``(1, C, h, w)``, the picture's, scaled as the denoiser wants it.
+        - noise: likewise, what the denoising began with.
+        - fresh: ``(1, 1, h, w)``, bool, where the picture is made anew.
+    """
+
+    latents: Tensor
+    noise: Tensor
+    fresh: Tensor
+
+    def laid_over(self, moved: Tensor, *, signal: float, noise: float) -> Tensor:
+        """Return latents with the picture, as noisy as they are, where it is to stay."""
+        known = self.latents if not noise else signal * self.latents + noise * self.noise
+        return torch.where(self.fresh, moved, known)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Denoising:
     """The state of one denoising.
@@ -74,11 +97,12 @@ class Denoising:
         conditions: what the denoiser is told besides, by its name there; one entry for each row
             of guidance.
         scheduler: a copy of its own where the sampler has no table.
+        keeping: the part of the picture that stays, if one does; its schedule has mixtures then.
         clean: the last estimate of the noise-free latents.
 
     Shape:
         - latents, clean: ``(1, C, h, w)``, float32; the latents scaled as the scheduler wants it.
-        - source: as latents, the picture's as a condition; None for families without.
+        - source: ``(1, S, h, w)``, the picture as a condition; None for families without.
         - words: ``(rows, length, width)``, embeddings in the order guidance combines them.
     """
 
@@ -90,6 +114,7 @@ class Denoising:
     rng: torch.Generator
     conditions: Mapping[str, Tensor] = field(default_factory=dict)
     scheduler: Any = None
+    keeping: Keeping | None = None
     step: int = 0
     clean: Tensor | None = None
     serial: int = field(default_factory=lambda: next(_serials))
@@ -120,6 +145,14 @@ class Denoising:
         """Whether the next step draws noise here."""
         table = self.schedule.table
         return table is not None and table.draws[self.step]
+
+    def take(self, latents: Tensor, clean: Tensor | None) -> None:
+        """Be a step further on, with these latents and this estimate of the noise-free ones."""
+        if self.keeping is not None:
+            signal, noise = (*self.schedule.mixtures, (1.0, 0.0))[self.step + 1]
+            latents = self.keeping.laid_over(latents, signal=signal, noise=noise)
+        self.step += 1
+        self.latents, self.clean = latents, clean
 
     def seen(self) -> Tensor:
         """Return the source as each row of guidance sees it; the last of three does not."""
@@ -152,7 +185,7 @@ class Call:
         self.shape = shape
         _, channels, height, width = like.latents.shape
         self._channels = channels
-        inputs = channels * (1 if like.source is None else 2)
+        inputs = channels + (0 if like.source is None else like.source.shape[1])
         place: dict[str, Any] = {"device": like.latents.device, "dtype": dtype}
         self._sample = torch.zeros(shape, inputs, height, width, **place)
         self._times = torch.zeros(shape, device=like.latents.device)
@@ -182,16 +215,13 @@ class Call:
         guided = self._guided(denoisings, factors.scale * latents)
         moved, clean = _updated(denoisings, latents, guided, factors)
         for index, denoising in enumerate(denoisings):
-            denoising.latents, denoising.clean = moved[index : index + 1], clean[index : index + 1]
+            own = slice(index, index + 1)
+            taken: tuple[Tensor, Tensor | None] = moved[own], clean[own]
             if denoising.scheduler is not None:
-                denoising.latents, denoising.clean = step_by_object(
-                    denoising.scheduler,
-                    guided[index : index + 1],
-                    denoising.time,
-                    latents[index : index + 1],
-                    denoising.rng,
+                taken = step_by_object(
+                    denoising.scheduler, guided[own], denoising.time, latents[own], denoising.rng
                 )
-            denoising.step += 1
+            denoising.take(*taken)
 
     def _seat(self, denoisings: Sequence[Denoising]) -> None:
         """Lay out what stays as it is from step to step, if it is not there already."""

@@ -1,4 +1,6 @@
-"""Image to image by diffusion, row by row: InstructPix2Pix and Stable Diffusion's img2img.
+"""Pictures by diffusion, row by row: InstructPix2Pix and Stable Diffusion's img2img.
+
+Under a mask a part of a picture is made anew, on an empty canvas all of it, from words alone.
 
 Brooks, Holynski & Efros, "InstructPix2Pix" (CVPR 2023); Meng et al., "SDEdit" (ICLR 2022);
 Rombach et al., "High-Resolution Image Synthesis with Latent Diffusion Models" (CVPR 2022).
@@ -8,8 +10,8 @@ full-size picture by a guided filter, and that layers of particles are drawn on 
 """
 
 import logging
-from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Self
 
@@ -18,13 +20,16 @@ from torch import Tensor
 
 from generation.checkpoints import Checkpoint, Family, FromCheckpoint, load_checkpoint
 from generation.devices import move, torch_device, weight_bytes
+from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
-from generation.pipelines.autoencoding import Codec, Encoder
+from generation.pipelines.autoencoding import Codec, Encoded, Encoder
 from generation.pipelines.base import EngineConfig, Finished
-from generation.pipelines.denoising import Call, Denoising, Guidance
+from generation.pipelines.denoising import Call
 from generation.pipelines.img2img_finish import finished, resized
+from generation.pipelines.img2img_plan import Planner
 from generation.pipelines.img2img_profile import recalled
 from generation.pipelines.img2img_row import Img2ImgRow
+from generation.pipelines.masking import kept_outside
 from generation.pipelines.profile import (
     EXACT_SHARE,
     SHAPES,
@@ -34,21 +39,15 @@ from generation.pipelines.profile import (
 )
 from generation.pipelines.prompting import Prompts
 from generation.pipelines.recording import recorder_for
-from generation.pipelines.samplers import Schedule, first_step, plan, scheduler_like
 from generation.prompts import Reading, read_prompt
-from generation.request import ImageRequest, Note, NoteCode, Pixels
+from generation.request import Canvas, ImageRequest, Note, NoteCode, Pixels
 from generation.weights import plain_words
 
-__all__ = ["Img2ImgPipeline", "Img2ImgRow", "blend_of", "image_guidance_of"]
+__all__ = ["Img2ImgPipeline", "Img2ImgRow", "blend_of"]
 
 logger = logging.getLogger(__name__)
 
 PREVIEW_SIDE = 256
-DEFAULT_STEPS = {Family.INSTRUCT: 20, Family.IMG2IMG: 30}
-DEFAULT_GUIDANCE = 7.5
-DEFAULT_IMAGE_GUIDANCE = 1.5
-MAX_STEPS = 150
-KEPT_SCHEDULES = 256
 LEFT_ALONE = Reading(edits=(), words=(), unknown=())
 
 
@@ -66,7 +65,7 @@ class Img2ImgPipeline(FromCheckpoint):
         self._codec = Codec(checkpoint, exact=config.exact, rows=config.vae_rows or 1)
         self._encoder = Encoder(checkpoint, self._codec, max_bytes=config.kept_bytes)
         self._prompts = Prompts(checkpoint, max_bytes=config.kept_bytes // 4)
-        self._schedules: OrderedDict[Hashable, Schedule] = OrderedDict()
+        self._planner = Planner(checkpoint, prompts=self._prompts, encoder=self._encoder)
         self._record = recorder_for(checkpoint.device)
         self._calls: dict[Hashable, Call] = {}
         self._apart: dict[Hashable, bool] = {}
@@ -123,18 +122,26 @@ class Img2ImgPipeline(FromCheckpoint):
     @torch.no_grad()
     def prepare(self, requests: Sequence[ImageRequest]) -> None:
         """Encode the requests' pictures together; ``admit`` finds them encoded."""
-        self._encoder.encode([request.image for request in requests])
+        views = [view for request in requests for view in self._planner.views(request)]
+        self._encoder.encode(views)
 
     @torch.no_grad()
     def admit(self, request: ImageRequest) -> Img2ImgRow:
-        """Fit and encode the picture, read the prompt, draw the noise from the seed."""
+        """Fit and encode the picture, read the prompt, draw the noise from the seed.
+
+        Raises:
+            InvalidRequestError: there is no picture, but the checkpoint needs one.
+        """
         model = self.checkpoint
-        (encoded,) = self._encoder.encode([request.image])
+        bare = isinstance(request.image, Canvas)
+        if bare and (model.family is Family.INSTRUCT or model.manifest.finish is not None):
+            raise InvalidRequestError(f"{model.name} changes pictures; it needs one to start from")
+        encoded = self._planner.encoded(request)
         reading = LEFT_ALONE
         if model.manifest.words:
             words, fillers = model.manifest.words, model.manifest.fillers
             reading = read_prompt(request.prompt, words=words, fillers=fillers)
-        width = self._guidance(request).rows
+        width = self._planner.guidance(request).rows
         row = Img2ImgRow(
             request=request,
             model=(model.name, str(model.dtype)),
@@ -147,15 +154,17 @@ class Img2ImgPipeline(FromCheckpoint):
             reading=reading,
             blend=blend_of(request.strength) if model.family is Family.INSTRUCT else 1.0,
         )
-        if request.strength > 0 and (reading.edits or not model.manifest.words):
-            self._begin(row, encoded.latents)
+        known = reading.edits or not model.manifest.words
+        if bare or (request.strength > 0 and known):
+            self._begin(row, encoded)
         if self.exact and row.edit is not None:
             row.shape = self._exact_shape(row)
         return row
 
-    def _begin(self, row: Img2ImgRow, latents: Tensor) -> None:
+    def _begin(self, row: Img2ImgRow, encoded: Encoded) -> None:
         """Plan the row's denoisings; an img2img strength below one step leaves none."""
-        edit = self._denoising(self._prompt(row), latents, request=row.request)
+        denoising = partial(self._planner.denoising, encoded=encoded, request=row.request)
+        edit = denoising(self._prompt(row))
         if not len(edit.schedule):
             return
         row.edit = edit
@@ -166,7 +175,7 @@ class Img2ImgPipeline(FromCheckpoint):
             if layer.mask is not None and set(layer.edits) & set(row.reading.edits)
         }
         for mask in sorted(wanted):
-            row.masks[mask] = self._denoising(manifest.masks[mask], latents, request=row.request)
+            row.masks[mask] = denoising(manifest.masks[mask])
 
     def _prompt(self, row: Img2ImgRow) -> str:
         """Return what the text encoder reads: of a declared vocabulary only the known words.
@@ -175,62 +184,6 @@ class Img2ImgPipeline(FromCheckpoint):
         """
         known = self.checkpoint.manifest.words
         return " ".join(row.reading.words) if known else row.request.prompt
-
-    def _denoising(self, prompt: str, latents: Tensor, *, request: ImageRequest) -> Denoising:
-        """Return a denoising of the picture by a prompt, its noise drawn from the seed."""
-        model, guidance = self.checkpoint, self._guidance(request)
-        schedule = self._schedule(request)
-        rng = torch.Generator("cpu").manual_seed(request.seed)
-        noise = torch.randn(latents.shape, generator=rng, dtype=torch.float32).to(model.device)
-        begun = schedule.noise * noise
-        if schedule.signal:
-            begun = schedule.signal * model.scaled(latents) + begun
-        told = self._prompts.told(
-            prompt, negative=request.negative_prompt, guidance=guidance, latents=latents
-        )
-        return Denoising(
-            latents=begun,
-            source=latents if model.family is Family.INSTRUCT else None,
-            words=told.words,
-            conditions=told.conditions,
-            guidance=guidance,
-            schedule=schedule,
-            rng=rng,
-        )
-
-    def _schedule(self, request: ImageRequest) -> Schedule:
-        """Return the request's steps; in img2img they start from the picture (SDEdit)."""
-        model = self.checkpoint
-        planned = request.num_inference_steps or model.manifest.num_inference_steps
-        steps = min(planned or DEFAULT_STEPS[model.family], MAX_STEPS)
-        mixed = model.family is Family.IMG2IMG
-        key = (request.scheduler, steps, request.strength if mixed else None)
-        if key not in self._schedules:
-            scheduler = scheduler_like(model.scheduler, request.scheduler)
-            first: int | None = 0
-            if mixed:
-                first = first_step(scheduler, steps=steps, strength=request.strength)
-            beyond = steps * int(scheduler.order) + steps
-            self._schedules[key] = plan(
-                scheduler, steps=steps, first=beyond if first is None else first, mixed=mixed
-            )
-        self._schedules.move_to_end(key)
-        while len(self._schedules) > KEPT_SCHEDULES:
-            self._schedules.popitem(last=False)
-        return self._schedules[key]
-
-    def _guidance(self, request: ImageRequest) -> Guidance:
-        manifest = self.checkpoint.manifest
-        text = request.guidance_scale
-        if text is None:
-            text = manifest.guidance_scale
-        if text is None:
-            text = DEFAULT_GUIDANCE
-        if self.checkpoint.family is Family.IMG2IMG:
-            inside = self.checkpoint.unet.config.time_cond_proj_dim is not None
-            return Guidance(text=text, inside=inside)
-        full = manifest.image_guidance_scale or DEFAULT_IMAGE_GUIDANCE
-        return Guidance(text=text, image=image_guidance_of(request.strength, full=full))
 
     def _exact_shape(self, row: Img2ImgRow) -> int:
         """Return the one shape of the row's bucket.
@@ -329,11 +282,10 @@ class Img2ImgPipeline(FromCheckpoint):
         """Decode the row's picture and finish it at the size of the request's picture."""
         notes = self._notes(row)
         if row.edit is None:
-            return Finished(image=row.request.image, notes=notes)
+            return Finished(image=row.request.picture, notes=notes)
         if not row.decoded:
             self.decode([row])
-        picture = to_tensor(row.request.image, device=self.checkpoint.device)
-        result = self._finished(row, picture, decoded=row.decoded, layers=True)
+        result = self._finished(row, self._untouched(row), decoded=row.decoded, layers=True)
         guidance = row.edit.guidance
         height, width = row.source.shape[-2:]
         parameters = {
@@ -349,11 +301,18 @@ class Img2ImgPipeline(FromCheckpoint):
         kept = tuple((name, value) for name, value in parameters.items() if value)
         return Finished(image=to_pixels(result), notes=notes, parameters=kept)
 
+    def _untouched(self, row: Img2ImgRow) -> Tensor:
+        """Return the request's picture, ``(1, 3, H, W)``; of an empty canvas, black."""
+        image, device = row.request.image, self.checkpoint.device
+        if isinstance(image, Canvas):
+            return torch.zeros(1, 3, image.height, image.width, device=device)
+        return to_tensor(image, device=device)
+
     def _finished(
         self, row: Img2ImgRow, picture: Tensor, *, decoded: Sequence[Tensor], layers: bool
     ) -> Tensor:
         edit, *masks = decoded
-        return finished(
+        made = finished(
             picture,
             before=row.recoded,
             after=edit,
@@ -366,6 +325,8 @@ class Img2ImgPipeline(FromCheckpoint):
             blend=row.blend,
             seed=row.request.seed,
         )
+        mask = row.request.mask
+        return made if mask is None else kept_outside(picture, made, mask=mask)
 
     def _notes(self, row: Img2ImgRow) -> tuple[Note, ...]:
         """Say back what was not read: a prompt's end, and words that mean nothing here."""
@@ -385,8 +346,3 @@ def blend_of(strength: float) -> float:
     It rises steeply at first, so that the usual strengths show the edit: 0 at 0, 0.91 at 0.7.
     """
     return 1 - (1 - strength) ** 2
-
-
-def image_guidance_of(strength: float, *, full: float) -> float:
-    """Return the image guidance: the checkpoint's at full strength, half as much again at 0."""
-    return full * (1.5 - 0.5 * strength)

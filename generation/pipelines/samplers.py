@@ -78,6 +78,8 @@ class Schedule:
         timesteps: ``(steps,)``, in the scheduler's own type.
         table: None if the scheduler is not affine.
         signal, noise: how the first latents are mixed from the picture's and from noise.
+        mixtures: the same before every step, for pictures of which a part stays; empty where
+            that was not asked for.
         scheduler: set to begin; rows without a table take copies.
     """
 
@@ -86,6 +88,7 @@ class Schedule:
     signal: float
     noise: float
     scheduler: Any
+    mixtures: tuple[tuple[float, float], ...] = ()
 
     def __len__(self) -> int:
         return len(self.timesteps)
@@ -108,7 +111,14 @@ def scheduler_like(scheduler: Any, name: str | None) -> Any:  # noqa: ANN401 - d
     return getattr(diffusers, cls).from_config(scheduler.config, **changes)
 
 
-def plan(scheduler: Any, *, steps: int, first: int = 0, mixed: bool = False) -> Schedule:  # noqa: ANN401
+def plan(
+    scheduler: Any,  # noqa: ANN401 - diffusers' own
+    *,
+    steps: int,
+    first: int = 0,
+    mixed: bool = False,
+    keeps: bool = False,
+) -> Schedule:
     """Plan a schedule and read its table.
 
     Args:
@@ -116,6 +126,7 @@ def plan(scheduler: Any, *, steps: int, first: int = 0, mixed: bool = False) -> 
         steps: of the whole schedule.
         first: the timestep, by its place, from which the steps are taken.
         mixed: whether it begins with a noisy picture (img2img) instead of with noise alone.
+        keeps: whether a part of the picture is to stay, mixed with noise as far as the rest is.
 
     Raises:
         InvalidRequestError: the scheduler refuses so many steps.
@@ -126,6 +137,8 @@ def plan(scheduler: Any, *, steps: int, first: int = 0, mixed: bool = False) -> 
     except ValueError as err:
         raise InvalidRequestError(f"the scheduler cannot take {steps} steps: {err}") from err
     timesteps = ready.timesteps[first:]
+    # Without a place to begin at, a scheduler finds its place by the timestep.
+    mixtures = tuple(_mixture(ready, time[None]) for time in timesteps) if keeps else ()
     if mixed and len(timesteps) and hasattr(ready, "set_begin_index"):
         ready.set_begin_index(first)
     signal, noise = 0.0, float(ready.init_noise_sigma)
@@ -137,6 +150,7 @@ def plan(scheduler: Any, *, steps: int, first: int = 0, mixed: bool = False) -> 
         signal=signal,
         noise=noise,
         scheduler=ready,
+        mixtures=mixtures,
     )
 
 

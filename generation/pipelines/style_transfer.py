@@ -109,7 +109,7 @@ class StyleTransferPipeline(OneByOne):
         """
         if request.style_image is None:
             raise InvalidRequestError("style transfer needs an artwork (style_image)")
-        picture = self._fitted(request.image)
+        picture = self._fitted(request.picture)
         rng = torch.Generator().manual_seed(request.seed)
         noise = torch.randn(picture.shape, generator=rng).to(self._device)
         steps = min(request.num_inference_steps or DEFAULT_STEPS, MAX_STEPS)
@@ -173,7 +173,7 @@ class StyleTransferPipeline(OneByOne):
     @torch.no_grad()
     def preview(self, row: StyleRow) -> Pixels:
         """Return the picture as it is, at most 256 px a side."""
-        image = row.request.image
+        image = row.request.picture
         scale = min(1.0, PREVIEW_SIDE / max(image.width, image.height))
         height, width = (max(1, round(side * scale)) for side in (image.height, image.width))
         return to_pixels(resized(row.canvas.clamp(0, 1), height=height, width=width))
@@ -181,7 +181,7 @@ class StyleTransferPipeline(OneByOne):
     @torch.no_grad()
     def retire(self, row: StyleRow) -> Finished:
         """Return the finished picture at its request's size; at strength 0 the input itself."""
-        image = row.request.image
+        image = row.request.picture
         if not row.total_steps:
             return Finished(image=image)
         result = resized(row.canvas.clamp(0, 1), height=image.height, width=image.width)

@@ -29,6 +29,7 @@ from generation.imaging import to_pil, to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.pipelines.img2img import blend_of
 from generation.pipelines.img2img_finish import resized
+from generation.pipelines.masking import kept_outside
 from generation.pipelines.pausing import Pausing
 from generation.request import ImageRequest, Pixels
 from generation.weights import Manifest, checkpoint_folder, read_manifest
@@ -128,11 +129,11 @@ class WholePipeline(FromCheckpoint, OneByOne):
         """Fit the picture, and begin: the library reads the prompt and encodes the picture.
 
         Raises:
-            InvalidRequestError: the request names a scheduler.
+            InvalidRequestError: the request names a scheduler, or has no picture.
         """
         if request.scheduler is not None:
             raise InvalidRequestError(f"{self._name} runs with its own scheduler only")
-        source = self._fitted(request.image)
+        source = self._fitted(request.picture)
         row = WholeRow(
             request=request,
             source=source,
@@ -209,7 +210,7 @@ class WholePipeline(FromCheckpoint, OneByOne):
             latents = self.pipe._unpack_latents(latents, height, width, factor)
         if latents.ndim != 4 or "scaling_factor" not in vae.config:
             return None
-        image, scale = row.request.image, PREVIEW_SIDE / max(height, width)
+        image, scale = row.request.picture, PREVIEW_SIDE / max(height, width)
         sides = [max(1, round(side * min(1.0, scale))) for side in latents.shape[-2:]]
         small = functional.interpolate(latents, size=sides, mode="area")
         small = small / vae.config.scaling_factor + (getattr(vae.config, "shift_factor", None) or 0)
@@ -223,12 +224,14 @@ class WholePipeline(FromCheckpoint, OneByOne):
         """Let the library decode its latents, and return the picture at its request's size."""
         request = row.request
         if not row.total_steps:
-            return Finished(image=request.image)
+            return Finished(image=request.picture)
         with _under_way(row) as (_, call):
             small = call.answer().float().cpu()
-        result = resized(small, height=request.image.height, width=request.image.width)
+        result = resized(small, height=request.picture.height, width=request.picture.width)
         if "strength" not in self._accepted:
-            result = torch.lerp(to_tensor(request.image), result, blend_of(request.strength))
+            result = torch.lerp(to_tensor(request.picture), result, blend_of(request.strength))
+        if request.mask is not None:
+            result = kept_outside(to_tensor(request.picture), result, mask=request.mask)
         height, width = row.source.shape[-2:]
         parameters = (
             ("steps", str(row.total_steps)),

@@ -91,6 +91,14 @@ def save_img2img(folder: Path, *, scheduler: object | None = None, **unet: objec
     return folder
 
 
+def save_inpaint(folder: Path, *, scheduler: object | None = None) -> Path:
+    """Write a tiny Stable Diffusion checkpoint that fills holes: nine channels go in."""
+    scheduler = scheduler or real.DDIMScheduler(clip_sample=False, steps_offset=1)
+    parts = _components(folder, in_channels=9, scheduler=scheduler)
+    real.StableDiffusionInpaintPipeline(**parts).save_pretrained(folder)
+    return folder
+
+
 def save_turbo(folder: Path) -> Path:
     """Write a tiny SD-Turbo checkpoint: few steps without guidance, as its manifest says."""
     scheduler = real.EulerDiscreteScheduler(
@@ -102,14 +110,17 @@ def save_turbo(folder: Path) -> Path:
     return folder
 
 
-def save_xl(folder: Path, *, zero_negative: bool = True) -> Path:
-    """Write a tiny Stable Diffusion XL checkpoint: two text encoders, pooled words, sizes."""
+def save_xl(folder: Path, *, zero_negative: bool = True, in_channels: int = 4) -> Path:
+    """Write a tiny Stable Diffusion XL checkpoint: two text encoders, pooled words, sizes.
+
+    With nine channels it is one that fills holes.
+    """
     scheduler = real.EulerDiscreteScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
     )
     parts = _components(
         folder,
-        in_channels=4,
+        in_channels=in_channels,
         scheduler=scheduler,
         cross_attention_dim=2 * WIDTH,
         addition_embed_type="text_time",
@@ -119,9 +130,12 @@ def save_xl(folder: Path, *, zero_negative: bool = True) -> Path:
     for name in ("safety_checker", "requires_safety_checker"):
         del parts[name]
     parts |= {"text_encoder_2": _projecting(parts), "tokenizer_2": parts["tokenizer"]}
-    real.StableDiffusionXLPipeline(
-        **parts, force_zeros_for_empty_prompt=zero_negative
-    ).save_pretrained(folder)
+    kind = (
+        real.StableDiffusionXLPipeline
+        if in_channels == 4
+        else real.StableDiffusionXLInpaintPipeline
+    )
+    kind(**parts, force_zeros_for_empty_prompt=zero_negative).save_pretrained(folder)
     return folder
 
 

@@ -11,12 +11,8 @@ import torch
 from generation.checkpoints import Family
 from generation.errors import ModelUnavailableError
 from generation.pipelines.base import EngineConfig, Finished
-from generation.pipelines.img2img import (
-    Img2ImgPipeline,
-    Img2ImgRow,
-    blend_of,
-    image_guidance_of,
-)
+from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow, blend_of
+from generation.pipelines.img2img_plan import image_guidance_of
 from generation.request import ImageRequest, NoteCode, Pixels
 from generation.training.remix_manifest import write_manifest
 from tests.generation.checkpoints import real, save_img2img, save_instruct
@@ -305,7 +301,7 @@ def test_truncated_weights_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_denoiser_of_an_unknown_shape_is_refused(tmp_path: Path) -> None:
-    folder = save_instruct(tmp_path / "odd", in_channels=9)
+    folder = save_instruct(tmp_path / "odd", in_channels=7)
     with pytest.raises(ModelUnavailableError, match="no known family"):
         _load(folder)
 

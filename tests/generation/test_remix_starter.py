@@ -11,7 +11,8 @@ from scipy.ndimage import gaussian_gradient_magnitude
 
 from generation.imaging import to_pixels
 from generation.pipelines.base import EngineConfig, Finished
-from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow, image_guidance_of
+from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow
+from generation.pipelines.img2img_plan import image_guidance_of
 from generation.request import ImageRequest, NoteCode, Pixels
 from generation.weights import Manifest, checkpoint_folder
 from tests.generation.checkpoints import real

@@ -60,7 +60,7 @@ class NoisePipeline(OneByOne):
             total_steps=steps,
             rng=random.Random(request.seed),
             width=round(request.guidance_scale or 1),
-            image=bytearray(request.image.data),
+            image=bytearray(request.picture.data),
         )
 
     def capacity(self, row: Row) -> int:

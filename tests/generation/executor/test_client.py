@@ -41,7 +41,7 @@ async def test_a_picture_comes_back_with_what_the_pipeline_said_of_it(executor: 
     wanted = request(steps=3, seed=7, image=picture(width=20, height=10))
     result = await executor.submit(wanted).result()
     assert (result.image.width, result.image.height) == (20, 10)
-    assert result.image.data != wanted.image.data
+    assert result.image.data != wanted.picture.data
     assert (result.job_id, result.seed, result.model) == (wanted.job_id, 7, "tiny")
     assert result.notes == (Note(code=NoteCode.FITTED, words=("1",)),)
     assert result.parameters == (("steps", "3"),)

@@ -37,7 +37,7 @@ class ConvolutionPipeline(OneByOne):
         return cls()
 
     def admit(self, request: ImageRequest) -> TensorRow:
-        source = request.image
+        source = request.picture
         flat = torch.frombuffer(bytearray(source.data), dtype=torch.uint8)
         pixels = flat.reshape(source.height, source.width, 3).permute(2, 0, 1)
         return TensorRow(

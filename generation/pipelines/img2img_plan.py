@@ -1,0 +1,143 @@
+"""What a request asks of a checkpoint: its guidance, its steps, and what they begin with."""
+
+from collections import OrderedDict
+from collections.abc import Hashable
+
+import torch
+from torch import Tensor
+
+from generation.checkpoints import Checkpoint, Family
+from generation.pipelines.autoencoding import Encoded, Encoder, View
+from generation.pipelines.denoising import Denoising, Guidance, Keeping
+from generation.pipelines.masking import EVERYWHERE, fresh_latents
+from generation.pipelines.prompting import Prompts
+from generation.pipelines.samplers import Schedule, first_step, plan, scheduler_like
+from generation.request import Canvas, ImageRequest
+
+DEFAULT_STEPS = {Family.INSTRUCT: 20, Family.IMG2IMG: 30, Family.INPAINT: 30}
+DEFAULT_GUIDANCE = 7.5
+DEFAULT_IMAGE_GUIDANCE = 1.5
+MAX_STEPS = 150
+KEPT_SCHEDULES = 256
+
+
+class Planner:
+    """Plans denoisings with a checkpoint, and keeps the schedules that it has planned.
+
+    Args:
+        prompts: reads what the denoiser is told.
+        encoder: has the pictures that it is shown.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, prompts: Prompts, encoder: Encoder) -> None:
+        self._checkpoint = checkpoint
+        self._prompts = prompts
+        self._encoder = encoder
+        self._schedules: OrderedDict[Hashable, Schedule] = OrderedDict()
+
+    def views(self, request: ImageRequest) -> tuple[View, ...]:
+        """Return what the codec encodes of a request; nothing of an empty canvas.
+
+        What fills holes sees the picture with its hole besides.
+        """
+        views = () if isinstance(request.image, Canvas) else (View(image=request.image),)
+        if self._checkpoint.family is not Family.INPAINT:
+            return views
+        return (*views, View(image=request.image, mask=request.mask or EVERYWHERE))
+
+    def encoded(self, request: ImageRequest) -> Encoded:
+        """Return the request's picture, or its canvas, as the checkpoint sees it."""
+        if isinstance(request.image, Canvas):
+            return self._encoder.blank(request.image)
+        (found,) = self._encoder.encode([View(image=request.image)])
+        return found
+
+    def guidance(self, request: ImageRequest) -> Guidance:
+        """Return how strictly the words are followed, and the picture where it is a condition."""
+        manifest = self._checkpoint.manifest
+        text = request.guidance_scale
+        if text is None:
+            text = manifest.guidance_scale
+        if text is None:
+            text = DEFAULT_GUIDANCE
+        if self._checkpoint.family is not Family.INSTRUCT:
+            inside = self._checkpoint.unet.config.time_cond_proj_dim is not None
+            return Guidance(text=text, inside=inside)
+        full = manifest.image_guidance_scale or DEFAULT_IMAGE_GUIDANCE
+        return Guidance(text=text, image=image_guidance_of(request.strength, full=full))
+
+    def schedule(self, request: ImageRequest) -> Schedule:
+        """Return the request's steps; in img2img they start from the picture (SDEdit).
+
+        Under a mask at full strength nothing of the picture is to show, as in diffusers.
+        """
+        model = self._checkpoint
+        planned = request.num_inference_steps or model.manifest.num_inference_steps
+        steps = min(planned or DEFAULT_STEPS[model.family], MAX_STEPS)
+        masked = request.mask is not None or model.family is Family.INPAINT
+        bare = model.family is Family.INSTRUCT or isinstance(request.image, Canvas)
+        strength = None if bare or (masked and request.strength == 1) else request.strength
+        keeps = request.mask is not None and model.family is Family.IMG2IMG
+        key = (request.scheduler, steps, strength, keeps)
+        if key not in self._schedules:
+            scheduler = scheduler_like(model.scheduler, request.scheduler)
+            first: int | None = 0
+            if strength is not None:
+                first = first_step(scheduler, steps=steps, strength=strength)
+            if first is None:
+                first = steps * int(scheduler.order) + steps
+            self._schedules[key] = plan(
+                scheduler, steps=steps, first=first, mixed=strength is not None, keeps=keeps
+            )
+        self._schedules.move_to_end(key)
+        while len(self._schedules) > KEPT_SCHEDULES:
+            self._schedules.popitem(last=False)
+        return self._schedules[key]
+
+    def denoising(self, prompt: str, encoded: Encoded, *, request: ImageRequest) -> Denoising:
+        """Return a denoising of the picture by a prompt, its noise drawn from the seed."""
+        model, guidance, schedule = self._checkpoint, self.guidance(request), self.schedule(request)
+        latents = encoded.latents
+        rng = torch.Generator("cpu").manual_seed(request.seed)
+        noise = torch.randn(latents.shape, generator=rng, dtype=torch.float32).to(model.device)
+        begun = schedule.noise * noise
+        if schedule.signal:
+            begun = schedule.signal * model.scaled(latents) + begun
+        told = self._prompts.told(
+            prompt, negative=request.negative_prompt, guidance=guidance, latents=latents
+        )
+        return Denoising(
+            latents=begun,
+            source=self._condition(encoded, request=request),
+            words=told.words,
+            conditions=told.conditions,
+            guidance=guidance,
+            schedule=schedule,
+            rng=rng,
+            keeping=self._keeping(encoded, noise, request=request),
+        )
+
+    def _condition(self, encoded: Encoded, *, request: ImageRequest) -> Tensor | None:
+        """Return what the denoiser sees beside the noise: the picture, or the hole and the rest."""
+        model = self._checkpoint
+        if model.family is Family.IMG2IMG:
+            return None
+        if model.family is Family.INSTRUCT:
+            return encoded.latents
+        (around,) = self._encoder.encode(self.views(request)[-1:])
+        mask = request.mask or EVERYWHERE
+        fresh = fresh_latents(mask, source=encoded.source, factor=model.vae_factor)
+        scaled = model.scaled(around.latents)
+        return torch.cat([fresh.to(scaled), scaled], dim=1)
+
+    def _keeping(self, encoded: Encoded, noise: Tensor, *, request: ImageRequest) -> Keeping | None:
+        model = self._checkpoint
+        if request.mask is None or model.family is not Family.IMG2IMG:
+            return None
+        fresh = fresh_latents(request.mask, source=encoded.source, factor=model.vae_factor)
+        return Keeping(latents=model.scaled(encoded.latents), noise=noise, fresh=fresh)
+
+
+def image_guidance_of(strength: float, *, full: float) -> float:
+    """Return the image guidance: the checkpoint's at full strength, half as much again at 0."""
+    return full * (1.5 - 0.5 * strength)
