@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from bot.commandline import Format, fail, made, read_settings, refusals, version
+from bot.commandline_models import models
 
 app = typer.Typer(
     name="atelier",
@@ -21,6 +22,8 @@ app = typer.Typer(
     # Rich would make help take three times as long.
     rich_markup_mode=None,
 )
+
+app.add_typer(models)
 
 MAX_SEED = 2**32 - 1
 Source = Annotated[Path, typer.Argument(metavar="IN", help="The picture to start from.")]

@@ -19,13 +19,13 @@ from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.doctor_weights import damage_of
 from bot.settings import Settings
 from generation.artworks import artworks
 from generation.errors import ModelUnavailableError
 from generation.executor.cluster.config import CURE as WITHOUT_RAY
 from generation.registry import PIPELINES
 from generation.weights import checkpoint_folder, checkpoint_names
+from generation.wholeness import damage_of
 from storage.database import sqlite_path
 from storage.errors import SchemaTooNewError, StorageError
 from storage.lock import holder

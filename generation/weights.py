@@ -12,6 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from generation.cards import read_card
 from generation.errors import ModelUnavailableError
 
 STARTER = Path(__file__).parent / "starter"
@@ -84,13 +85,16 @@ def checkpoint_folder(name: str, *, models_dir: Path) -> Path:
     """Return a checkpoint's folder: the operator's, else the starter's of that name.
 
     Raises:
-        ModelUnavailableError: there is none, or it holds no weights that are loaded.
+        ModelUnavailableError: there is none, it holds no weights that are loaded, or its card
+            says that it must not be used.
     """
     plain = name and Path(name).name == name and not name.startswith(".")
     for base in (models_dir, STARTER) if plain else ():
         folder = base / name
         if (folder / INDEX).is_file():
             _require_safetensors(folder)
+            if wrong := read_card(name, models_dir=models_dir).unusable:
+                raise ModelUnavailableError(f"{name} is not used: {wrong}")
             return folder
     known = ", ".join(checkpoint_names(models_dir=models_dir)) or "none"
     raise ModelUnavailableError(f"there is no checkpoint {name!r}; known: {known}")

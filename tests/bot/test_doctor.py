@@ -14,8 +14,8 @@ from sqlalchemy import create_engine, text
 
 from bot import doctor
 from bot.doctor import Finding, State
-from bot.doctor_weights import damage_of
 from bot.settings import Settings
+from generation.wholeness import damage_of
 from storage.lock import hold
 from storage.migrating import downgrade, upgrade
 

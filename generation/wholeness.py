@@ -14,17 +14,26 @@ MAX_HEADER_BYTES = 100_000_000
 def damage_of(folder: Path) -> str | None:
     """Return what is wrong with a checkpoint's files, None when they are whole."""
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        parts = [name for name, kind in index.items() if _is_part(name, kind)]
-    except (OSError, ValueError, AttributeError) as err:
+        missing = missing_of(folder)
+    except (OSError, ValueError, AttributeError, KeyError, TypeError) as err:
         return f"{INDEX} cannot be read ({type(err).__name__})"
-    for name in parts:
-        if not (folder / name).is_dir():
-            return f"{name}/ is missing"
+    if missing:
+        return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
     for path in sorted(folder.rglob("*.safetensors")):
         if not is_whole(path):
             return f"{path.relative_to(folder)} is cut off or damaged"
     return _wrong_digest(folder)
+
+
+def missing_of(folder: Path) -> tuple[str, ...]:
+    """Return what a checkpoint lacks of that which its own index names; no weights are read.
+
+    Raises:
+        OSError, ValueError, AttributeError, KeyError, TypeError: an index cannot be read.
+    """
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    parts = [folder / name for name, kind in index.items() if _is_part(name, kind)]
+    return tuple(lack for part in parts for lack in _missing_of_part(part))
 
 
 def is_whole(path: Path) -> bool:
@@ -47,9 +56,31 @@ def is_whole(path: Path) -> bool:
     return 8 + length + max(ends, default=0) == size
 
 
+def sha256_of(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _is_part(name: str, kind: object) -> bool:
     """Tell whether an entry of the index is a folder: a library and a class, both named."""
     return not name.startswith("_") and isinstance(kind, list) and all(kind)
+
+
+def _missing_of_part(part: Path) -> list[str]:
+    """Return what a part lacks; of all parts, networks alone have a ``config.json``."""
+    if not part.is_dir():
+        return [f"{part.name}/"]
+    wanted = {
+        shard
+        for index in part.glob("*.safetensors.index.json")
+        for shard in json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+    }
+    if lost := sorted(shard for shard in wanted if not (part / Path(shard).name).is_file()):
+        return [f"{part.name}/{shard}" for shard in lost]
+    if (part / "config.json").is_file() and not any(part.glob("*.safetensors")):
+        return [f"{part.name}/*.safetensors"]
+    return []
 
 
 def _wrong_digest(folder: Path) -> str | None:
@@ -61,7 +92,6 @@ def _wrong_digest(folder: Path) -> str | None:
         path = folder / name.strip(" *")
         if not path.is_file():
             return f"{path.relative_to(folder)} is missing"
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != wanted:
-                return f"{path.relative_to(folder)} is not the file that was shipped"
+        if sha256_of(path) != wanted:
+            return f"{path.relative_to(folder)} is not the file that was shipped"
     return None

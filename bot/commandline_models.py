@@ -1,0 +1,244 @@
+"""``python -m bot models``: which checkpoints there are, where they come from, and if they work.
+
+The bot itself never fetches anything; ``pull`` is the one command that does, when it is told to.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.commandline import fail, read_settings, refusals
+
+if TYPE_CHECKING:
+    from generation.catalogue import Entry
+
+models = typer.Typer(
+    name="models",
+    help="Look after checkpoints: list, show, add, remove, verify, convert.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Name = Annotated[str, typer.Argument(help="A checkpoint's name, as `models list` shows it.")]
+PIPELINE = "remix"
+
+
+@models.command("list")
+def list_models(
+    public: Annotated[
+        bool, typer.Option("--public", help="Those that anybody may fetch, not those here.")
+    ] = False,
+) -> None:
+    """List the checkpoints that are here, and whether each may be used."""
+    with refusals():
+        from generation.catalogue import entries, public_checkpoints
+
+        if public:
+            lines = [
+                (each.id, each.licence + (" (gated)" if each.gated else ""), each.about)
+                for each in public_checkpoints()
+            ]
+            _print_table(("id", "licence", "what it is"), lines)
+            return
+        folder = read_settings().models_folder
+        rows = [_row(entry) for entry in entries(models_dir=folder)]
+        _print_table(("name", "family", "size", "memory", "licence", "state"), rows)
+        typer.echo(f"Yours are in {folder}.", err=True)
+
+
+@models.command()
+def show(name: Name) -> None:
+    """Show all that is known of a checkpoint, one here or one of the public list."""
+    with refusals():
+        from generation.catalogue import entry_named, public_checkpoints
+
+        for each in public_checkpoints():
+            if each.id == name:
+                gated = "an account of the hub that accepted the licence" if each.gated else ""
+                _print_facts(
+                    {"id": each.id, "licence": each.licence, "about": each.about, "needs": gated}
+                )
+                return
+        _print_facts(_facts(entry_named(name, models_dir=read_settings().models_folder)))
+
+
+@models.command()
+def add(
+    path: Annotated[Path, typer.Argument(help="A folder of diffusers' layout, or a safetensors.")],
+    name: Annotated[str | None, typer.Option(help="What it will be called.")] = None,
+    origin: Annotated[str, typer.Option(help="Where it came from; PATH by default.")] = "",
+    licence: Annotated[str, typer.Option(help="Its licence; what its README says.")] = "",
+) -> None:
+    """Copy a checkpoint into the models folder and record its SHA-256 sums."""
+    with refusals():
+        from generation import catalogue
+
+        folder = read_settings().models_folder
+        entry = catalogue.add(path, models_dir=folder, name=name, origin=origin, licence=licence)
+        _say_added(entry)
+
+
+@models.command()
+def remove(
+    name: Name, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False
+) -> None:
+    """Delete a checkpoint of yours."""
+    with refusals():
+        from generation import catalogue
+
+        settings = read_settings()
+        if name == settings.remix_model != type(settings).model_fields["remix_model"].default:
+            fail(f"{name} is ATELIER_REMIX_MODEL; choose another there first")
+        entry = catalogue.entry_named(name, models_dir=settings.models_folder)
+        if not (yes or entry.starter):
+            typer.confirm(f"Delete {entry.folder} ({_size(entry.size_bytes)})?", abort=True)
+        catalogue.remove(name, models_dir=settings.models_folder)
+        typer.echo(f"{name} is gone.")
+
+
+@models.command()
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="All of them by default.")] = None,
+    trial: Annotated[
+        bool, typer.Option(help="Also load it and make a picture, which measures its memory.")
+    ] = True,
+) -> None:
+    """Compare checkpoints with their recorded sums, and try each; what is wrong is not used."""
+    with refusals():
+        from generation import catalogue
+        from generation.errors import ModelUnavailableError
+
+        folder = read_settings().models_folder
+        broken = 0
+        for name in names or [entry.name for entry in catalogue.entries(models_dir=folder)]:
+            try:
+                catalogue.verify(name, models_dir=folder, said=_note)
+                typer.echo(f"{name}: its files are whole{_tried(name) if trial else ''}")
+            except ModelUnavailableError as error:
+                typer.echo(f"atelier: {error}", err=True)
+                broken += 1
+        if broken:
+            raise typer.Exit(1)
+
+
+@models.command()
+def convert(
+    path: Annotated[Path, typer.Argument(help="A .ckpt, .pt, .pth or .bin, or a folder of them.")],
+    target: Annotated[
+        Path | None, typer.Argument(metavar="[OUT]", help="Beside it by default.")
+    ] = None,
+) -> None:
+    """Turn pickled weights into safetensors; a pickle that holds a program is refused."""
+    with refusals():
+        from generation.converting import convert, pickles_of, target_of
+
+        if not path.exists():
+            fail(f"{path}: there is no such file or folder")
+        if target is not None and (path.is_dir() or target.suffix != ".safetensors"):
+            fail("OUT is the name of one safetensors file, for one file")
+        pickles = pickles_of(path)
+        if not pickles:
+            fail(f"{path}: there is no pickle in it that is not converted already")
+        for each in pickles:
+            place = target or target_of(each)
+            if place.exists():
+                fail(f"{place}: there is such a file already")
+            count = convert(each, place)
+            typer.echo(f"{place}: {count} tensors, {_size(place.stat().st_size)}")
+
+
+def _tried(name: str) -> str:
+    """Make a picture with a checkpoint, write down what came of it, and return it in words."""
+    from generation.catalogue import mark
+    from generation.errors import ModelUnavailableError
+    from generation.trial import tried
+
+    settings = read_settings()
+    folder = settings.models_folder
+    _note(f"trying {name}")
+    try:
+        trial = tried(name, pipeline=PIPELINE, config=settings.engine)
+    except ModelUnavailableError as error:
+        mark(name, unusable=str(error), models_dir=folder)
+        raise
+    mark(name, memory_bytes={trial.device: trial.memory_bytes}, models_dir=folder)
+    return f", and it makes pictures with {_size(trial.memory_bytes)} of {trial.device} memory"
+
+
+def _note(text: str) -> None:
+    typer.echo(f"  {text}", err=True)
+
+
+def _say_added(entry: "Entry") -> None:
+    kind = entry.kind or "single file"
+    typer.echo(f"{entry.name}: {kind}, {_size(entry.size_bytes)}, {len(entry.card.files)} files")
+    if entry.unusable:
+        typer.echo(f"It cannot be used yet: {entry.unusable}", err=True)
+
+
+def _row(entry: "Entry") -> tuple[str, ...]:
+    return (
+        entry.name,
+        entry.kind or "?",
+        _size(entry.size_bytes),
+        _memory(entry),
+        entry.card.licence or "?",
+        entry.unusable or "ready",
+    )
+
+
+def _facts(entry: "Entry") -> dict[str, str]:
+    card = entry.card
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "state": f"not used: {entry.unusable}" if entry.unusable else "ready",
+        "folder": str(entry.folder),
+        "family": entry.kind,
+        "origin": " at ".join(filter(None, (card.origin, card.revision))),
+        "licence": card.licence or "not known; see its publisher",
+        "size": _size(entry.size_bytes),
+        "memory": _memory(entry) if card.memory_bytes else "not measured; `models verify` does",
+        "words": ", ".join(entry.words) or "any",
+        "missing": ", ".join(entry.missing),
+        "sha256": "\n".join(f"{each.sha256}  {path}" for path, each in card.files.items()),
+    }
+
+
+def _memory(entry: "Entry") -> str:
+    measured = entry.card.memory_bytes.items()
+    return ", ".join(f"{_size(most)} ({kind})" for kind, most in measured) or "-"
+
+
+def _size(size_bytes: int) -> str:
+    """Return a size as people say it."""
+    if size_bytes < 1e9:
+        return f"{size_bytes / 1e6:.1f} MB"
+    return f"{size_bytes / 1e9:.1f} GB"
+
+
+def _print_facts(facts: dict[str, str]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, fact in facts.items():
+        if fact:
+            table.add_row(name, fact)
+    Console(highlight=False, markup=False).print(table)
+
+
+def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for head in heads:
+        table.add_column(head, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, markup=False).print(table)

@@ -1,0 +1,105 @@
+"""Whether a checkpoint makes a picture, and what that takes: told by making one, in a child.
+
+The child ends with whatever it has loaded, so that nothing half-loaded stays.
+"""
+
+import multiprocessing
+import resource
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+
+from generation.errors import GenerationError, ModelUnavailableError
+from generation.pipelines.base import EngineConfig
+from generation.registry import pipeline_spec, resolve
+from generation.request import ImageRequest, Pixels
+
+SIDE, STEPS = 512, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a picture took.
+
+    Args:
+        device: the kind that it was made on: "cpu", "cuda".
+        weight_bytes: of the networks.
+        memory_bytes: the most that the device had to give, networks included; on a CPU it is
+            what the process grew by.
+    """
+
+    device: str
+    weight_bytes: int
+    memory_bytes: int
+
+
+def tried(model: str, *, pipeline: str, config: EngineConfig) -> Trial:
+    """Load a checkpoint in a child of its own and make one picture with it.
+
+    Raises:
+        ModelUnavailableError: it does not load, or makes no picture; the sentence says why.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=context) as child:
+        try:
+            return child.submit(trial_here, model, pipeline=pipeline, config=config).result()
+        except BrokenProcessPool as err:
+            raise ModelUnavailableError(
+                f"{model} ended the process that loaded it; does the memory suffice?"
+            ) from err
+
+
+def trial_here(model: str, *, pipeline: str, config: EngineConfig) -> Trial:
+    """Load a checkpoint in this process and make one picture with it.
+
+    Raises:
+        ModelUnavailableError: it does not load, or makes no picture; the sentence says why.
+    """
+    import torch
+
+    from generation.devices import torch_device
+
+    device = torch_device(config.device)
+    loader = resolve(pipeline_spec(pipeline).target)
+    before = _grown(device.type)
+    loaded = loader.load(model=model, config=config)
+    try:
+        row = loaded.admit(_request(model, pipeline=pipeline))
+        while row.step < row.total_steps:
+            loaded.advance([row])
+        loaded.retire(row)
+    except torch.OutOfMemoryError as err:
+        raise ModelUnavailableError(
+            f"{model} does not fit into the {device.type}'s memory"
+        ) from err
+    # What a network is told of shapes that it was not built for, torch says.
+    except (GenerationError, RuntimeError, ValueError, TypeError) as err:
+        raise ModelUnavailableError(f"{model} loads but makes no picture: {err}") from err
+    return Trial(
+        device=device.type,
+        weight_bytes=loaded.weight_bytes,
+        memory_bytes=max(loaded.weight_bytes, _grown(device.type) - before),
+    )
+
+
+def _request(model: str, *, pipeline: str) -> ImageRequest:
+    grey = Pixels(width=SIDE, height=SIDE, data=bytes([128]) * (SIDE * SIDE * 3))
+    return ImageRequest(
+        job_id="trial",
+        pipeline=pipeline,
+        image=grey,
+        prompt="a photograph",
+        strength=1.0,
+        num_inference_steps=STEPS,
+        model=model,
+        previews=False,
+    )
+
+
+def _grown(device: str) -> int:
+    """Return the most bytes that were in use so far: the device's, on a CPU the process's."""
+    import torch
+
+    if device == "cuda":
+        return int(torch.cuda.max_memory_allocated())
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

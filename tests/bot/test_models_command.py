@@ -1,0 +1,97 @@
+"""`models` on the command line, as an operator uses it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from bot.__main__ import app
+from generation.catalogue import entry_named
+from generation.weights import STARTER
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the models folder of an installation of its own, to which "mine" was added."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ATELIER_MODELS_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("COLUMNS", "160")
+    code, out, _ = called("add", STARTER / "remix", "--name", "mine", "--licence", "MIT")
+    assert (code, "mine: " in out) == (0, True)
+    return tmp_path / "models"
+
+
+def called(*words: str | Path, answer: str = "") -> tuple[int, str, str]:
+    """Call a command of ``models``; return its code, output and complaints."""
+    done = CliRunner().invoke(app, ["models", *map(str, words)], input=answer)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_the_list_says_what_is_there_and_show_says_all(models: Path) -> None:
+    _, out, _ = called("list")
+    line = next(line for line in out.splitlines() if "mine" in line)
+    assert "MIT" in line
+    assert "ready" in line
+    _, out, _ = called("show", "mine")
+    assert str(STARTER / "remix") in out.replace("\n", "")
+    assert entry_named("mine", models_dir=models).card.files[UNET].sha256 in out
+    code, _, err = called("show", "absent")
+    assert (code, "known: mine, remix" in err) == (1, True)
+
+
+def test_the_public_list_and_one_of_it_are_shown_without_fetching_anything() -> None:
+    _, out, _ = called("list", "--public")
+    assert "sd-turbo" in out
+    _, out, _ = called("show", "black-forest-labs/FLUX.1-dev")
+    assert "Non-Commercial" in out
+    assert "an account of the hub" in out
+
+
+def test_verify_names_the_damage_ends_with_one_and_the_list_shows_it(models: Path) -> None:
+    assert called("verify", "--no-trial")[0] == 0
+    with (models / "mine" / UNET).open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\xff")
+    code, out, err = called("verify", "--no-trial")
+    assert code == 1
+    assert f"mine is not loaded: {UNET} has another SHA-256" in err
+    assert "remix: its files are whole" in out
+    assert "another SHA-256" in called("list")[1]
+
+
+@pytest.mark.slow
+def test_verify_makes_a_picture_and_keeps_what_that_took(models: Path) -> None:
+    code, out, _ = called("verify", "mine")
+    assert (code, "makes pictures with" in out) == (0, True)
+    assert entry_named("mine", models_dir=models).card.memory_bytes["cpu"] > 10**6
+    shutil.copytree(STARTER / "remix", models / "twin")
+    (models / "twin" / "vae" / "config.json").write_text("{}")
+    code, _, err = called("verify", "twin")
+    assert (code, "could not be loaded" in err or "makes no picture" in err) == (1, True)
+    assert not entry_named("twin", models_dir=models).usable
+
+
+def test_remove_asks_first_and_leaves_the_model_in_use(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert called("remove", "mine", answer="n\n")[0] == 1
+    assert (models / "mine").exists()
+    with monkeypatch.context() as chosen:
+        chosen.setenv("ATELIER_REMIX_MODEL", "mine")
+        assert "choose another there first" in called("remove", "mine", "--yes")[2]
+    assert called("remove", "mine", answer="y\n")[0] == 0
+    assert not (models / "mine").exists()
+
+
+def test_convert_says_what_it_wrote_and_never_writes_over_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    assert "there is no such file" in called("convert", path)[2]
+    torch.save({"a": torch.zeros(2)}, path)
+    (tmp_path / "x.safetensors").touch()
+    assert "there is such a file already" in called("convert", path)[2]
+    assert "one safetensors file" in called("convert", path, tmp_path / "x.bin")[2]

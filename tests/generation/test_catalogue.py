@@ -1,0 +1,241 @@
+"""The catalogue: what comes in is whole, what is wrong is marked, and nothing is half there."""
+
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from generation.cards import Card, card_place, read_card, write_card
+from generation.catalogue import (
+    PARTIAL,
+    add,
+    entries,
+    entry_named,
+    public_checkpoints,
+    remove,
+    verify,
+)
+from generation.converting import convert, pickles_of, rewrite, target_of
+from generation.errors import ModelUnavailableError
+from generation.pipelines.base import EngineConfig
+from generation.trial import trial_here
+from generation.weights import checkpoint_folder
+from tests.generation.checkpoints import save_img2img
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a tiny checkpoint as somebody's download has it."""
+    folder = save_img2img(tmp_path_factory.mktemp("download") / "Some-Model")
+    (folder / "README.md").write_text("---\ntags: [x]\nlicense: openrail++\n---\n# A model\n")
+    return folder
+
+
+@pytest.fixture
+def models(tmp_path: Path, saved: Path) -> Path:
+    """Return a models folder that the checkpoint was added to as "mine"."""
+    add(saved, models_dir=tmp_path / "models", name="mine")
+    return tmp_path / "models"
+
+
+def damaged(path: Path) -> None:
+    """Change one byte of a file."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def test_an_added_checkpoint_is_there_with_its_origin_licence_and_sums(
+    models: Path, saved: Path
+) -> None:
+    entry = entry_named("mine", models_dir=models)
+    assert (entry.usable, entry.starter, entry.missing) == (True, False, ())
+    assert entry.kind == "StableDiffusionImg2ImgPipeline"
+    assert entry.card.origin == str(saved)
+    assert entry.card.licence == "openrail++"
+    assert entry.card.files[UNET].size_bytes == (saved / UNET).stat().st_size
+    assert checkpoint_folder("mine", models_dir=models) == models / "mine"
+    assert [*(models / PARTIAL).iterdir()] == []
+
+
+def test_the_starter_is_listed_beside_the_operators(models: Path) -> None:
+    found = {entry.name: entry for entry in entries(models_dir=models)}
+    assert found.keys() == {"mine", "remix"}
+    assert found["remix"].starter
+    assert "night" in found["remix"].words
+    assert found["mine"].words == ()
+
+
+def test_a_name_that_is_taken_or_is_a_path_is_refused(models: Path, saved: Path) -> None:
+    for name, why in (("mine", "already"), ("../x", "no name"), (".hidden", "no name")):
+        with pytest.raises(ModelUnavailableError, match=why):
+            add(saved, models_dir=models, name=name)
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (lambda folder: (folder / UNET).write_bytes(b"x" * 20), "cut off"),
+        (lambda folder: shutil.rmtree(folder / "vae"), "it lacks vae/"),
+        (lambda folder: (folder / UNET).unlink(), "it lacks unet/"),
+        (lambda folder: (folder / UNET).rename(folder / "unet/weights.bin"), "models convert"),
+        (lambda folder: (folder / "model_index.json").unlink(), "no model_index.json"),
+    ],
+)
+def test_what_is_damaged_is_not_taken_and_leaves_nothing(
+    tmp_path: Path, saved: Path, harm: object, why: str
+) -> None:
+    assert callable(harm)
+    copy = shutil.copytree(saved, tmp_path / "copy")
+    harm(copy)
+    with pytest.raises(ModelUnavailableError, match=why):
+        add(copy, models_dir=tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_a_changed_file_is_found_marked_and_not_loaded_until_it_is_right_again(
+    models: Path, saved: Path
+) -> None:
+    damaged(models / "mine" / UNET)
+    assert entry_named("mine", models_dir=models).usable
+    with pytest.raises(ModelUnavailableError, match=f"{UNET} has another SHA-256"):
+        verify("mine", models_dir=models)
+    assert not entry_named("mine", models_dir=models).usable
+    with pytest.raises(ModelUnavailableError, match="another SHA-256"):
+        checkpoint_folder("mine", models_dir=models)
+    shutil.copy(saved / UNET, models / "mine" / UNET)
+    assert verify("mine", models_dir=models).usable
+    assert checkpoint_folder("mine", models_dir=models)
+
+
+def test_a_file_that_was_cut_off_later_shows_without_reading_it(models: Path) -> None:
+    with (models / "mine" / UNET).open("r+b") as file:
+        file.truncate(100)
+    assert "has 100 bytes instead of" in entry_named("mine", models_dir=models).unusable
+
+
+def test_a_checkpoint_put_there_by_hand_is_recorded_by_its_first_verification(
+    tmp_path: Path, saved: Path
+) -> None:
+    shutil.copytree(saved, tmp_path / "hand")
+    assert entry_named("hand", models_dir=tmp_path).card == Card()
+    verify("hand", models_dir=tmp_path)
+    damaged(tmp_path / "hand" / UNET)
+    with pytest.raises(ModelUnavailableError, match="another SHA-256"):
+        verify("hand", models_dir=tmp_path)
+
+
+def test_a_removed_checkpoint_is_gone_with_its_card_and_a_starter_stays(models: Path) -> None:
+    remove("mine", models_dir=models)
+    assert {entry.name for entry in entries(models_dir=models)} == {"remix"}
+    assert not card_place("mine", models_dir=models).exists()
+    with pytest.raises(ModelUnavailableError, match="stays"):
+        remove("remix", models_dir=models)
+
+
+def test_a_card_is_replaced_as_a_whole_and_a_damaged_one_is_said(tmp_path: Path) -> None:
+    write_card("x", Card(origin="here", memory_bytes={"cpu": 5}), models_dir=tmp_path)
+    assert read_card("x", models_dir=tmp_path) == Card(origin="here", memory_bytes={"cpu": 5})
+    assert [path.name for path in tmp_path.iterdir()] == ["x.catalogue.json"]
+    card_place("x", models_dir=tmp_path).write_text('{"origin": ')
+    with pytest.raises(ModelUnavailableError, match="not understood"):
+        read_card("x", models_dir=tmp_path)
+
+
+def test_a_checkpoint_that_makes_pictures_says_what_that_takes(models: Path) -> None:
+    trial = trial_here(
+        "mine", pipeline="remix", config=EngineConfig(device="cpu", models_dir=models)
+    )
+    assert trial.device == "cpu"
+    assert trial.memory_bytes >= trial.weight_bytes > 0
+
+
+def test_weights_of_other_shapes_than_configured_are_refused(models: Path) -> None:
+    tensors = load_file(models / "mine" / UNET)
+    name = next(name for name in tensors if name.endswith("conv_in.weight"))
+    tensors[name] = torch.zeros(3, 3, 3, 3)
+    save_file(tensors, models / "mine" / UNET)
+    config = EngineConfig(device="cpu", models_dir=models)
+    with pytest.raises(ModelUnavailableError, match="could not be loaded"):
+        trial_here("mine", pipeline="remix", config=config)
+
+
+@pytest.fixture
+def pickled(tmp_path: Path) -> Path:
+    path = tmp_path / "merge.ckpt"
+    shared = torch.arange(6.0).reshape(2, 3)
+    state = {"a": shared.T, "b": shared, "step": 7}
+    torch.save({"state_dict": state, "epoch": 3}, path)
+    return path
+
+
+class Program:
+    """A pickle of it makes a folder when it is read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_pickled_weights_become_safetensors_in_a_limited_child(pickled: Path) -> None:
+    target = target_of(pickled)
+    assert convert(pickled, target) == 2
+    found = load_file(target)
+    assert torch.equal(found["b"], torch.arange(6.0).reshape(2, 3))
+    assert torch.equal(found["a"], found["b"].T)
+    assert {path.name for path in pickled.parent.iterdir()} == {"merge.ckpt", "merge.safetensors"}
+
+
+def test_a_pickle_with_a_program_is_refused_and_the_program_does_not_run(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    held = {"a": torch.zeros(1), "x": Program(trace)}
+    torch.save(held, tmp_path / "zipped.pt")
+    (tmp_path / "bare.pt").write_bytes(pickle.dumps({"x": Program(trace)}, protocol=2))
+    for path in sorted(tmp_path.glob("*.pt")):
+        with pytest.raises(ModelUnavailableError, match=r"more than weights|damaged"):
+            rewrite(path, target_of(path))
+        assert not trace.exists()
+        assert not target_of(path).exists()
+
+
+def test_a_damaged_pickle_and_one_without_weights_are_refused(pickled: Path) -> None:
+    data = pickled.read_bytes()
+    pickled.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ModelUnavailableError, match=r"damaged|more than weights"):
+        rewrite(pickled, target_of(pickled))
+    torch.save({"state_dict": {"step": 1}}, pickled)
+    with pytest.raises(ModelUnavailableError, match="no weights"):
+        rewrite(pickled, target_of(pickled))
+    with pytest.raises(ModelUnavailableError, match="none of"):
+        convert(pickled.with_suffix(".zip"), target_of(pickled))
+
+
+def test_the_pickles_of_a_folder_are_found_under_the_names_their_libraries_read(
+    tmp_path: Path,
+) -> None:
+    for name in ("unet/diffusion_pytorch_model.bin", "text_encoder/pytorch_model.bin"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    targets = [target_of(path).relative_to(tmp_path) for path in pickles_of(tmp_path)]
+    assert [*map(str, targets)] == ["text_encoder/model.safetensors", UNET]
+    (tmp_path / UNET).touch()
+    assert len(pickles_of(tmp_path)) == 1
+
+
+def test_the_public_list_has_ids_licences_and_one_sentence_each() -> None:
+    found = public_checkpoints()
+    assert len({each.id for each in found}) == len(found) >= 10
+    for each in found:
+        assert each.id.count("/") == 1
+        assert each.licence
+        assert each.about.endswith(".")
+        assert "http" not in json.dumps(each.about)
