@@ -12,11 +12,13 @@ import typer
 from bot.commandline import fail, read_settings, refusals
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from generation.catalogue import Entry
 
 models = typer.Typer(
     name="models",
-    help="Look after checkpoints: list, show, add, remove, verify, convert.",
+    help="Look after checkpoints: list, show, add, remove, verify, convert, pull.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -147,6 +149,43 @@ def convert(
                 fail(f"{place}: there is such a file already")
             count = convert(each, place)
             typer.echo(f"{place}: {count} tensors, {_size(place.stat().st_size)}")
+
+
+@models.command()
+def pull(
+    repository: Annotated[str, typer.Argument(metavar="ID", help="OWNER/NAME on the hub.")],
+    name: Annotated[str | None, typer.Option(help="What it will be called here.")] = None,
+    revision: Annotated[
+        str | None, typer.Option(help="A commit; the newest by default, and then recorded.")
+    ] = None,
+    config_only: Annotated[
+        bool, typer.Option("--config-only", help="Without weights, for a single file of yours.")
+    ] = False,
+) -> None:
+    """Fetch a checkpoint from the Hugging Face hub; call it again to go on after a break."""
+    with refusals():
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+
+        from generation.pulling import pull
+
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+        with Progress(*columns) as progress:
+            tasks: dict[str, TaskID] = {}
+
+            def watch(path: str, done: int, total: int) -> None:
+                if path not in tasks:
+                    tasks[path] = progress.add_task(path, total=total)
+                progress.update(tasks[path], completed=done)
+
+            entry = pull(
+                repository,
+                models_dir=read_settings().models_folder,
+                name=name,
+                revision=revision,
+                config_only=config_only,
+                watch=watch,
+            )
+        _say_added(entry)
 
 
 def _tried(name: str) -> str:

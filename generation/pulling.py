@@ -1,0 +1,221 @@
+"""Fetching a checkpoint from the Hugging Face hub, for ``models pull`` alone.
+
+Nothing else of this program fetches weights. What was fetched lies among the partial checkpoints
+until all of it has the sums that the hub names; a pull that broke off goes on where it was.
+"""
+
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from generation.cards import Card
+from generation.catalogue import PARTIAL, Entry, checked_name, entries, put
+from generation.errors import ModelUnavailableError
+from generation.weights import INDEX, PICKLES
+from generation.wholeness import sha256_of
+
+CONFIGURATION = frozenset({".json", ".txt", ".model", ".md"})
+"""Endings of what says how a checkpoint is built and how words are cut."""
+
+Watch = Callable[[str, int, int], None]
+"""Told a file's name, its bytes so far and all of its bytes, as they come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remote:
+    """One file of the hub's.
+
+    Args:
+        sha256: of files that git keeps elsewhere, which all weights are; else empty.
+        blob: git's own sum of any other file.
+    """
+
+    path: str
+    size_bytes: int
+    sha256: str
+    blob: str
+
+    def is_that_of(self, place: Path) -> bool:
+        """Return whether a file here is the hub's, by size and sum."""
+        if place.stat().st_size != self.size_bytes:
+            return False
+        if self.sha256:
+            return sha256_of(place) == self.sha256
+        data = place.read_bytes()
+        # The sum of a git object: git-scm.com, "Git Internals - Git Objects".
+        return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == self.blob  # noqa: S324
+
+
+def pull(
+    repository: str,
+    *,
+    models_dir: Path,
+    name: str | None = None,
+    revision: str | None = None,
+    config_only: bool = False,
+    watch: Watch = lambda *_: None,
+    endpoint: str | None = None,
+) -> Entry:
+    """Fetch a checkpoint of diffusers' layout, compare it with the hub's sums, and put it in place.
+
+    Args:
+        repository: its id on the hub.
+        models_dir: where the checkpoints are.
+        name: what it will be called here; the id's last part if None.
+        revision: a commit, branch or tag; whatever is newest if None. The commit is recorded.
+        config_only: whether to leave the weights out, for those who have them in a single file.
+        watch: shown how it goes on.
+        endpoint: another hub's address; the library's if None.
+
+    Raises:
+        ModelUnavailableError: the hub has no such checkpoint or wants an account, a file came with
+            other sums, or the name is taken; what was fetched rightly is kept for the next pull.
+    """
+    name = checked_name(name or repository.rpartition("/")[2])
+    _refuse_taken(name, repository, models_dir=models_dir)
+    try:
+        found = HfApi(endpoint=endpoint).model_info(
+            repository, revision=revision, files_metadata=True
+        )
+        chosen = _chosen(_remotes(found.siblings or ()), repository, config_only=config_only)
+        folder = models_dir / PARTIAL / name
+        for file in chosen:
+            _fetch(file, folder, repository, str(found.sha), watch=watch, endpoint=endpoint)
+    except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError) as err:
+        raise ModelUnavailableError(_refusal(repository, revision, err)) from err
+    except HFValidationError as err:
+        raise ModelUnavailableError(f"{repository!r} is no id of the hub's: OWNER/NAME") from err
+    except httpx2.HTTPError as err:
+        raise ModelUnavailableError(
+            f"the hub broke off ({err or type(err).__name__}); the same command goes on from there"
+        ) from err
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+    told = found.card_data.to_dict() if found.card_data else {}
+    licence = str(told.get("license_name") or told.get("license") or "")
+    card = Card(origin=repository, revision=str(found.sha), licence=licence)
+    return put(folder, card, models_dir=models_dir)
+
+
+def _refuse_taken(name: str, repository: str, *, models_dir: Path) -> None:
+    """Refuse a name that is another checkpoint's; the same may be fetched anew."""
+    for entry in entries(models_dir=models_dir):
+        if entry.name == name and not entry.starter and entry.card.origin != repository:
+            raise ModelUnavailableError(f"there is a checkpoint {name!r} already; give a --name")
+
+
+def _remotes(siblings: Iterable[Any]) -> list[Remote]:
+    return [
+        Remote(
+            path=each.rfilename,
+            size_bytes=each.size or 0,
+            sha256=each.lfs.sha256 if each.lfs else "",
+            blob=each.blob_id or "",
+        )
+        for each in siblings
+    ]
+
+
+def _chosen(remotes: Sequence[Remote], repository: str, *, config_only: bool) -> list[Remote]:
+    """Return the files that are loaded: configurations, and the plain weights of the parts.
+
+    Raises:
+        ModelUnavailableError: it is not of diffusers' layout, or a part is a pickle alone.
+    """
+    if INDEX not in {each.path for each in remotes}:
+        raise ModelUnavailableError(f"{repository} has no {INDEX}: it is not of diffusers' layout")
+    small = [each for each in remotes if _is_configuration(each.path)]
+    if config_only:
+        return small
+    weights = [each for each in remotes if _is_plain_weights(each.path)]
+    whole = {Path(each.path).parent for each in weights}
+    for each in remotes:
+        path = Path(each.path)
+        if path.suffix in PICKLES and path.parent != Path() and path.parent not in whole:
+            raise ModelUnavailableError(
+                f"{repository} has {each.path} as a pickle alone; fetch and `models convert` it"
+            )
+    return small + weights
+
+
+def _is_configuration(path: str) -> bool:
+    place = Path(path)
+    hidden = any(part.startswith(".") for part in place.parts)
+    return place.suffix in CONFIGURATION and not hidden and len(place.parts) <= 2
+
+
+def _is_plain_weights(path: str) -> bool:
+    """Return whether a file is weights of a part, and not the same once more in other numbers."""
+    place = Path(path)
+    return place.suffix == ".safetensors" and len(place.parts) == 2 and "." not in place.stem
+
+
+def _fetch(
+    file: Remote, folder: Path, repository: str, commit: str, *, watch: Watch, endpoint: str | None
+) -> None:
+    """Fetch one file, or what is missing of it.
+
+    Raises:
+        ModelUnavailableError: it came with other sums; it was deleted.
+    """
+    place = Path(
+        hf_hub_download(
+            repository,
+            file.path,
+            revision=commit,
+            local_dir=folder,
+            tqdm_class=_watching(file, watch),
+            endpoint=endpoint,
+        )
+    )
+    if not file.is_that_of(place):
+        place.unlink()
+        raise ModelUnavailableError(
+            f"{repository}: {file.path} came with other sums than the hub names, and was deleted"
+        )
+    watch(file.path, file.size_bytes, file.size_bytes)
+
+
+def _watching(file: Remote, watch: Watch) -> Any:  # noqa: ANN401 - what the library takes for tqdm
+    """Return what stands in for a progress bar of the library's."""
+
+    class Bar:
+        def __init__(self, *_: object, initial: int = 0, **__: object) -> None:
+            self.n = initial
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            return
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += int(n or 0)
+            watch(file.path, self.n, file.size_bytes)
+
+        def __getattr__(self, _: str) -> Callable[..., None]:
+            return lambda *_, **__: None
+
+    return Bar
+
+
+def _refusal(repository: str, revision: str | None, error: Exception) -> str:
+    if isinstance(error, GatedRepoError):
+        return (
+            f"{repository} is gated: accept its licence on the hub, and log in with"
+            " `.venv/bin/hf auth login`"
+        )
+    if isinstance(error, RevisionNotFoundError):
+        return f"{repository} has no revision {revision}"
+    return f"the hub has no {repository}, or only for others"
