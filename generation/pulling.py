@@ -102,8 +102,8 @@ def pull(
             f"the hub broke off ({err or type(err).__name__}); the same command goes on from there"
         ) from err
     shutil.rmtree(folder / ".cache", ignore_errors=True)
-    told = found.card_data.to_dict() if found.card_data else {}
-    licence = str(told.get("license_name") or told.get("license") or "")
+    told = (getattr(found.card_data, name, None) for name in ("license_name", "license"))
+    licence = str(next(filter(None, told), ""))
     card = Card(origin=repository, revision=str(found.sha), licence=licence)
     return put(folder, card, models_dir=models_dir)
 
