@@ -37,6 +37,7 @@ Seed = Annotated[
     int | None,
     typer.Option(min=0, max=MAX_SEED, help="Same seed, same picture; one is drawn by default."),
 ]
+Model = Annotated[str | None, typer.Option(help="A checkpoint of yours.")]
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Of the demo's page; a free one by default.")
 ]
@@ -148,7 +149,10 @@ def remix(
     prompt: Annotated[str, typer.Option(help="What the picture should become.")],
     strength: Strength = 0.8,
     seed: Seed = None,
-    model: Annotated[str | None, typer.Option(help="A checkpoint of yours.")] = None,
+    model: Model = None,
+    mask: Annotated[
+        Path | None, typer.Option(help="A picture: white is made anew, black stays.")
+    ] = None,
 ) -> None:
     """Make a picture what the prompt says."""
     with refusals():
@@ -158,8 +162,32 @@ def remix(
             pipeline="remix",
             source=source,
             target=target,
+            mask=mask,
             prompt=prompt,
             strength=strength,
+            seed=seed,
+            model=model,
+        )
+        made(make(order, read_settings()))
+
+
+@app.command()
+def imagine(
+    target: Target,
+    prompt: Annotated[str, typer.Option(help="What the picture shows.")],
+    size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.")] = "512x512",
+    seed: Seed = None,
+    model: Model = None,
+) -> None:
+    """Make a picture from words alone."""
+    with refusals():
+        from bot.commandline_pictures import PictureOrder, chosen_canvas, make
+
+        order = PictureOrder(
+            pipeline="remix",
+            source=chosen_canvas(size),
+            target=target,
+            prompt=prompt,
             seed=seed,
             model=model,
         )

@@ -5,6 +5,7 @@ import secrets
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -16,11 +17,12 @@ from bot.errors import PromptTooLongError, sentence
 from bot.prompts import clean_prompt
 from bot.settings import Settings
 from bot.texts import load_texts
+from generation.abilities import require_painter
 from generation.codecs import CodecPool, ImageFormat, IntakePool
 from generation.errors import IntakeError
 from generation.executor.client import Executor, ExecutorConfig, Ticket
 from generation.registry import PIPELINES
-from generation.request import MAX_SEED, ImageRequest, Note, Pixels, Result, Stage
+from generation.request import MAX_SEED, Canvas, ImageRequest, Note, Pixels, Result, Stage
 from generation.weights import checkpoint_folder
 
 FORMATS: dict[str, ImageFormat] = {
@@ -40,12 +42,18 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureOrder:
-    """One picture that was asked for on the command line."""
+    """One picture that was asked for on the command line.
+
+    Args:
+        source: the picture to start from, or the canvas of one from words alone.
+        mask: where to make it anew.
+    """
 
     pipeline: str
-    source: Path
+    source: Path | Canvas
     target: Path
-    strength: float
+    strength: float = 1.0
+    mask: Path | None = None
     prompt: str = ""
     artwork: Path | None = None
     seed: int | None = None
@@ -80,6 +88,18 @@ def chosen_artwork(*, artwork: Path | None, preset: str | None) -> Path:
     return known[preset].path
 
 
+def chosen_canvas(text: str) -> Canvas:
+    """Return the canvas whose size a text like 768x512 says.
+
+    Raises:
+        InvalidRequestError: a side is too short or too long.
+    """
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
+        fail(f"{text!r} is no size; write WIDTHxHEIGHT, such as 768x512")
+    return Canvas(width=int(sides[0]), height=int(sides[1]))
+
+
 def make(order: PictureOrder, settings: Settings) -> Made:
     """Make a picture and write it.
 
@@ -94,6 +114,8 @@ def make(order: PictureOrder, settings: Settings) -> Made:
         # Whether there is such a checkpoint shows without waiting for an engine.
         name = order.model or settings.pipelines[order.pipeline].model
         checkpoint_folder(name, models_dir=settings.models_folder)
+        if isinstance(order.source, Canvas):
+            require_painter(name, models_dir=settings.models_folder)
     return asyncio.run(_make(order, settings, image_format=image_format))
 
 
@@ -104,10 +126,12 @@ def _check(order: PictureOrder) -> ImageFormat:
         fail(f"{order.target}: the name of a result ends in one of {', '.join(FORMATS)}")
     if not order.target.parent.is_dir():
         fail(f"{order.target.parent}: there is no such folder")
-    for path in (order.source, order.artwork):
-        if path is not None and not path.is_file():
+    for path in (order.source, order.mask, order.artwork):
+        if not isinstance(path, Path):
+            continue
+        if not path.is_file():
             fail(f"{path}: there is no such file")
-        if path is not None and order.target.exists() and path.samefile(order.target):
+        if order.target.exists() and path.samefile(order.target):
             fail(f"{order.target}: the result would overwrite what it is made from")
     return image_format
 
@@ -135,14 +159,21 @@ def _cleaned(prompt: str) -> str:
 
 async def _make(order: PictureOrder, settings: Settings, *, image_format: ImageFormat) -> Made:
     async with IntakePool(max_side=settings.max_side) as intake, CodecPool() as codecs:
-        image, notes = await _read(order.source, intake=intake, codecs=codecs)
-        style_image = None
-        if order.artwork is not None:
-            style_image, _ = await _read(order.artwork, intake=intake, codecs=codecs)
+        read = partial(_read, intake=intake, codecs=codecs)
+        notes: tuple[Note, ...] = ()
+        image: Pixels | Canvas
+        if isinstance(order.source, Canvas):
+            image = order.source
+        else:
+            image, notes = await read(order.source)
+        mask, style_image = [
+            (await read(path))[0] if path else None for path in (order.mask, order.artwork)
+        ]
         request = ImageRequest(
             job_id=uuid4().hex,
             pipeline=order.pipeline,
             image=image,
+            mask=mask,
             style_image=style_image,
             prompt=order.prompt,
             strength=order.strength,

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageStat
+from PIL import Image, ImageChops, ImageOps, ImageStat
 from PIL.PngImagePlugin import PngImageFile
 from typer.testing import CliRunner
 
@@ -23,11 +23,12 @@ from bot.__main__ import app
 from storage.lock import hold
 from storage.migrating import downgrade, head_of, upgrade
 from tests.generation import pictures
+from tests.generation.checkpoints import save_img2img
 from tests.photographs import photograph_path
 from tests.storage.stores import open_stores
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "demo", "doctor", "migrate", "sync", "report", "remix", "style")
+COMMANDS = ("run", "demo", "doctor", "migrate", "sync", "report", "remix", "imagine", "style")
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +81,13 @@ def upload(folder: Path) -> Path:
     return place
 
 
+def words_to_picture(folder: Path) -> None:
+    """Write what shows that a checkpoint starts from words, without weights that would load."""
+    folder.mkdir(parents=True)
+    (folder / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    (folder / "model.safetensors").write_bytes(b"")
+
+
 def test_help_names_every_command_in_less_than_a_second() -> None:
     took = []
     for _ in range(3):
@@ -117,6 +125,16 @@ def test_no_command_at_all_shows_help() -> None:
             ["remix", "in.jpg", "out.png", "--prompt", "night", "--model", "absent"],
             "there is no checkpoint 'absent'; known: ",
         ),
+        (
+            ["remix", "in.jpg", "out.png", "--prompt", "x", "--mask", "no.png"],
+            "no.png: there is no",
+        ),
+        (["imagine", "out.png", "--prompt", "night", "--size", "512"], "'512' is no size"),
+        (["imagine", "out.png", "--prompt", "night", "--size", "9x512"], "64 to 4096 pixels"),
+        (
+            ["imagine", "out.png", "--prompt", "night"],
+            "remix makes no picture from words alone; these do: tiny",
+        ),
         (["style", "in.jpg", "out.png"], "give either --artwork FILE or --preset NAME"),
         (["style", "in.jpg", "out.png", "--preset", "x"], "there are: "),
         (["style", "in.jpg", "out.png", "--preset", "wave", "--artwork", "in.jpg"], "either"),
@@ -137,6 +155,7 @@ def test_bad_input_ends_with_one_clear_sentence(
     jpeg = upload(tmp_path).read_bytes()
     Path("cut.jpg").write_bytes(jpeg[:2_000])
     Path("text.png").write_text("<html></html>")
+    words_to_picture(tmp_path / "data/models/tiny")
     code, out, err = called(*words)
     assert code == 1
     assert out == ""
@@ -186,14 +205,33 @@ def test_style_repaints_a_photograph_and_keeps_nothing_of_its_metadata(tmp_path:
 
 @pytest.mark.timeout(240)
 def test_remix_does_what_the_prompt_says_and_writes_it_into_the_file(tmp_path: Path) -> None:
-    source, target = upload(tmp_path), tmp_path / "out.png"
-    done = program("remix", source, target, "--prompt", "night", "--seed", "7")
+    source, target, mask = upload(tmp_path), tmp_path / "out.png", tmp_path / "mask.png"
+    laid = Image.new("L", (240, 160))
+    laid.paste(255, (120, 0, 240, 160))
+    laid.save(mask)
+    done = program("remix", source, target, "--prompt", "night", "--seed", "7", "--mask", mask)
     assert done.returncode == 0, done.stderr
     assert "240 x 160, remix, seed 7" in done.stdout
-    with PngImageFile(target) as after, Image.open(source) as before:
+    with PngImageFile(target) as after, Image.open(source) as stored:
         assert after.size == (240, 160)
         assert (after.text["Prompt"], after.text["Software"]) == ("night", "Atelier")
-        assert brightness(after) < 0.7 * brightness(before)
+        before = ImageOps.exif_transpose(stored)
+        halves = (0, 0, 120, 160), (120, 0, 240, 160)
+        left, right = ((after.crop(half), before.crop(half)) for half in halves)
+        assert ImageChops.difference(*left).getbbox() is None
+        assert brightness(right[0]) < 0.7 * brightness(right[1])
+
+
+@pytest.mark.slow
+def test_imagine_makes_a_picture_from_words_alone(tmp_path: Path) -> None:
+    save_img2img(tmp_path / "data/models/tiny")
+    done = program(
+        "imagine", "out.png", "--prompt", "fog", "--size", "96x64", "--model", "tiny", "--seed", "7"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "96 x 64, tiny, seed 7" in done.stdout
+    with Image.open("out.png") as made:
+        assert made.size == (96, 64)
 
 
 def brightness(image: Image.Image) -> float:
