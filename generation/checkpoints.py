@@ -3,10 +3,8 @@
 Nothing is fetched: only files on this machine are read, and of weights only safetensors.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,34 +15,19 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from generation.devices import ready, torch_device, torch_dtype
+from generation.devices import DTYPES, ready, torch_device, torch_dtype
 from generation.errors import ModelUnavailableError
+from generation.families import Family
 from generation.pipelines.base import Dtype, EngineConfig
+from generation.recognition import family_of
 from generation.tiny_codec import TinyCodec, tiny_codec
 from generation.weights import (
-    INDEX,
     Manifest,
     checkpoint_elements,
     checkpoint_folder,
     read_manifest,
     weight_files,
 )
-
-CLIP_TOKENS = 77
-ROW_CLASSES = frozenset(
-    {
-        "StableDiffusionPipeline",
-        "StableDiffusionImg2ImgPipeline",
-        "StableDiffusionInpaintPipeline",
-        "StableDiffusionInstructPix2PixPipeline",
-        "StableDiffusionXLPipeline",
-        "StableDiffusionXLImg2ImgPipeline",
-        "StableDiffusionXLInpaintPipeline",
-        "LatentConsistencyModelPipeline",
-        "LatentConsistencyModelImg2ImgPipeline",
-    }
-)
-"""The classes, by the name in a checkpoint's index, of the families that are run by rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,14 +41,6 @@ class Embedding:
 
     words: Tensor
     pooled: Tensor | None
-
-
-class Family(StrEnum):
-    """How a checkpoint is run; recognised from the checkpoint itself."""
-
-    INSTRUCT = "instruct_pix2pix"
-    IMG2IMG = "img2img"
-    INPAINT = "inpaint"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +100,15 @@ class Checkpoint:
 
     @property
     def native_size(self) -> int:
-        """Longer side in pixels that the checkpoint is run at."""
-        return self.manifest.native_size or int(self.unet.config.sample_size) * self.vae_factor
+        """Side in pixels of the square that the checkpoint is run at."""
+        latents = self.unet.config.sample_size
+        trained = int(latents) * self.vae_factor if latents else self.family.side
+        return self.manifest.native_size or trained
 
     @property
     def max_tokens(self) -> int:
         """Tokens of a prompt, start and end included."""
-        return min(int(self.tokenizer.model_max_length), CLIP_TOKENS)
+        return min(int(self.tokenizer.model_max_length), self.family.tokens)
 
     def cuts(self, prompt: str) -> bool:
         """Return whether a prompt is longer than the text encoder reads."""
@@ -239,15 +216,16 @@ def load_checkpoint(
         ModelUnavailableError: it is missing, damaged, incomplete, a pickle, or of no known family.
     """
     folder = checkpoint_folder(name, models_dir=models_dir)
-    chosen = torch_dtype(dtype, device=device, half=torch.float16)
+    family = family_of(folder)
+    chosen = torch_dtype(dtype, device=device, half=DTYPES[family.half])
     loaded = load_folder(folder, dtype=chosen, safety_checker=None)
     parts = loaded.components
     required = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
     if missing := [part for part in required if parts.get(part) is None]:
         raise ModelUnavailableError(f"{name} lacks {', '.join(missing)}")
     second, vae = parts.get("text_encoder_2"), parts["vae"]
-    # Stable Diffusion XL's codec overflows in float16, and says so.
-    if second and chosen is torch.float16 and getattr(vae.config, "force_upcast", False):
+    careful = family.careful_codec and getattr(vae.config, "force_upcast", False)
+    if careful and chosen is torch.float16:
         vae = vae.float()
     manifest = read_manifest(folder)
     tiny = tiny_codec(folder, vae=vae, device=device, dtype=chosen)
@@ -255,7 +233,7 @@ def load_checkpoint(
         raise ModelUnavailableError(f"{name} is to be quick, but has no tiny_vae")
     return Checkpoint(
         name=name,
-        family=_family(parts["unet"], parts["vae"], name=name),
+        family=family,
         manifest=manifest,
         unet=ready(parts["unet"], device),
         vae=vae if manifest.quick else ready(vae, device),
@@ -295,9 +273,10 @@ def expected_bytes(name: str, *, config: EngineConfig) -> int:
     Raises:
         ModelUnavailableError: it is missing or damaged.
     """
-    elements = checkpoint_elements(checkpoint_folder(name, models_dir=config.models_dir))
-    device = torch_device(config.device)
-    return elements * torch_dtype(config.dtype, device=device, half=torch.float16).itemsize
+    folder = checkpoint_folder(name, models_dir=config.models_dir)
+    half = DTYPES[family_of(folder).half]
+    numbers = torch_dtype(config.dtype, device=torch_device(config.device), half=half)
+    return checkpoint_elements(folder) * numbers.itemsize
 
 
 class FromCheckpoint:
@@ -320,32 +299,3 @@ class FromCheckpoint:
             ModelUnavailableError: the checkpoint is missing.
         """
         return weight_files(checkpoint_folder(model, models_dir=config.models_dir))
-
-
-def runs_by_rows(folder: Path) -> bool:
-    """Return whether a checkpoint is of a class whose steps are taken row by row."""
-    try:
-        index = json.loads((folder / INDEX).read_text("utf-8"))
-        return index["_class_name"] in ROW_CLASSES
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ModelUnavailableError(f"{folder.name}/{INDEX} is not understood: {err}") from err
-
-
-def _family(unet: Any, vae: Any, *, name: str) -> Family:  # noqa: ANN401
-    """Return the family by the denoiser's channels: does it see the source beside the noise?
-
-    Where it was trained to fill holes, it sees besides where they are.
-    """
-    latents = int(vae.config.latent_channels)
-    families = {
-        latents: Family.IMG2IMG,
-        2 * latents: Family.INSTRUCT,
-        2 * latents + 1: Family.INPAINT,
-    }
-    try:
-        return families[int(unet.config.in_channels)]
-    except KeyError:
-        raise ModelUnavailableError(
-            f"{name}: a denoiser of {unet.config.in_channels} channels for {latents} latent"
-            " channels is of no known family"
-        ) from None

@@ -28,6 +28,7 @@ class NoteCode(StrEnum):
     UNKNOWN_WORDS = "unknown_words"
     KNOWN_WORDS = "known_words"
     PROMPT_CUT = "prompt_cut"
+    MORE_STEPS = "more_steps"
     FITTED = "fitted"
     FIRST_FRAME = "first_frame"
 

@@ -5,18 +5,17 @@ its pictures are finished, which words it knows, and what it likes to be run wit
 """
 
 import json
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from generation.cards import read_card
 from generation.errors import ModelUnavailableError
+from generation.heads import elements, read_head
+from generation.recognition import INDEX as INDEX
 
 STARTER = Path(__file__).parent / "starter"
-INDEX = "model_index.json"
 MANIFEST = "atelier.json"
 PICKLES = frozenset({".bin", ".ckpt", ".pt", ".pth", ".pkl"})
 
@@ -123,19 +122,9 @@ def checkpoint_elements(folder: Path) -> int:
         ModelUnavailableError: a file is damaged.
     """
     try:
-        return sum(_elements(path) for path in weight_files(folder))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as err:
-        raise ModelUnavailableError(f"{folder.name} has damaged weights: {err}") from err
-
-
-def _elements(path: Path) -> int:
-    """Return how many numbers a safetensors file holds: its head is a length and JSON."""
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        if length > path.stat().st_size:
-            raise ValueError(f"{path.name} is cut off")
-        head = json.loads(file.read(length))
-    return sum(prod(told["shape"]) for name, told in head.items() if name != "__metadata__")
+        return sum(elements(read_head(path)) for path in weight_files(folder))
+    except ModelUnavailableError as err:
+        raise ModelUnavailableError(f"{folder.name}: {err}") from err
 
 
 def _require_safetensors(folder: Path) -> None:

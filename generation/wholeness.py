@@ -4,11 +4,12 @@ import hashlib
 import json
 from pathlib import Path
 
-from generation.weights import INDEX
+from generation.errors import ModelUnavailableError
+from generation.heads import read_head
+from generation.recognition import INDEX
 
 SUMS = "SHA256SUMS"
 """Digests in the format of ``sha256sum``; a checkpoint may carry them beside its index."""
-MAX_HEADER_BYTES = 100_000_000
 
 
 def damage_of(folder: Path) -> str | None:
@@ -37,23 +38,12 @@ def missing_of(folder: Path) -> tuple[str, ...]:
 
 
 def is_whole(path: Path) -> bool:
-    """Tell whether a safetensors file ends where its header says.
-
-    The format: eight bytes with the header's length, the header as JSON with the offsets of
-    every tensor, then the tensors without gaps (huggingface.co/docs/safetensors).
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(MAX_HEADER_BYTES, size - 8):
-            return False
-        header = file.read(length)
+    """Tell whether a safetensors file ends where its head says."""
     try:
-        tensors = json.loads(header)
-        ends = [row["data_offsets"][1] for key, row in tensors.items() if key != "__metadata__"]
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
+        read_head(path)
+    except ModelUnavailableError:
         return False
-    return 8 + length + max(ends, default=0) == size
+    return True
 
 
 def sha256_of(path: Path) -> str:

@@ -224,12 +224,9 @@ class Encoder:
 
     def _fitted(self, view: View) -> Tensor:
         """Return the picture at the checkpoint's size, sides a multiple of its levels."""
-        image, device = view.image, self._checkpoint.device
-        multiple = self._checkpoint.multiple
-        scale = self._checkpoint.native_size / max(image.width, image.height)
-        height, width = (
-            max(1, round(side * scale / multiple)) * multiple
-            for side in (image.height, image.width)
+        image, device, model = view.image, self._checkpoint.device, self._checkpoint
+        width, height = model.family.fitted(
+            image.width, image.height, side=model.native_size, multiple=model.multiple
         )
         if isinstance(image, Canvas):
             return torch.full((1, 3, height, width), 0.5, device=device)

@@ -18,7 +18,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from generation.checkpoints import Checkpoint, Family, FromCheckpoint, load_checkpoint
+from generation.checkpoints import Checkpoint, FromCheckpoint, load_checkpoint
 from generation.devices import move, torch_device, weight_bytes
 from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
@@ -134,7 +134,7 @@ class Img2ImgPipeline(FromCheckpoint):
         """
         model = self.checkpoint
         bare = isinstance(request.image, Canvas)
-        if bare and (model.family is Family.INSTRUCT or model.manifest.finish is not None):
+        if bare and (model.family.edits or model.manifest.finish is not None):
             raise InvalidRequestError(f"{model.name} changes pictures; it needs one to start from")
         encoded = self._planner.encoded(request)
         reading = LEFT_ALONE
@@ -152,7 +152,7 @@ class Img2ImgPipeline(FromCheckpoint):
             edit=None,
             masks={},
             reading=reading,
-            blend=blend_of(request.strength) if model.family is Family.INSTRUCT else 1.0,
+            blend=blend_of(request.strength) if model.family.edits else 1.0,
         )
         known = reading.edits or not model.manifest.words
         if bare or (request.strength > 0 and known):
@@ -332,6 +332,8 @@ class Img2ImgPipeline(FromCheckpoint):
         """Say back what was not read: a prompt's end, and words that mean nothing here."""
         cut = row.edit is not None and self.checkpoint.cuts(self._prompt(row))
         notes = [Note(code=NoteCode.PROMPT_CUT)] if cut else []
+        if row.edit is not None:
+            notes += self._planner.notes(row.request)
         words, reading = self.checkpoint.manifest.words, row.reading
         if reading.unknown:
             notes.append(Note(code=NoteCode.UNKNOWN_WORDS, words=reading.unknown))

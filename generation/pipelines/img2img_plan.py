@@ -6,18 +6,14 @@ from collections.abc import Hashable
 import torch
 from torch import Tensor
 
-from generation.checkpoints import Checkpoint, Family
+from generation.checkpoints import Checkpoint
 from generation.pipelines.autoencoding import Encoded, Encoder, View
 from generation.pipelines.denoising import Denoising, Guidance, Keeping
 from generation.pipelines.masking import EVERYWHERE, fresh_latents
 from generation.pipelines.prompting import Prompts
 from generation.pipelines.samplers import Schedule, first_step, plan, scheduler_like
-from generation.request import Canvas, ImageRequest
+from generation.request import Canvas, ImageRequest, Note
 
-DEFAULT_STEPS = {Family.INSTRUCT: 20, Family.IMG2IMG: 30, Family.INPAINT: 30}
-DEFAULT_GUIDANCE = 7.5
-DEFAULT_IMAGE_GUIDANCE = 1.5
-MAX_STEPS = 150
 KEPT_SCHEDULES = 256
 
 
@@ -41,7 +37,7 @@ class Planner:
         What fills holes sees the picture with its hole besides.
         """
         views = () if isinstance(request.image, Canvas) else (View(image=request.image),)
-        if self._checkpoint.family is not Family.INPAINT:
+        if not self._checkpoint.family.fills:
             return views
         return (*views, View(image=request.image, mask=request.mask or EVERYWHERE))
 
@@ -54,16 +50,13 @@ class Planner:
 
     def guidance(self, request: ImageRequest) -> Guidance:
         """Return how strictly the words are followed, and the picture where it is a condition."""
-        manifest = self._checkpoint.manifest
-        text = request.guidance_scale
-        if text is None:
-            text = manifest.guidance_scale
-        if text is None:
-            text = DEFAULT_GUIDANCE
-        if self._checkpoint.family is not Family.INSTRUCT:
+        family, manifest = self._checkpoint.family, self._checkpoint.manifest
+        wished = (request.guidance_scale, manifest.guidance_scale, family.guidance, 1.0)
+        text = next(scale for scale in wished if scale is not None)
+        full = manifest.image_guidance_scale or family.image_guidance
+        if not family.edits or full is None:
             inside = self._checkpoint.unet.config.time_cond_proj_dim is not None
             return Guidance(text=text, inside=inside)
-        full = manifest.image_guidance_scale or DEFAULT_IMAGE_GUIDANCE
         return Guidance(text=text, image=image_guidance_of(request.strength, full=full))
 
     def schedule(self, request: ImageRequest) -> Schedule:
@@ -72,12 +65,13 @@ class Planner:
         Under a mask at full strength nothing of the picture is to show, as in diffusers.
         """
         model = self._checkpoint
-        planned = request.num_inference_steps or model.manifest.num_inference_steps
-        steps = min(planned or DEFAULT_STEPS[model.family], MAX_STEPS)
-        masked = request.mask is not None or model.family is Family.INPAINT
-        bare = model.family is Family.INSTRUCT or isinstance(request.image, Canvas)
+        bare = model.family.edits or isinstance(request.image, Canvas)
+        steps = model.family.planned_steps(
+            self._wished(request), strength=1.0 if bare else request.strength
+        )
+        masked = request.mask is not None or model.family.fills
         strength = None if bare or (masked and request.strength == 1) else request.strength
-        keeps = request.mask is not None and model.family is Family.IMG2IMG
+        keeps = request.mask is not None and not (model.family.edits or model.family.fills)
         key = (request.scheduler, steps, strength, keeps)
         if key not in self._schedules:
             scheduler = scheduler_like(model.scheduler, request.scheduler)
@@ -93,6 +87,18 @@ class Planner:
         while len(self._schedules) > KEPT_SCHEDULES:
             self._schedules.popitem(last=False)
         return self._schedules[key]
+
+    def notes(self, request: ImageRequest) -> tuple[Note, ...]:
+        """Tell the member of steps that were planned besides those that were wished."""
+        if isinstance(request.image, Canvas):
+            return ()
+        return self._checkpoint.family.notes(self._wished(request), strength=request.strength)
+
+    def _wished(self, request: ImageRequest) -> int:
+        """Return the steps that are wished, by the request, the checkpoint or its family."""
+        model = self._checkpoint
+        wished = request.num_inference_steps or model.manifest.num_inference_steps
+        return wished or model.family.steps or 1
 
     def denoising(self, prompt: str, encoded: Encoded, *, request: ImageRequest) -> Denoising:
         """Return a denoising of the picture by a prompt, its noise drawn from the seed."""
@@ -120,10 +126,10 @@ class Planner:
     def _condition(self, encoded: Encoded, *, request: ImageRequest) -> Tensor | None:
         """Return what the denoiser sees beside the noise: the picture, or the hole and the rest."""
         model = self._checkpoint
-        if model.family is Family.IMG2IMG:
-            return None
-        if model.family is Family.INSTRUCT:
+        if model.family.edits:
             return encoded.latents
+        if not model.family.fills:
+            return None
         (around,) = self._encoder.encode(self.views(request)[-1:])
         mask = request.mask or EVERYWHERE
         fresh = fresh_latents(mask, source=encoded.source, factor=model.vae_factor)
@@ -132,7 +138,7 @@ class Planner:
 
     def _keeping(self, encoded: Encoded, noise: Tensor, *, request: ImageRequest) -> Keeping | None:
         model = self._checkpoint
-        if request.mask is None or model.family is not Family.IMG2IMG:
+        if request.mask is None or model.family.edits or model.family.fills:
             return None
         fresh = fresh_latents(request.mask, source=encoded.source, factor=model.vae_factor)
         return Keeping(latents=model.scaled(encoded.latents), noise=noise, fresh=fresh)

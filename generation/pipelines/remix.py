@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from generation.checkpoints import FromCheckpoint, runs_by_rows
+from generation.checkpoints import FromCheckpoint
 from generation.pipelines.base import EngineConfig, Pipeline
 from generation.pipelines.img2img import Img2ImgPipeline
 from generation.pipelines.whole import WholePipeline
+from generation.recognition import family_of
 from generation.weights import checkpoint_folder
 
 
@@ -20,6 +21,6 @@ class RemixPipeline(FromCheckpoint):
             ModelUnavailableError: the checkpoint is missing, incomplete, not safetensors, or
                 starts from no picture.
         """
-        by_rows = runs_by_rows(checkpoint_folder(model, models_dir=config.models_dir))
-        chosen = Img2ImgPipeline if by_rows else WholePipeline
+        family = family_of(checkpoint_folder(model, models_dir=config.models_dir))
+        chosen = Img2ImgPipeline if family.by_rows else WholePipeline
         return chosen.load(model=model, config=config)

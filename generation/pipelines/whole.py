@@ -23,18 +23,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generation.checkpoints import FromCheckpoint, load_folder
-from generation.devices import move, ready, torch_device, torch_dtype, weight_bytes
+from generation.devices import DTYPES, move, ready, torch_device, torch_dtype, weight_bytes
 from generation.errors import InvalidRequestError, ModelUnavailableError
+from generation.families import OTHER, Family
 from generation.imaging import to_pil, to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.pipelines.img2img import blend_of
 from generation.pipelines.img2img_finish import resized
 from generation.pipelines.masking import kept_outside
 from generation.pipelines.pausing import Pausing
-from generation.request import ImageRequest, Pixels
+from generation.recognition import family_of
+from generation.request import ImageRequest, Note, NoteCode, Pixels
 from generation.weights import Manifest, checkpoint_folder, read_manifest
 
 PREVIEW_SIDE = 256
+CLIP_TOKENS = 77
 NEEDED = frozenset({"prompt", "image", "generator", "callback_on_step_end", "output_type"})
 
 _serials = count()
@@ -88,8 +91,10 @@ class WholePipeline(FromCheckpoint, OneByOne):
         name: str,
         manifest: Manifest,
         device: torch.device,
+        family: Family = OTHER,
     ) -> None:
         self.pipe = pipe
+        self.family = family
         self._device = device
         self._name = name
         self._manifest = manifest
@@ -105,12 +110,14 @@ class WholePipeline(FromCheckpoint, OneByOne):
         """
         folder = checkpoint_folder(model, models_dir=config.models_dir)
         device = torch_device(config.device)
-        dtype = torch_dtype(config.dtype, device=device, half=torch.bfloat16)
+        family = family_of(folder)
+        dtype = torch_dtype(config.dtype, device=device, half=DTYPES[family.half])
         loaded = load_folder(folder, dtype=dtype)
         pipe = loaded if _starts_from_pictures(loaded) else _sibling(loaded, name=model)
         for part in _modules(pipe):
             ready(part, device)
-        return cls(pipe, name=model, manifest=read_manifest(folder), device=device)
+        manifest = read_manifest(folder)
+        return cls(pipe, name=model, manifest=manifest, device=device, family=family)
 
     @property
     def weight_bytes(self) -> int:
@@ -148,11 +155,10 @@ class WholePipeline(FromCheckpoint, OneByOne):
         """Return the picture at the checkpoint's size, sides a multiple of two latents."""
         factor = int(getattr(self.pipe, "vae_scale_factor", 32))
         latents = getattr(self.pipe, "default_sample_size", None)
-        native = latents * factor if latents else self._default("height") or 1024
-        scale = (self._manifest.native_size or native) / max(image.width, image.height)
-        height, width = (
-            max(1, round(side * scale / (2 * factor))) * 2 * factor
-            for side in (image.height, image.width)
+        native = latents * factor if latents else self._default("height") or self.family.side
+        side = self._manifest.native_size or native
+        width, height = self.family.fitted(
+            image.width, image.height, side=side, multiple=2 * factor
         )
         return resized(to_tensor(image), height=height, width=width)
 
@@ -161,32 +167,43 @@ class WholePipeline(FromCheckpoint, OneByOne):
         found = self._accepted.get(name)
         return None if found is None or found.default is inspect.Parameter.empty else found.default
 
+    def _wished(self, request: ImageRequest) -> int | None:
+        """Return the steps that are wished; None leaves them to the library."""
+        wished = request.num_inference_steps or self._manifest.num_inference_steps
+        return wished or self.family.steps or self._default("num_inference_steps")
+
     def _steps(self, request: ImageRequest) -> int | None:
-        return request.num_inference_steps or self._manifest.num_inference_steps
+        wished = self._wished(request)
+        if wished is None:
+            return None
+        return self.family.planned_steps(wished, strength=request.strength)
 
     def _takes_steps(self, request: ImageRequest) -> bool:
         if request.strength <= 0 or "strength" not in self._accepted:
             return request.strength > 0
-        steps = self._steps(request) or self._default("num_inference_steps")
+        steps = self._steps(request)
         return steps is None or int(steps * request.strength) >= 1
 
     def _arguments(self, request: ImageRequest, source: Tensor) -> Mapping[str, object]:
         """Return what the library's pipeline is called with: of all we have, what it takes."""
-        guidance = request.guidance_scale
-        if guidance is None:
-            guidance = self._manifest.guidance_scale
+        wished = (request.guidance_scale, self._manifest.guidance_scale, self.family.guidance)
+        height, width = source.shape[-2:]
         said = {
             "num_inference_steps": self._steps(request),
-            "guidance_scale": guidance,
-            "negative_prompt": request.negative_prompt or None,
+            self.family.guidance_name: next((it for it in wished if it is not None), None),
+            "negative_prompt": request.negative_prompt or self.family.negative_prompt,
+            "max_sequence_length": None if self.family is OTHER else self.family.tokens,
         }
         given = {
             "prompt": request.prompt,
             "image": to_pil(source),
             "strength": request.strength,
-            "height": source.shape[-2],
-            "width": source.shape[-1],
+            "height": height,
+            "width": width,
             "output_type": "pt",
+            # FLUX.1 Kontext would choose a size of its own.
+            "max_area": height * width,
+            "_auto_resize": False,
         } | {name: value for name, value in said.items() if value is not None}
         return {name: value for name, value in given.items() if name in self._accepted}
 
@@ -238,7 +255,25 @@ class WholePipeline(FromCheckpoint, OneByOne):
             ("scheduler", type(self.pipe.scheduler).__name__),
             ("native_size", f"{width}x{height}"),
         )
-        return Finished(image=to_pixels(result), parameters=parameters)
+        return Finished(image=to_pixels(result), notes=self._notes(request), parameters=parameters)
+
+    def _notes(self, request: ImageRequest) -> tuple[Note, ...]:
+        """Say that the prompt's end was not read, and that more steps were planned."""
+        cut = (Note(code=NoteCode.PROMPT_CUT),) if self._cuts(request.prompt) else ()
+        wished = self._wished(request)
+        if wished is None or "strength" not in self._accepted:
+            return cut
+        return cut + self.family.notes(wished, strength=request.strength)
+
+    def _cuts(self, prompt: str) -> bool:
+        """Return whether a prompt is longer than the longest-reading text encoder reads."""
+        tokenizer, most = getattr(self.pipe, self.family.tokenizer, None), self.family.tokens
+        if tokenizer is None:
+            # Of Stable Diffusion 3 the third encoder, the one that reads more, may be left out.
+            tokenizer, most = getattr(self.pipe, "tokenizer", None), CLIP_TOKENS
+        if tokenizer is None:
+            return False
+        return len(tokenizer(prompt, truncation=True, max_length=most + 1).input_ids) > most
 
 
 def _modules(pipe: Any) -> list[nn.Module]:  # noqa: ANN401 - diffusers' own

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from generation.checkpoints import Family
 from generation.errors import ModelUnavailableError
 from generation.pipelines.base import EngineConfig, Finished
 from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow, blend_of
@@ -146,13 +145,6 @@ def test_other_samplers_run_and_repeat_their_bytes(
     pipeline = _load(save_img2img(tmp_path / "other", scheduler=kind(steps_offset=1)))
     first, second = (_run(pipeline, _request(strength=0.7))[1].image.data for _ in range(2))
     assert first == second
-
-
-def test_families_are_recognised_from_the_checkpoint(
-    instruct: Img2ImgPipeline, img2img: Img2ImgPipeline
-) -> None:
-    assert instruct.checkpoint.family is Family.INSTRUCT
-    assert img2img.checkpoint.family is Family.IMG2IMG
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(img2img: Img2ImgPipeline) -> None:
