@@ -5,6 +5,7 @@ a decoder) or takes too long, the call fails and the next one finds a fresh chil
 """
 
 import asyncio
+import ctypes
 import multiprocessing
 import queue
 import resource
@@ -19,6 +20,9 @@ from generation.errors import GenerationError, IntakeLimitError
 
 T = TypeVar("T")
 _LIMIT_SENTENCE = "this picture took more time or memory than is allowed"
+# The parameters of mallopt(3), and values that keep pictures of 8 megapixels in the heap.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES, _LARGEST_KEPT_BYTES = 2**28, 2**25
 _PRELOADED = ["generation.intake", "generation.encoding"]
 
 
@@ -180,10 +184,22 @@ class _Child:
             self._pipe.close()
 
 
+def _keep_freed_memory() -> None:
+    """Have malloc keep for the next call what one has freed.
+
+    Given back, every 4 KiB of it would cost a page fault: a tenth of the time of a photograph.
+    """
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT_BYTES)
+        libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
+
+
 def _serve(pipe: "Connection[Any, Any]", limits: Limits) -> None:
     """Answer calls until the parent goes away; any other error ends the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limits.apply()
+    _keep_freed_memory()
     while True:
         try:
             function, arguments = pipe.recv()

@@ -69,6 +69,13 @@ def hoard() -> int:
     return len(bytearray(2**31))
 
 
+def page_faults_of(size: int) -> int:
+    """Use memory for a moment; return how many pages the system had to provide for it."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    bytearray(size)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
 def doze() -> None:
     """Sleep longer than any test waits."""
     time.sleep(600)

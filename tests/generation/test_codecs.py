@@ -95,6 +95,12 @@ async def test_b2_memory_is_limited_and_running_out_of_it_costs_no_child(
     assert await intake.call(os.getpid) == first
 
 
+async def test_a_child_keeps_freed_memory_for_its_next_call(intake: IntakePool) -> None:
+    pages = [await intake.call(child_calls.page_faults_of, 16 * 2**20) for _ in range(2)]
+    assert pages[0] > 1000
+    assert pages[1] < 100
+
+
 async def test_open_files_are_limited(intake: IntakePool) -> None:
     assert await intake.call(child_calls.open_files) < 32
 
