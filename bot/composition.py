@@ -23,6 +23,7 @@ from bot.dispatcher import Dispatcher, Pace
 from bot.engine_metrics import EngineCounters
 from bot.job_pictures import JobPictures
 from bot.metrics import Metrics
+from bot.models import Models
 from bot.overview import Overview, overview
 from bot.pictures import Pictures
 from bot.redirect import connector
@@ -81,9 +82,16 @@ class Bot:
     """
 
     def __init__(
-        self, settings: Settings, *, stores: Stores, workers: Workers, downloader: Downloader
+        self,
+        settings: Settings,
+        *,
+        stores: Stores,
+        workers: Workers,
+        models: Models,
+        downloader: Downloader,
     ) -> None:
         self.settings = settings
+        self.models = models
         self.stores = stores
         self.workers = workers
         self.metrics = Metrics()
@@ -126,7 +134,11 @@ class Bot:
         self.web_port = await self._pages.start(
             host=self.settings.web_host, port=self.settings.web_port
         )
-        for work in (self.metrics.watch_loop(), self._keep_house()):
+        for work in (
+            self.metrics.watch_loop(),
+            self.models.keep_fresh(),
+            self._keep_house(),
+        ):
             self._tasks.add(asyncio.create_task(work))
         serving = asyncio.create_task(self.client.start(token), name="client")
         told = asyncio.create_task(stop.wait(), name="stop")
@@ -184,6 +196,7 @@ class Bot:
             pictures=JobPictures(files=stores.files, codecs=workers.codecs, metrics=self.metrics),
             executor=workers.executor,
             delivery=self.delivery,
+            models=self.models,
             metrics=self.metrics,
         )
 
@@ -191,6 +204,7 @@ class Bot:
         return Services(
             texts=load_texts(),
             pictures=self._pictures,
+            models=self.models,
             dispatcher=self.dispatcher,
             executor=self.workers.executor,
             jobs=self.stores.jobs,
@@ -219,7 +233,9 @@ async def assembled(
         database = Database.open(settings.database)
         stack.push_async_callback(database.close)
         stores = _stores(settings, database)
-        workers = _workers(settings, pipelines or settings.pipelines)
+        offered = pipelines or settings.pipelines
+        workers = _workers(settings, offered)
+        models = Models(models_dir=settings.models_folder, pipelines=offered)
         for worker in (workers.charts, workers.executor, workers.codecs, workers.intake):
             stack.push_async_callback(worker.close)
         await asyncio.gather(
@@ -227,6 +243,7 @@ async def assembled(
             workers.codecs.start(),
             workers.executor.start(),
             asyncio.to_thread(artworks),
+            models.refresh(),
         )
         downloader = await stack.enter_async_context(
             Downloader(
@@ -236,7 +253,7 @@ async def assembled(
                 total_s=settings.download_total_s,
             )
         )
-        yield Bot(settings, stores=stores, workers=workers, downloader=downloader)
+        yield Bot(settings, stores=stores, workers=workers, models=models, downloader=downloader)
 
 
 def _stores(settings: Settings, database: Database) -> Stores:

@@ -21,6 +21,7 @@ from bot.errors import WaitTooLongError
 from bot.job_pictures import JobPictures
 from bot.live import LiveMessage
 from bot.metrics import Metrics
+from bot.models import Models
 from bot.orders import Order, Origin, notes_to_json
 from bot.places import Places, UnderWay
 from bot.replies import span
@@ -75,6 +76,7 @@ class Dispatcher:
         pictures: JobPictures,
         executor: Executor,
         delivery: Delivery,
+        models: Models,
         metrics: Metrics,
     ) -> None:
         self.owner = owner
@@ -83,6 +85,7 @@ class Dispatcher:
         self._pictures = pictures
         self._executor = executor
         self._delivery = delivery
+        self._models = models
         self._metrics = metrics
         self._wake = asyncio.Event()
         self._room = WaitingRoom()
@@ -158,7 +161,9 @@ class Dispatcher:
             WaitTooLongError: the queue is too long; nothing was reserved.
             QuotaExceededError: too little is left; nothing was reserved.
             InvalidRequestError: no pipeline takes this order; nothing was reserved.
+            UnknownModelError, UnusableModelError: no such model can be used; nothing was reserved.
         """
+        self._models.require(order.pipeline, order.model)
         origin = Origin.of(interaction)
         probe = probe_of(order, origin)
         order = replace(order, model=self._executor.model_of(probe))

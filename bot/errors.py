@@ -9,6 +9,8 @@ BotError
 │   ├── PromptTooLongError    the prompt has too many characters
 │   ├── PromptMissingError    neither words nor a preset were given
 │   ├── UnknownPresetError    there is no such preset
+│   ├── UnknownModelError     there is no such model
+│   ├── UnusableModelError    the model is there, but incomplete, damaged or marked
 │   ├── UnknownArtworkError   there is no such artwork
 │   ├── ArtworkMissingError   neither an artwork nor a preset was given
 │   ├── BadNumberError        a form's number is not one, or outside its range
@@ -72,6 +74,14 @@ class PromptMissingError(RefusedError):
 
 class UnknownPresetError(RefusedError):
     """There is no such preset."""
+
+
+class UnknownModelError(RefusedError):
+    """There is no such model."""
+
+
+class UnusableModelError(RefusedError):
+    """The model is there, but incomplete, damaged or marked."""
 
 
 class UnknownArtworkError(RefusedError):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bot.charts import ChartPool
     from bot.client import Atelier
     from bot.dispatcher import Dispatcher
+    from bot.models import Models
     from bot.pictures import Pictures
     from generation.executor.client import Executor
     from storage.jobs import JobStore
@@ -25,6 +26,7 @@ class Services:
 
     texts: Texts
     pictures: "Pictures"
+    models: "Models"
     dispatcher: "Dispatcher"
     executor: "Executor"
     jobs: "JobStore"

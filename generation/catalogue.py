@@ -15,12 +15,12 @@ from pathlib import Path
 
 from generation.cards import Card, FileSum, card_place, read_card, write_card
 from generation.errors import ModelUnavailableError
-from generation.weights import INDEX, PICKLES, STARTER, plain_words, read_manifest
+from generation.weights import INDEX, PICKLES, STARTER, Manifest, plain_words, read_manifest
 from generation.wholeness import damage_of, is_whole, missing_of, sha256_of
 
 PARTIAL = ".partial"
 """Folder beside the checkpoints for what is not in place yet; nothing in it is ever loaded."""
-EMPTY = Card()
+EMPTY, UNDECLARED = Card(), Manifest()
 OURS = Card(origin="ships with Atelier", licence="Apache-2.0")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -37,10 +37,9 @@ class Entry:
 
     Args:
         starter: whether it ships with the program.
-        title: what it calls itself, else its name.
+        manifest: what its ``atelier.json`` declares.
         kind: the class of diffusers that its index names; empty if it has no index.
         size_bytes: of all its files.
-        words: the plainest word of every edit it knows; empty if any words will do.
         missing: what it lacks of that which its index names.
         unusable: why it is not loaded, a sentence's end; empty if it may be.
     """
@@ -48,13 +47,22 @@ class Entry:
     name: str
     folder: Path
     starter: bool
-    title: str = ""
+    manifest: Manifest = UNDECLARED
     kind: str = ""
     size_bytes: int = 0
-    words: tuple[str, ...] = ()
     card: Card = EMPTY
     missing: tuple[str, ...] = ()
     unusable: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it calls itself, empty if it does not say."""
+        return self.manifest.title
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The plainest word of every edit it knows; empty if any words will do."""
+        return plain_words(self.manifest.words)
 
     @property
     def usable(self) -> bool:
@@ -244,9 +252,8 @@ def _entry(folder: Path, *, models_dir: Path) -> Entry:
         return replace(base, card=card, unusable=f"{INDEX} cannot be read ({type(err).__name__})")
     return replace(
         base,
-        title=manifest.title or folder.name,
+        manifest=manifest,
         kind=str(index.get("_class_name", "")),
-        words=plain_words(manifest.words),
         card=card,
         missing=missing,
         unusable=card.unusable or _lack(folder, missing) or _resized(folder, card.files),

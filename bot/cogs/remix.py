@@ -4,9 +4,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.choices import matching, model_line
 from bot.client import Atelier
 from bot.errors import PromptMissingError
 from bot.forms import Filled, PictureForm
+from bot.models import NAME_LENGTH
 from bot.orders import Order, Picture, any_seed
 from bot.pictures import first_picture
 from bot.presets import Preset, preset_named, presets
@@ -28,6 +30,7 @@ def remix_order(
     preset: Preset | None = None,
     strength: float | None = None,
     seed: int | None = None,
+    model: str | None = None,
 ) -> Order:
     """Return the order for a remix; a preset's words come before the member's own.
 
@@ -49,6 +52,7 @@ def remix_order(
         strength=strength,
         seed=any_seed(seed),
         preset=preset.name if preset else None,
+        model=model,
     )
 
 
@@ -64,6 +68,7 @@ class Remix(commands.Cog):
         preset=label("command.remix.preset"),
         strength=label("command.remix.strength"),
         seed=label("command.remix.seed"),
+        model=label("command.remix.model"),
     )
     @app_commands.choices(preset=PRESET_CHOICES)
     async def remix(
@@ -74,16 +79,30 @@ class Remix(commands.Cog):
         preset: str | None = None,
         strength: app_commands.Range[float, 0.0, 1.0] | None = None,
         seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
+        model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
     ) -> None:
         """Change a picture by words, a preset or both."""
         await interaction.response.defer(thinking=True)
+        services = services_of(interaction)
+        services.models.require("remix", model)
         words = clean_prompt(prompt)
         chosen = preset_named(preset) if preset else None
         if not words and chosen is None:
             raise PromptMissingError("neither a prompt nor a preset")
-        picture = await services_of(interaction).pictures.upload(image)
-        order = remix_order(picture, prompt=words, preset=chosen, strength=strength, seed=seed)
-        await services_of(interaction).dispatcher.place(interaction, order)
+        picture = await services.pictures.upload(image)
+        order = remix_order(
+            picture, prompt=words, preset=chosen, strength=strength, seed=seed, model=model
+        )
+        await services.dispatcher.place(interaction, order)
+
+    @remix.autocomplete("model")
+    async def models(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the models that can be used and hold what was typed, with a line about each."""
+        voice = voice_of(interaction)
+        usable = services_of(interaction).models.usable
+        return matching(current, {entry.name: model_line(voice, entry) for entry in usable})
 
 
 @app_commands.context_menu(name=label("command.remix.menu"))

@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.choices import matching
 from bot.client import Atelier
 from bot.errors import ArtworkMissingError
 from bot.orders import Order, Picture, any_seed
@@ -14,7 +15,6 @@ from generation.artworks import artworks
 from generation.request import MAX_SEED
 
 DEFAULT_STRENGTH = 0.7
-MAX_CHOICES = 25
 
 
 class Style(commands.Cog):
@@ -68,12 +68,7 @@ class Style(commands.Cog):
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
         """Offer the artworks whose name or title holds what was typed."""
-        typed = current.casefold().strip()
-        return [
-            app_commands.Choice(name=artwork.title, value=name)
-            for name, artwork in artworks().items()
-            if typed in name or typed in artwork.title.casefold()
-        ][:MAX_CHOICES]
+        return matching(current, {name: artwork.title for name, artwork in artworks().items()})
 
 
 async def setup(client: Atelier) -> None:

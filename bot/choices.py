@@ -1,0 +1,30 @@
+"""What Discord offers while a member types; whatever they then send is checked again."""
+
+from collections.abc import Mapping
+
+from discord import app_commands
+
+from bot.texts import Voice
+from generation.catalogue import Entry
+
+MAX_CHOICES, MAX_LETTERS = 25, 100
+SOME_WORDS = 3
+
+
+def matching(typed: str, lines: Mapping[str, str]) -> list[app_commands.Choice[str]]:
+    """Return the choices whose name or line holds what was typed, as many as Discord shows."""
+    sought = typed.casefold().strip()
+    return [
+        app_commands.Choice(name=line[:MAX_LETTERS], value=name)
+        for name, line in lines.items()
+        if sought in name.casefold() or sought in line.casefold()
+    ][:MAX_CHOICES]
+
+
+def model_line(voice: Voice, entry: Entry) -> str:
+    """Return a line about a checkpoint: what it is, and which words it understands."""
+    about = {"name": entry.name, "title": entry.title or entry.kind}
+    if not entry.words:
+        return voice.say("model.any", **about)
+    some = ", ".join(entry.words[:SOME_WORDS])
+    return voice.say("model.words", **about, count=len(entry.words), some=some)

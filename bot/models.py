@@ -1,0 +1,77 @@
+"""Which checkpoints members may name: a listing that is kept fresh beside the event loop."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+
+from bot.errors import UnknownModelError, UnusableModelError
+from bot.prompts import shown
+from generation.catalogue import Entry, entries
+from generation.registry import PipelineSpec
+
+FRESH_S = 10.0
+NAME_LENGTH = 64
+
+log = structlog.get_logger()
+
+
+class Models:
+    """The listing. What it says is at most ``FRESH_S`` old and costs the event loop no disk.
+
+    Args:
+        models_dir: the folder of the operator's checkpoints.
+        pipelines: those that are offered; their own checkpoints and methods may always be named.
+    """
+
+    def __init__(self, *, models_dir: Path, pipelines: Mapping[str, PipelineSpec]) -> None:
+        self._models_dir = models_dir
+        self._pipelines = pipelines
+        self._there: dict[str, Entry] = {}
+
+    @property
+    def usable(self) -> tuple[Entry, ...]:
+        """The checkpoints that may be named, that of ``/remix`` first."""
+        own = self._pipelines["remix"].model
+        found = (entry for entry in self._there.values() if entry.usable)
+        return tuple(sorted(found, key=lambda entry: (entry.name != own, entry.name)))
+
+    def get(self, name: str) -> Entry | None:
+        """Return a checkpoint, None if there is none of that name."""
+        return self._there.get(name)
+
+    def require(self, pipeline: str, model: str | None) -> None:
+        """Refuse a checkpoint that a pipeline could not run.
+
+        Raises:
+            UnknownModelError: there is none of that name; the sentence names those that can be
+                used.
+            UnusableModelError: it is there but incomplete, damaged or marked; likewise.
+        """
+        own = self._pipelines[pipeline].model
+        name = model or own
+        entry = self._there.get(name)
+        if entry is None and name != own:
+            raise UnknownModelError(f"no model {name!r}", **self._named(name))
+        if entry is not None and not entry.usable:
+            raise UnusableModelError(entry.unusable, **self._named(name))
+
+    async def keep_fresh(self) -> None:
+        """Look anew now and then."""
+        while True:
+            await asyncio.sleep(FRESH_S)
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Look anew, outside the event loop; what cannot be read leaves all as it was."""
+        try:
+            found = await asyncio.to_thread(entries, models_dir=self._models_dir)
+        except OSError as err:
+            log.warning("the models folder cannot be read", error=str(err))
+            return
+        self._there = {entry.name: entry for entry in found}
+
+    def _named(self, name: str) -> dict[str, str]:
+        known = ", ".join(entry.name for entry in self.usable)
+        return {"name": shown(name, limit=NAME_LENGTH), "known": known}
