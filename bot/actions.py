@@ -14,6 +14,7 @@ from bot.forms import Filled, PictureForm
 from bot.orders import Order, Parameters, Picture, any_seed
 from bot.prompts import clean_prompt
 from bot.services import client_of, services_of, voice_of
+from bot.variations import variation
 from generation.registry import pipeline_spec
 from storage.errors import NotOwnerError
 from storage.records import Job
@@ -32,6 +33,34 @@ async def again(interaction: discord.Interaction, job_id: str) -> None:
     """
     job = await _own(interaction, job_id)
     order = order_of(job)
+    await interaction.response.defer(thinking=True)
+    await services_of(interaction).dispatcher.place(interaction, order)
+
+
+async def vary(interaction: discord.Interaction, job_id: str) -> None:
+    """Order another picture like a job's result, a little different.
+
+    Raises:
+        NotYoursError: somebody else's; nothing was reserved.
+        NotFoundError: there is no such job in this guild.
+        PictureDeletedError: the result is no longer kept.
+        UnknownModelError, UnusableModelError: what made it cannot be used any more.
+    """
+    job = await _own(interaction, job_id)
+    before = order_of(job)
+    if job.output is None:
+        raise PictureDeletedError(job.id)
+    picture = dataclasses.replace(before.image, file=job.output, notes=())
+    takes_words = not pipeline_spec(job.pipeline).takes_style_image
+    order = variation(
+        services_of(interaction),
+        voice_of(interaction),
+        picture,
+        amount="subtle",
+        prompt=before.prompt,
+        model=job.model if takes_words else None,
+        parent_id=job.id,
+    )
     await interaction.response.defer(thinking=True)
     await services_of(interaction).dispatcher.place(interaction, order)
 
@@ -73,10 +102,10 @@ async def edited(interaction: discord.Interaction, job_id: str, filled: Filled) 
     job = await _own(interaction, job_id)
     order = order_of(job)
     order = dataclasses.replace(order, strength=filled.strength, seed=job.seed)
-    if order.prompt:
-        prompt = clean_prompt(filled.prompt)
-        if not prompt:
-            raise PromptMissingError("the form's prompt is empty")
+    prompt = clean_prompt(filled.prompt)
+    if order.prompt and not prompt:
+        raise PromptMissingError("the form's prompt is empty")
+    if prompt:
         order = dataclasses.replace(order, prompt=prompt, subject=prompt, preset=None)
     await interaction.response.defer(thinking=True)
     await services_of(interaction).dispatcher.place(interaction, order)

@@ -23,7 +23,7 @@ def matching(typed: str, lines: Mapping[str, str]) -> list[app_commands.Choice[s
 
 def model_line(voice: Voice, entry: Entry) -> str:
     """Return a line about a checkpoint: what it is, and which words it understands."""
-    about = {"name": entry.name, "title": entry.title or entry.kind}
+    about = {"name": entry.name, "title": entry.title}
     if not entry.words:
         return voice.say("model.any", **about)
     some = ", ".join(entry.words[:SOME_WORDS])

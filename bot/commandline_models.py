@@ -211,8 +211,10 @@ def _note(text: str) -> None:
 
 
 def _say_added(entry: "Entry") -> None:
-    kind = entry.kind or "single file"
-    typer.echo(f"{entry.name}: {kind}, {_size(entry.size_bytes)}, {len(entry.card.files)} files")
+    typer.echo(
+        f"{entry.name}: {entry.family.title}, {_size(entry.size_bytes)},"
+        f" {len(entry.card.files)} files"
+    )
     if entry.unusable:
         typer.echo(f"It cannot be used yet: {entry.unusable}", err=True)
 
@@ -220,7 +222,7 @@ def _say_added(entry: "Entry") -> None:
 def _row(entry: "Entry") -> tuple[str, ...]:
     return (
         entry.name,
-        entry.kind or "?",
+        entry.family.title,
         _size(entry.size_bytes),
         _memory(entry),
         entry.card.licence or "?",
@@ -235,7 +237,7 @@ def _facts(entry: "Entry") -> dict[str, str]:
         "title": entry.title,
         "state": f"not used: {entry.unusable}" if entry.unusable else "ready",
         "folder": str(entry.folder),
-        "family": entry.kind,
+        "family": entry.family.title,
         "origin": " at ".join(filter(None, (card.origin, card.revision))),
         "licence": card.licence or "not known; see its publisher",
         "size": _size(entry.size_bytes),

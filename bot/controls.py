@@ -47,6 +47,16 @@ class AgainButton(JobButton, template=f"atelier:again:{JOB}"):
         await guarded(interaction, actions.again(interaction, self.job_id))
 
 
+class VaryButton(JobButton, template=f"atelier:vary:{JOB}"):
+    """Makes another picture like the result."""
+
+    action = "vary"
+
+    async def callback(self, interaction: Pressed) -> None:
+        """Order the variation."""
+        await guarded(interaction, actions.vary(interaction, self.job_id))
+
+
 class EditButton(JobButton, template=f"atelier:edit:{JOB}"):
     """Opens a form with the job's words and strength."""
 
@@ -78,7 +88,7 @@ class StopButton(JobButton, template=f"atelier:stop:{JOB}"):
         await guarded(interaction, actions.stop(interaction, self.job_id))
 
 
-BUTTONS = (AgainButton, EditButton, DeleteButton, StopButton)
+BUTTONS = (AgainButton, VaryButton, EditButton, DeleteButton, StopButton)
 
 
 def _label(item: ui.Item[Any]) -> str | None:

@@ -37,9 +37,9 @@ class Models:
         found = (entry for entry in self._there.values() if entry.usable)
         return tuple(sorted(found, key=lambda entry: (entry.name != own, entry.name)))
 
-    def get(self, name: str) -> Entry | None:
-        """Return a checkpoint, None if there is none of that name."""
-        return self._there.get(name)
+    def chosen(self, pipeline: str, model: str | None) -> Entry | None:
+        """Return the checkpoint that a pipeline would run, None for a method without one."""
+        return self._there.get(model or self._pipelines[pipeline].model)
 
     def require(self, pipeline: str, model: str | None) -> None:
         """Refuse a checkpoint that a pipeline could not run.
@@ -50,8 +50,7 @@ class Models:
             UnusableModelError: it is there but incomplete, damaged or marked; likewise.
         """
         own = self._pipelines[pipeline].model
-        name = model or own
-        entry = self._there.get(name)
+        name, entry = model or own, self.chosen(pipeline, model)
         if entry is None and name != own:
             raise UnknownModelError(f"no model {name!r}", **self._named(name))
         if entry is not None and not entry.usable:

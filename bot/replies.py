@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import discord
 from discord import ui
 
-from bot.controls import AgainButton, DeleteButton, EditButton, StopButton
+from bot.controls import AgainButton, DeleteButton, EditButton, StopButton, VaryButton
 from bot.notices import ACCENT, QUIET, refusal
 from bot.prompts import shown
 from bot.texts import Voice
@@ -108,6 +108,7 @@ def result_page(
     view.add_item(
         ui.ActionRow(
             AgainButton(caption.job_id, label=voice.say("button.again")),
+            VaryButton(caption.job_id, label=voice.say("button.vary")),
             EditButton(caption.job_id, label=voice.say("button.edit")),
             DeleteButton(caption.job_id, label=voice.say("button.delete")),
         )

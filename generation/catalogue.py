@@ -15,6 +15,9 @@ from pathlib import Path
 
 from generation.cards import Card, FileSum, card_place, read_card, write_card
 from generation.errors import ModelUnavailableError
+from generation.families import OTHER, Family
+from generation.prompts import read_prompt
+from generation.recognition import family_of
 from generation.weights import INDEX, PICKLES, STARTER, Manifest, plain_words, read_manifest
 from generation.wholeness import damage_of, is_whole, missing_of, sha256_of
 
@@ -38,7 +41,7 @@ class Entry:
     Args:
         starter: whether it ships with the program.
         manifest: what its ``atelier.json`` declares.
-        kind: the class of diffusers that its index names; empty if it has no index.
+        family: told from its files; OTHER where they do not tell.
         size_bytes: of all its files.
         missing: what it lacks of that which its index names.
         unusable: why it is not loaded, a sentence's end; empty if it may be.
@@ -48,7 +51,7 @@ class Entry:
     folder: Path
     starter: bool
     manifest: Manifest = UNDECLARED
-    kind: str = ""
+    family: Family = OTHER
     size_bytes: int = 0
     card: Card = EMPTY
     missing: tuple[str, ...] = ()
@@ -56,13 +59,18 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """What it calls itself, empty if it does not say."""
-        return self.manifest.title
+        """What it calls itself, else what its family is called."""
+        return self.manifest.title or self.family.title
 
     @property
     def words(self) -> tuple[str, ...]:
         """The plainest word of every edit it knows; empty if any words will do."""
         return plain_words(self.manifest.words)
+
+    def understands(self, prompt: str) -> bool:
+        """Return whether it can do all that a prompt says; of any words that is not known."""
+        words, fillers = self.manifest.words, self.manifest.fillers
+        return not words or not read_prompt(prompt, words=words, fillers=fillers).unknown
 
     @property
     def usable(self) -> bool:
@@ -245,7 +253,7 @@ def _entry(folder: Path, *, models_dir: Path) -> Entry:
             card = replace(card, origin=OURS.origin, licence=OURS.licence)
         manifest = read_manifest(folder)
         missing = missing_of(folder)
-        index = json.loads((folder / INDEX).read_text("utf-8"))
+        family = family_of(folder)
     except ModelUnavailableError as err:
         return replace(base, unusable=str(err))
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as err:
@@ -253,7 +261,7 @@ def _entry(folder: Path, *, models_dir: Path) -> Entry:
     return replace(
         base,
         manifest=manifest,
-        kind=str(index.get("_class_name", "")),
+        family=family,
         card=card,
         missing=missing,
         unusable=card.unusable or _lack(folder, missing) or _resized(folder, card.files),

@@ -57,7 +57,7 @@ def test_an_added_checkpoint_is_there_with_its_origin_licence_and_sums(
 ) -> None:
     entry = entry_named("mine", models_dir=models)
     assert (entry.usable, entry.starter, entry.missing) == (True, False, ())
-    assert entry.kind == "StableDiffusionImg2ImgPipeline"
+    assert (entry.family.name, entry.title) == ("sd1", "Stable Diffusion 1.x")
     assert entry.card.origin == str(saved)
     assert entry.card.licence == "openrail++"
     assert entry.card.files[UNET].size_bytes == (saved / UNET).stat().st_size
