@@ -18,7 +18,16 @@ from generation.errors import ModelUnavailableError
 from generation.families import OTHER, Family
 from generation.prompts import read_prompt
 from generation.recognition import family_of
-from generation.weights import INDEX, PICKLES, STARTER, Manifest, plain_words, read_manifest
+from generation.weights import (
+    INDEX,
+    PICKLES,
+    STARTER,
+    Manifest,
+    needs_configuration,
+    plain_words,
+    read_manifest,
+    single_file,
+)
 from generation.wholeness import damage_of, is_whole, missing_of, sha256_of
 
 PARTIAL = ".partial"
@@ -251,6 +260,9 @@ def _entry(folder: Path, *, models_dir: Path) -> Entry:
         card = read_card(folder.name, models_dir=models_dir)
         if starter:
             card = replace(card, origin=OURS.origin, licence=OURS.licence)
+        single = single_file(folder)
+        if single is not None and not (folder / INDEX).is_file():
+            return replace(base, unusable=needs_configuration(single, name=folder.name))
         manifest = read_manifest(folder)
         missing = missing_of(folder)
         family = family_of(folder)

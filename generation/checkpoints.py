@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from diffusers import DiffusionPipeline
+from diffusers.loaders.single_file_utils import SingleFileComponentError
 from diffusers.utils import logging as diffusers_logging
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -18,16 +19,21 @@ from transformers.utils import logging as transformers_logging
 from generation.devices import DTYPES, ready, torch_device, torch_dtype
 from generation.errors import ModelUnavailableError
 from generation.families import Family
+from generation.heads import elements, read_head
 from generation.pipelines.base import Dtype, EngineConfig
 from generation.recognition import family_of
+from generation.single_files import load_single
 from generation.tiny_codec import TinyCodec, tiny_codec
 from generation.weights import (
     Manifest,
     checkpoint_elements,
     checkpoint_folder,
     read_manifest,
+    single_file,
     weight_files,
 )
+
+DAMAGE = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,9 @@ class Checkpoint:
 
     Args:
         scheduler: the checkpoint's own; rows take copies of it, because schedulers keep state.
-        text_encoder_2, tokenizer_2: Stable Diffusion XL's second ones, else None.
+        text_encoder_2, tokenizer_2: Stable Diffusion XL's second ones, else None; its refiner's
+            only ones are the first here.
+        scored: whether the denoiser is told how well a picture is to be liked, instead of its size.
         zero_negative: whether no negative prompt means zeros instead of an empty prompt.
         tiny: a codec of less detail for far less work, if there is one: it shows how a picture
             forms, and makes the picture where the checkpoint says that it is to be quick.
@@ -71,6 +79,7 @@ class Checkpoint:
     text_encoder_2: PreTrainedModel | None = None
     tokenizer_2: PreTrainedTokenizerBase | None = None
     zero_negative: bool = False
+    scored: bool = False
     tiny: TinyCodec | None = None
 
     @property
@@ -117,19 +126,19 @@ class Checkpoint:
 
     def embed(self, prompt: str) -> Embedding:
         """Return a prompt's embedding."""
-        if self.text_encoder_2 is None or self.tokenizer_2 is None:
+        if self.unet.config.addition_embed_type != "text_time":
             read = self.text_encoder(self._tokens(prompt, self.tokenizer))
             return Embedding(words=read.last_hidden_state.to(self.dtype), pooled=None)
-        # SDXL (Podell et al., 2023): both encoders' last layer but one, side by side.
-        first, second = (
+        # SDXL (Podell et al., 2023): the encoders' last layers but one, side by side.
+        encoders = [(self.text_encoder, self.tokenizer)]
+        if self.text_encoder_2 is not None and self.tokenizer_2 is not None:
+            encoders.append((self.text_encoder_2, self.tokenizer_2))
+        found = [
             encoder(self._tokens(prompt, tokenizer), output_hidden_states=True)
-            for encoder, tokenizer in (
-                (self.text_encoder, self.tokenizer),
-                (self.text_encoder_2, self.tokenizer_2),
-            )
-        )
-        words = torch.cat([first.hidden_states[-2], second.hidden_states[-2]], dim=-1)
-        return Embedding(words=words.to(self.dtype), pooled=second.text_embeds.to(self.dtype))
+            for encoder, tokenizer in encoders
+        ]
+        words = torch.cat([each.hidden_states[-2] for each in found], dim=-1)
+        return Embedding(words=words.to(self.dtype), pooled=found[-1].text_embeds.to(self.dtype))
 
     def embed_negative(self, prompt: str) -> Embedding:
         """Return a negative prompt's embedding; without one, what the checkpoint has for that."""
@@ -219,7 +228,11 @@ def load_checkpoint(
     family = family_of(folder)
     chosen = torch_dtype(dtype, device=device, half=DTYPES[family.half])
     loaded = load_folder(folder, dtype=chosen, safety_checker=None)
-    parts = loaded.components
+    parts = dict(loaded.components)
+    if parts.get("text_encoder") is None and parts.get("tokenizer") is None:
+        # The refiner of Stable Diffusion XL has the second ones alone.
+        for part in ("text_encoder", "tokenizer"):
+            parts[part] = parts.pop(f"{part}_2", None)
     required = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
     if missing := [part for part in required if parts.get(part) is None]:
         raise ModelUnavailableError(f"{name} lacks {', '.join(missing)}")
@@ -246,6 +259,7 @@ def load_checkpoint(
         text_encoder_2=ready(second, device) if second else None,
         tokenizer_2=parts.get("tokenizer_2"),
         zero_negative=bool(getattr(loaded.config, "force_zeros_for_empty_prompt", False)),
+        scored=bool(getattr(loaded.config, "requires_aesthetics_score", False)),
     )
 
 
@@ -258,13 +272,41 @@ def load_folder(folder: Path, **options: object) -> Any:  # noqa: ANN401 - diffu
     # An engine's output is a log; bars that redraw a line have no place in it.
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    single = single_file(folder)
     try:
-        return DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
-            folder, local_files_only=True, use_safetensors=True, **options
-        )
+        if single is not None:
+            loaded = load_single(single, **options)
+        else:
+            loaded = DiffusionPipeline.from_pretrained(  # type: ignore[no-untyped-call]
+                folder, local_files_only=True, use_safetensors=True, **options
+            )
+    except NotImplementedError as err:
+        # What diffusers found no numbers for cannot be converted to others.
+        raise ModelUnavailableError(f"{folder.name} lacks weights of a network") from err
     # diffusers, transformers and safetensors raise errors of many kinds for damaged files.
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as err:
+    except (*DAMAGE, SingleFileComponentError) as err:
         raise ModelUnavailableError(f"{folder.name} could not be loaded: {err}") from err
+    _require_all_weights(folder, loaded)
+    return loaded
+
+
+def _require_all_weights(folder: Path, loaded: Any) -> None:  # noqa: ANN401 - diffusers' own
+    """Refuse networks of which some weights were in no file.
+
+    The libraries leave such weights without numbers, or make some up.
+    """
+    for name, part in loaded.components.items():
+        if not isinstance(part, nn.Module):
+            continue
+        if lost := [each for each, weight in part.named_parameters() if weight.is_meta]:
+            raise ModelUnavailableError(f"{folder.name} lacks weights of {name}: {lost[0]} ...")
+        files = [path for path in weight_files(folder) if path.parent.name == name]
+        found = sum(elements(read_head(path)) for path in files)
+        wanted = sum(weight.numel() for weight in part.parameters())
+        if files and found < wanted:
+            raise ModelUnavailableError(
+                f"{folder.name} lacks weights of {name}: {found:,} of {wanted:,} numbers are there"
+            )
 
 
 def expected_bytes(name: str, *, config: EngineConfig) -> int:

@@ -75,7 +75,8 @@ def pull(
         models_dir: where the checkpoints are.
         name: what it will be called here; the id's last part if None.
         revision: a commit, branch or tag; whatever is newest if None. The commit is recorded.
-        config_only: whether to leave the weights out, for those who have them in a single file.
+        config_only: whether to leave the weights out, for those who have them in a single file;
+            one that lies in the checkpoint's folder already stays there.
         watch: shown how it goes on.
         endpoint: another hub's address; the library's if None.
 
@@ -84,7 +85,10 @@ def pull(
             other sums, or the name is taken; what was fetched rightly is kept for the next pull.
     """
     name = checked_name(name or repository.rpartition("/")[2])
-    _refuse_taken(name, repository, models_dir=models_dir)
+    place = models_dir / name
+    waiting = config_only and not (place / INDEX).is_file()
+    if not waiting:
+        _refuse_taken(name, repository, models_dir=models_dir)
     try:
         found = HfApi(endpoint=endpoint).model_info(
             repository, revision=revision, files_metadata=True
@@ -102,6 +106,8 @@ def pull(
             f"the hub broke off ({err or type(err).__name__}); the same command goes on from there"
         ) from err
     shutil.rmtree(folder / ".cache", ignore_errors=True)
+    for single in place.glob("*.safetensors") if waiting else ():
+        single.rename(folder / single.name)
     told = (getattr(found.card_data, name, None) for name in ("license_name", "license"))
     licence = str(next(filter(None, told), ""))
     card = Card(origin=repository, revision=str(found.sha), licence=licence)

@@ -22,6 +22,23 @@ Config = Mapping[str, Any]
 UNET = "model.diffusion_model."
 """What the names of a denoiser's tensors begin with in single files, of transformers not always."""
 
+DENOISERS = ("unet", "transformer")
+HELD_BY_NAME = {
+    "vae": ("first_stage_model.", "vae."),
+    "text_encoder": (
+        "cond_stage_model.",
+        "conditioner.embedders.0.transformer.",
+        "text_encoders.clip_l.",
+    ),
+    "text_encoder_2": (
+        "conditioner.embedders.1.",
+        "conditioner.embedders.0.model.",
+        "text_encoders.clip_g.",
+    ),
+    "text_encoder_3": ("text_encoders.t5xxl.",),
+}
+"""What the names of the other parts' tensors begin with in single files."""
+
 WHOLE_CLASSES = {
     "FluxPipeline": "flux_dev",
     "FluxImg2ImgPipeline": "flux_dev",
@@ -170,12 +187,12 @@ def _unet_architecture(shapes: Shapes, first: tuple[int, ...]) -> Architecture |
         return None
     fills = seen > made
     if f"{UNET}label_emb.0.0.weight" in shapes:
-        base = any(name.startswith("conditioner.embedders.1.") for name in shapes)
-        # The refiner has a level more than the base.
-        deep = f"{UNET}input_blocks.9.0.op.weight" in shapes
         if fills:
             return "sdxl_inpaint"
-        return "sdxl" if base or not deep else "sdxl_refiner"
+        readers = {name.split(".")[2] for name in shapes if name.startswith("conditioner.")}
+        # The refiner has one reader instead of two, and a level more than the base.
+        deep = f"{UNET}input_blocks.9.0.op.weight" in shapes
+        return "sdxl_refiner" if len(readers) == 1 or deep else "sdxl"
     # Of the first version the projections around attention are convolutions.
     projection = next((shapes[name] for name in shapes if name.endswith(".proj_in.weight")), ())
     if len(projection) == 4:
@@ -190,6 +207,18 @@ def _flux_architecture(plain: Shapes) -> Architecture | None:
     if "distilled_guidance_layer.in_proj.bias" in plain:
         return None
     return "flux" if "guidance_in.in_layer.weight" in plain else "flux_schnell"
+
+
+def parts_of(shapes: Shapes) -> frozenset[str]:
+    """Return the parts of a checkpoint that a single file holds; none of no known family."""
+    if architecture_of(shapes) is None:
+        return frozenset()
+    begun = {
+        part
+        for part, starts in HELD_BY_NAME.items()
+        if any(name.startswith(starts) for name in shapes)
+    }
+    return frozenset(begun | set(DENOISERS))
 
 
 def plainest(architecture: Architecture) -> Family:

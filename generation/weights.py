@@ -1,7 +1,8 @@
 """Where checkpoints are, and what they say about themselves; nothing here imports torch.
 
-A checkpoint is a folder in diffusers' layout. It may carry an ``atelier.json`` that declares how
-its pictures are finished, which words it knows, and what it likes to be run with.
+A checkpoint is a folder in diffusers' layout, of whose parts some or all may be in a single file
+beside its index instead. It may carry an ``atelier.json`` that declares how its pictures are
+finished, which words it knows, and what it likes to be run with.
 """
 
 import json
@@ -12,7 +13,9 @@ from typing import Any
 
 from generation.cards import read_card
 from generation.errors import ModelUnavailableError
+from generation.families import Architecture
 from generation.heads import elements, read_head
+from generation.recognition import DENOISERS, architecture_of, plainest
 from generation.recognition import INDEX as INDEX
 
 STARTER = Path(__file__).parent / "starter"
@@ -95,6 +98,8 @@ def checkpoint_folder(name: str, *, models_dir: Path) -> Path:
             if wrong := read_card(name, models_dir=models_dir).unusable:
                 raise ModelUnavailableError(f"{name} is not used: {wrong}")
             return folder
+        if (single := single_file(folder)) is not None:
+            raise ModelUnavailableError(needs_configuration(single, name=name))
     known = ", ".join(checkpoint_names(models_dir=models_dir)) or "none"
     raise ModelUnavailableError(f"there is no checkpoint {name!r}; known: {known}")
 
@@ -107,12 +112,65 @@ def checkpoint_names(*, models_dir: Path) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def single_file(folder: Path) -> Path | None:
+    """Return the file that holds a checkpoint's denoiser, and more; None if a part's folder does.
+
+    Raises:
+        ModelUnavailableError: there are several.
+    """
+    if any(any((folder / part).glob("*.safetensors")) for part in DENOISERS):
+        return None
+    found = sorted(folder.glob("*.safetensors"))
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
+        raise ModelUnavailableError(f"{folder.name} holds {names}; which is it to be?")
+    return found[0] if found else None
+
+
+def needs_configuration(single: Path, *, name: str) -> str:
+    """Return the sentence about a single file whose folder lacks what else it needs.
+
+    Raises:
+        ModelUnavailableError: it is damaged, or cannot be loaded even so.
+    """
+    family = plainest(known_architecture(single))
+    fetched = f"`python -m bot models pull {family.source} --config-only --name {name}`"
+    return (
+        f"{name}/{single.name} is built like {family.title}, and lacks the configuration and the"
+        f" tokenizer beside it; {fetched} fetches them"
+    )
+
+
+def known_architecture(single: Path) -> Architecture:
+    """Return how the checkpoint in a single file is built.
+
+    Raises:
+        ModelUnavailableError: the file is damaged, or is built like no family that is loaded from
+            single files.
+    """
+    architecture = architecture_of(read_head(single))
+    if architecture is None:
+        raise ModelUnavailableError(
+            f"{single.name} is built like no family that is known here: a checkpoint's other part,"
+            " a LoRA, or a denoiser under diffusers' own names"
+        )
+    family = plainest(architecture)
+    if family.loader is None:
+        raise ModelUnavailableError(
+            f"{single.name} is built like {family.title}, of which diffusers loads no single file;"
+            f" `python -m bot models pull {family.source}` fetches the folder"
+        )
+    return architecture
+
+
 def weight_files(folder: Path) -> tuple[Path, ...]:
     """Return the files of a checkpoint's weights.
 
     Of files that hold the same weights twice (``model.fp16.safetensors``) it is the plain one.
     """
-    return tuple(path for path in sorted(folder.rglob("*.safetensors")) if "." not in path.stem)
+    parts = (path for path in sorted(folder.glob("*/*.safetensors")) if "." not in path.stem)
+    single = single_file(folder)
+    return (*parts,) if single is None else (single, *parts)
 
 
 def checkpoint_elements(folder: Path) -> int:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from generation.errors import ModelUnavailableError
 from generation.heads import read_head
-from generation.recognition import INDEX
+from generation.recognition import INDEX, parts_of
+from generation.weights import single_file
 
 SUMS = "SHA256SUMS"
 """Digests in the format of ``sha256sum``; a checkpoint may carry them beside its index."""
@@ -16,6 +17,8 @@ def damage_of(folder: Path) -> str | None:
     """Return what is wrong with a checkpoint's files, None when they are whole."""
     try:
         missing = missing_of(folder)
+    except ModelUnavailableError as err:
+        return str(err)
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as err:
         return f"{INDEX} cannot be read ({type(err).__name__})"
     if missing:
@@ -34,7 +37,12 @@ def missing_of(folder: Path) -> tuple[str, ...]:
     """
     index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     parts = [folder / name for name, kind in index.items() if _is_part(name, kind)]
-    return tuple(lack for part in parts for lack in _missing_of_part(part))
+    lacking = tuple(lack for part in parts for lack in _missing_of_part(part))
+    single = single_file(folder)
+    if single is None:
+        return lacking
+    held = {f"{part}/*.safetensors" for part in (*parts_of(read_head(single)), "safety_checker")}
+    return tuple(lack for lack in lacking if lack not in held)
 
 
 def is_whole(path: Path) -> bool:

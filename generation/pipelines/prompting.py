@@ -14,6 +14,9 @@ from generation.checkpoints import Checkpoint, Embedding
 from generation.pipelines.denoising import Guidance
 from generation.pipelines.kept import Kept
 
+SCORES = (2.5, 6.0)
+"""How well a picture is to be liked, for a refiner: without the words, and with them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -62,13 +65,15 @@ class Prompts:
         conditions = {}
         pooled = [row.pooled for row in rows if row.pooled is not None]
         if pooled:
-            height, width = (side * model.vae_factor for side in latents.shape[-2:])
-            sizes = torch.tensor([[height, width, 0, 0, height, width]] * len(rows))
+            size = [side * model.vae_factor for side in latents.shape[-2:]]
+            told: list[list[float]] = [[*size, 0, 0, *size]] * len(rows)
+            if model.scored:
+                told = [[*size, 0, 0, score] for score in SCORES[-len(rows) :]]
             conditions["text_embeds"] = torch.cat(pooled)
-            conditions["time_ids"] = sizes.to(model.device, model.dtype)
+            conditions["time_ids"] = torch.tensor(told).to(model.device, model.dtype)
         if guidance.inside:
-            size = int(model.unet.config.time_cond_proj_dim)
-            scale = guidance_embedding(guidance.text - 1, size=size)
+            waves = int(model.unet.config.time_cond_proj_dim)
+            scale = guidance_embedding(guidance.text - 1, size=waves)
             conditions["timestep_cond"] = scale.to(model.device, model.dtype)
         return Told(words=torch.cat([row.words for row in rows]), conditions=conditions)
 

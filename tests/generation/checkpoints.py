@@ -110,26 +110,41 @@ def save_turbo(folder: Path) -> Path:
     return folder
 
 
-def save_xl(folder: Path, *, zero_negative: bool = True, in_channels: int = 4) -> Path:
+def euler(**options: object) -> object:
+    """Return the scheduler that Stable Diffusion XL comes with."""
+    return real.EulerDiscreteScheduler(
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", **options
+    )
+
+
+def save_xl(
+    folder: Path,
+    *,
+    zero_negative: bool = True,
+    in_channels: int = 4,
+    second_width: int = WIDTH,
+    scheduler: object | None = None,
+    **unet: object,
+) -> Path:
     """Write a tiny Stable Diffusion XL checkpoint: two text encoders, pooled words, sizes.
 
     With nine channels it is one that fills holes.
     """
-    scheduler = real.EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
-    )
+    scheduler = scheduler or euler(steps_offset=1)
     parts = _components(
         folder,
         in_channels=in_channels,
         scheduler=scheduler,
-        cross_attention_dim=2 * WIDTH,
+        cross_attention_dim=WIDTH + second_width,
         addition_embed_type="text_time",
         addition_time_embed_dim=8,
         projection_class_embeddings_input_dim=6 * 8 + WIDTH,
+        **unet,
     )
     for name in ("safety_checker", "requires_safety_checker"):
         del parts[name]
-    parts |= {"text_encoder_2": _projecting(parts), "tokenizer_2": parts["tokenizer"]}
+    second = _projecting(parts, width=second_width)
+    parts |= {"text_encoder_2": second, "tokenizer_2": parts["tokenizer"]}
     kind = (
         real.StableDiffusionXLPipeline
         if in_channels == 4
@@ -139,7 +154,26 @@ def save_xl(folder: Path, *, zero_negative: bool = True, in_channels: int = 4) -
     return folder
 
 
-def save_sd3(folder: Path) -> Path:
+def save_refiner(folder: Path) -> Path:
+    """Write a tiny refiner of Stable Diffusion XL: the second text encoder alone, and a score."""
+    parts = _components(
+        folder,
+        in_channels=4,
+        scheduler=euler(steps_offset=1),
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=5 * 8 + WIDTH,
+    )
+    for name in ("safety_checker", "requires_safety_checker"):
+        del parts[name]
+    parts |= {"text_encoder_2": _projecting(parts), "tokenizer_2": parts["tokenizer"]}
+    parts |= {"text_encoder": None, "tokenizer": None}
+    pipe = real.StableDiffusionXLImg2ImgPipeline(**parts, requires_aesthetics_score=True)
+    pipe.save_pretrained(folder)
+    return folder
+
+
+def save_sd3(folder: Path, **transformer: object) -> Path:
     """Write a tiny Stable Diffusion 3 checkpoint, its third text encoder a T5 of two words."""
     parts = _components(folder, in_channels=4, scheduler=_flow(shift=3.0))
     encoders = [_projecting(parts) for _ in range(2)]
@@ -156,6 +190,7 @@ def save_sd3(folder: Path) -> Path:
             pooled_projection_dim=2 * WIDTH,
             out_channels=4,
             pos_embed_max_size=16,
+            **transformer,
         ),
         scheduler=parts["scheduler"],
         vae=_flow_vae(),
@@ -169,10 +204,10 @@ def save_sd3(folder: Path) -> Path:
     return folder
 
 
-def save_flux(folder: Path) -> Path:
-    """Write a tiny FLUX checkpoint, with a T5 of two words."""
+def save_flux(folder: Path, *, kind: str = "FluxPipeline", guided: bool = True) -> Path:
+    """Write a tiny FLUX checkpoint, with a T5 of two words; schnell's is told no guidance."""
     parts = _components(folder, in_channels=4, scheduler=_flow(use_dynamic_shifting=True))
-    pipe = real.FluxPipeline(
+    pipe = getattr(real, kind)(
         transformer=real.FluxTransformer2DModel(
             patch_size=1,
             in_channels=16,
@@ -183,7 +218,7 @@ def save_flux(folder: Path) -> Path:
             joint_attention_dim=2 * WIDTH,
             pooled_projection_dim=WIDTH,
             axes_dims_rope=(4, 4, 8),
-            guidance_embeds=True,
+            guidance_embeds=guided,
         ),
         scheduler=parts["scheduler"],
         vae=_flow_vae(),
@@ -214,9 +249,9 @@ def _flow_vae() -> object:
     )
 
 
-def _projecting(parts: dict[str, Any]) -> CLIPTextModelWithProjection:
-    config = CLIPTextConfig(**{**parts["text_encoder"].config.to_dict(), "projection_dim": WIDTH})
-    return CLIPTextModelWithProjection(config)
+def _projecting(parts: dict[str, Any], *, width: int = WIDTH) -> CLIPTextModelWithProjection:
+    told = {**parts["text_encoder"].config.to_dict(), "hidden_size": width, "projection_dim": WIDTH}
+    return CLIPTextModelWithProjection(CLIPTextConfig(**told))
 
 
 def _t5(number: int) -> dict[str, object]:

@@ -97,6 +97,20 @@ def test_a_configuration_alone_is_fetched_and_said_to_lack_weights(
     assert pulled(hub, tmp_path, revision=COMMIT).usable
 
 
+def test_a_configuration_joins_the_single_file_that_waits_for_it(hub: Hub, tmp_path: Path) -> None:
+    place = tmp_path / "models" / "tiny"
+    place.mkdir(parents=True)
+    first, last = np.zeros((8, 4, 3, 3)), np.zeros((4, 8, 3, 3))
+    names = {"input_blocks.0.0.weight": first, "out.2.weight": last}
+    tensors = {f"model.diffusion_model.{name}": each for name, each in names.items()}
+    save_file(tensors, place / "merged.safetensors")
+    assert not entry_named("tiny", models_dir=tmp_path / "models").usable
+    entry = pulled(hub, tmp_path, config_only=True)
+    assert entry.missing == ()
+    assert entry.usable
+    assert {"merged.safetensors", "model_index.json"} <= entry.card.files.keys()
+
+
 @pytest.mark.parametrize(
     ("repository", "options", "why"),
     [
