@@ -3,25 +3,17 @@
 So a request that nothing could come of is refused before it waits for an engine.
 """
 
-import json
+import re
 from pathlib import Path
 
 from generation.errors import InvalidRequestError, ModelUnavailableError
-from generation.weights import INDEX, checkpoint_folder, checkpoint_names, read_manifest
+from generation.heads import read_head
+from generation.loras import lora_file, split_loras
+from generation.recognition import family_of, read_config
+from generation.weights import checkpoint_folder, checkpoint_names, read_manifest
 
-PAINTERS = frozenset(
-    {
-        "StableDiffusionPipeline",
-        "StableDiffusionImg2ImgPipeline",
-        "StableDiffusionInpaintPipeline",
-        "StableDiffusionXLPipeline",
-        "StableDiffusionXLImg2ImgPipeline",
-        "StableDiffusionXLInpaintPipeline",
-        "LatentConsistencyModelPipeline",
-        "LatentConsistencyModelImg2ImgPipeline",
-    }
-)
-"""The classes, by the name in a checkpoint's index, whose rows may begin with noise alone."""
+# What a LoRA changes of how pictures listen to words, by the names of every trainer.
+_LISTENING = re.compile(r"attn2[._](?:processor[._])?to_k[._]?(?:lora)?[._](?:lora_)?(?:down|A)\b")
 
 
 def paints(name: str, *, models_dir: Path) -> bool:
@@ -31,11 +23,8 @@ def paints(name: str, *, models_dir: Path) -> bool:
         ModelUnavailableError: there is no such checkpoint, or it is damaged.
     """
     folder = checkpoint_folder(name, models_dir=models_dir)
-    try:
-        index = json.loads((folder / INDEX).read_text("utf-8"))
-        return index["_class_name"] in PAINTERS and read_manifest(folder).finish is None
-    except (OSError, ValueError, KeyError, TypeError) as err:
-        raise ModelUnavailableError(f"{name}/{INDEX} is not understood: {err}") from err
+    family = family_of(folder)
+    return family.by_rows and not family.edits and read_manifest(folder).finish is None
 
 
 def painters(*, models_dir: Path) -> tuple[str, ...]:
@@ -66,3 +55,30 @@ def require_painter(name: str, *, models_dir: Path) -> None:
     others = ", ".join(painters(models_dir=models_dir))
     hint = f"these do: {others}" if others else "no checkpoint here does"
     raise InvalidRequestError(f"{name} makes no picture from words alone; {hint}")
+
+
+def require_loras(prompt: str, *, model: str, models_dir: Path) -> None:
+    """Refuse a prompt that asks for LoRA which are not there or cannot fit a checkpoint.
+
+    Their heads tell how wide the words are that they were trained with. Whatever else may not
+    fit shows when they are loaded.
+
+    Raises:
+        InvalidRequestError: one is not there, or was made for another kind of model.
+        ModelUnavailableError: there is no such checkpoint, or it or a LoRA is damaged.
+    """
+    _, loras = split_loras(prompt)
+    if not loras:
+        return
+    folder = checkpoint_folder(model, models_dir=models_dir)
+    if not family_of(folder).by_rows:
+        raise InvalidRequestError(f"{model} runs without LoRA")
+    width = read_config(folder, "unet/config.json").get("cross_attention_dim")
+    for lora in loras:
+        head = read_head(lora_file(lora.name, models_dir=models_dir))
+        widths = {shape[1] for name, shape in head.items() if _LISTENING.search(name)}
+        if isinstance(width, int) and widths - {width}:
+            raise InvalidRequestError(
+                f"the LoRA {lora.name} was made for another kind of model than {model}: it reads"
+                f" words {min(widths)} wide, not {width}"
+            )

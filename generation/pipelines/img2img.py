@@ -22,6 +22,8 @@ from generation.checkpoints import Checkpoint, FromCheckpoint, load_checkpoint
 from generation.devices import move, torch_device, weight_bytes
 from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
+from generation.loras import split_loras
+from generation.pipelines.adapters import Adapters
 from generation.pipelines.autoencoding import Codec, Encoded, Encoder
 from generation.pipelines.base import EngineConfig, Finished
 from generation.pipelines.denoising import Call
@@ -64,10 +66,15 @@ class Img2ImgPipeline(FromCheckpoint):
         self.batch_rows = config.batch_rows
         self._codec = Codec(checkpoint, exact=config.exact, rows=config.vae_rows or 1)
         self._encoder = Encoder(checkpoint, self._codec, max_bytes=config.kept_bytes)
-        self._prompts = Prompts(checkpoint, max_bytes=config.kept_bytes // 4)
+        self._calls: dict[Hashable, Call] = {}
+        self._adapters = Adapters(
+            checkpoint, models_dir=config.models_dir, forgetting=self._calls.clear
+        )
+        self._prompts = Prompts(
+            checkpoint, adapters=self._adapters, max_bytes=config.kept_bytes // 4
+        )
         self._planner = Planner(checkpoint, prompts=self._prompts, encoder=self._encoder)
         self._record = recorder_for(checkpoint.device)
-        self._calls: dict[Hashable, Call] = {}
         self._apart: dict[Hashable, bool] = {}
 
     @classmethod
@@ -130,9 +137,11 @@ class Img2ImgPipeline(FromCheckpoint):
         """Fit and encode the picture, read the prompt, draw the noise from the seed.
 
         Raises:
-            InvalidRequestError: there is no picture, but the checkpoint needs one.
+            InvalidRequestError: there is no picture, but the checkpoint needs one; or the prompt
+                asks for a LoRA that is not there or does not fit.
         """
         model = self.checkpoint
+        text, loras = split_loras(request.prompt)
         bare = isinstance(request.image, Canvas)
         if bare and (model.family.edits or model.manifest.finish is not None):
             raise InvalidRequestError(f"{model.name} changes pictures; it needs one to start from")
@@ -140,11 +149,13 @@ class Img2ImgPipeline(FromCheckpoint):
         reading = LEFT_ALONE
         if model.manifest.words:
             words, fillers = model.manifest.words, model.manifest.fillers
-            reading = read_prompt(request.prompt, words=words, fillers=fillers)
+            reading = read_prompt(text, words=words, fillers=fillers)
         width = self._planner.guidance(request).rows
         row = Img2ImgRow(
             request=request,
             model=(model.name, str(model.dtype)),
+            text=text,
+            loras=loras,
             width=width,
             shape=width if self.exact else None,
             source=encoded.source,
@@ -163,7 +174,9 @@ class Img2ImgPipeline(FromCheckpoint):
 
     def _begin(self, row: Img2ImgRow, encoded: Encoded) -> None:
         """Plan the row's denoisings; an img2img strength below one step leaves none."""
-        denoising = partial(self._planner.denoising, encoded=encoded, request=row.request)
+        denoising = partial(
+            self._planner.denoising, encoded=encoded, request=row.request, loras=row.loras
+        )
         edit = denoising(self._prompt(row))
         if not len(edit.schedule):
             return
@@ -183,7 +196,7 @@ class Img2ImgPipeline(FromCheckpoint):
         Unknown words mean nothing to such a checkpoint, and would use up its few tokens.
         """
         known = self.checkpoint.manifest.words
-        return " ".join(row.reading.words) if known else row.request.prompt
+        return " ".join(row.reading.words) if known else row.text
 
     def _exact_shape(self, row: Img2ImgRow) -> int:
         """Return the one shape of the row's bucket.
@@ -195,7 +208,7 @@ class Img2ImgPipeline(FromCheckpoint):
         wanted = max(row.request.batch_rows or self.batch_rows or row.width, row.width)
         if wanted == row.width:
             return wanted
-        key = (tuple(row.source.shape[-2:]), wanted)
+        key = (row.loras, tuple(row.source.shape[-2:]), wanted)
         if key not in self._apart:
             self._apart[key] = self._call(row, wanted).keeps_apart()
             if not self._apart[key]:
@@ -244,7 +257,9 @@ class Img2ImgPipeline(FromCheckpoint):
         return next((shape for shape in SHAPES if shape >= taken), taken)
 
     def _call(self, row: Img2ImgRow, shape: int) -> Call:
-        key = (tuple(row.source.shape[-2:]), shape)
+        """Return the call of the row's bucket at a shape, the row's LoRA in use."""
+        self._adapters.use(row.loras)
+        key = (row.loras, tuple(row.source.shape[-2:]), shape)
         if key not in self._calls:
             model = self.checkpoint
             self._calls[key] = Call(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from generation.checkpoints import Checkpoint
+from generation.loras import Lora
 from generation.pipelines.autoencoding import Encoded, Encoder, View
 from generation.pipelines.denoising import Denoising, Guidance, Keeping
 from generation.pipelines.masking import EVERYWHERE, fresh_latents
@@ -100,7 +101,9 @@ class Planner:
         wished = request.num_inference_steps or model.manifest.num_inference_steps
         return wished or model.family.steps or 1
 
-    def denoising(self, prompt: str, encoded: Encoded, *, request: ImageRequest) -> Denoising:
+    def denoising(
+        self, prompt: str, encoded: Encoded, *, request: ImageRequest, loras: tuple[Lora, ...]
+    ) -> Denoising:
         """Return a denoising of the picture by a prompt, its noise drawn from the seed."""
         model, guidance, schedule = self._checkpoint, self.guidance(request), self.schedule(request)
         latents = encoded.latents
@@ -110,7 +113,11 @@ class Planner:
         if schedule.signal:
             begun = schedule.signal * model.scaled(latents) + begun
         told = self._prompts.told(
-            prompt, negative=request.negative_prompt, guidance=guidance, latents=latents
+            prompt,
+            negative=request.negative_prompt,
+            loras=loras,
+            guidance=guidance,
+            latents=latents,
         )
         return Denoising(
             latents=begun,

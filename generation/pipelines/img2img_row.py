@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from generation.loras import Lora
 from generation.pipelines.denoising import Denoising
 from generation.prompts import Reading
 from generation.request import ImageRequest
@@ -15,6 +16,7 @@ class Img2ImgRow:
     """One request under way.
 
     Args:
+        text: what the prompt says, without the LoRA that it asks for.
         source: the picture at the size it is run at, ``(1, 3, h, w)`` in [0, 1].
         recoded: the same as the codec returns it, for finishes that compare with it.
         edit: the denoising of the picture; None when the input is the answer.
@@ -27,6 +29,8 @@ class Img2ImgRow:
 
     request: ImageRequest
     model: Hashable
+    text: str
+    loras: tuple[Lora, ...]
     width: int
     shape: int | None
     source: Tensor
@@ -39,8 +43,8 @@ class Img2ImgRow:
 
     @property
     def bucket(self) -> Hashable:
-        """Rows of one model, size and dtype share calls, and in exact mode of one shape."""
-        return self.model, tuple(self.source.shape[-2:]), self.shape
+        """Rows of one model, its LoRA, size and dtype share calls, and in exact mode of a shape."""
+        return self.model, self.loras, tuple(self.source.shape[-2:]), self.shape
 
     @property
     def step(self) -> int:

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from generation.checkpoints import Checkpoint, Embedding
+from generation.loras import Lora
+from generation.pipelines.adapters import Adapters
 from generation.pipelines.denoising import Guidance
 from generation.pipelines.kept import Kept
 
@@ -36,10 +38,15 @@ class Told:
 
 
 class Prompts:
-    """Reads prompts with a checkpoint's text encoders, and keeps what they were read as."""
+    """Reads prompts with a checkpoint's text encoders, and keeps what they were read as.
 
-    def __init__(self, checkpoint: Checkpoint, *, max_bytes: int) -> None:
+    Args:
+        adapters: the LoRA that text encoders read with.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, adapters: Adapters, max_bytes: int) -> None:
         self._checkpoint = checkpoint
+        self._adapters = adapters
         self._kept: Kept[Embedding] = Kept(max_bytes=max_bytes, size_of=_size)
 
     @property
@@ -51,16 +58,24 @@ class Prompts:
         """Keep nothing of what was read."""
         self._kept.clear()
 
-    def told(self, prompt: str, *, negative: str, guidance: Guidance, latents: Tensor) -> Told:
+    def told(
+        self,
+        prompt: str,
+        *,
+        negative: str,
+        loras: tuple[Lora, ...],
+        guidance: Guidance,
+        latents: Tensor,
+    ) -> Told:
         """Return what the denoiser is told.
 
         Shape:
             - latents: ``(1, C, h, w)``.
         """
         model = self._checkpoint
-        rows = [self._read(prompt, negative=False)]
+        rows = [self._read(prompt, loras=loras, negative=False)]
         if guidance.rows > 1:
-            without = self._read(negative, negative=True)
+            without = self._read(negative, loras=loras, negative=True)
             rows = [without, *rows] if guidance.rows == 2 else [*rows, without, without]
         conditions = {}
         pooled = [row.pooled for row in rows if row.pooled is not None]
@@ -77,12 +92,14 @@ class Prompts:
             conditions["timestep_cond"] = scale.to(model.device, model.dtype)
         return Told(words=torch.cat([row.words for row in rows]), conditions=conditions)
 
-    def _read(self, prompt: str, *, negative: bool) -> Embedding:
-        found = self._kept.get((prompt, negative))
+    def _read(self, prompt: str, *, loras: tuple[Lora, ...], negative: bool) -> Embedding:
+        key = (prompt, loras, negative)
+        found = self._kept.get(key)
         if found is None:
             model = self._checkpoint
+            self._adapters.use(loras)
             found = model.embed_negative(prompt) if negative else model.embed(prompt)
-            self._kept.put((prompt, negative), found)
+            self._kept.put(key, found)
         return found
 
 

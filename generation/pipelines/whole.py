@@ -27,6 +27,7 @@ from generation.devices import DTYPES, move, ready, torch_device, torch_dtype, w
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import OTHER, Family
 from generation.imaging import to_pil, to_pixels, to_tensor
+from generation.loras import split_loras
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.pipelines.img2img import blend_of
 from generation.pipelines.img2img_finish import resized
@@ -136,8 +137,10 @@ class WholePipeline(FromCheckpoint, OneByOne):
         """Fit the picture, and begin: the library reads the prompt and encodes the picture.
 
         Raises:
-            InvalidRequestError: the request names a scheduler, or has no picture.
+            InvalidRequestError: the request names a scheduler or a LoRA, or has no picture.
         """
+        if split_loras(request.prompt)[1]:
+            raise InvalidRequestError(f"{self._name} runs without LoRA")
         if request.scheduler is not None:
             raise InvalidRequestError(f"{self._name} runs with its own scheduler only")
         source = self._fitted(request.picture)
@@ -195,7 +198,7 @@ class WholePipeline(FromCheckpoint, OneByOne):
             "max_sequence_length": None if self.family is OTHER else self.family.tokens,
         }
         given = {
-            "prompt": request.prompt,
+            "prompt": split_loras(request.prompt)[0],
             "image": to_pil(source),
             "strength": request.strength,
             "height": height,

@@ -84,7 +84,14 @@ def upload(folder: Path) -> Path:
 def words_to_picture(folder: Path) -> None:
     """Write what shows that a checkpoint starts from words, without weights that would load."""
     folder.mkdir(parents=True)
-    (folder / "model_index.json").write_text('{"_class_name": "StableDiffusionPipeline"}')
+    told = {
+        "model_index.json": {"_class_name": "StableDiffusionPipeline"},
+        "unet/config.json": {"in_channels": 4, "out_channels": 4, "cross_attention_dim": 768},
+        "scheduler/scheduler_config.json": {"_class_name": "PNDMScheduler"},
+    }
+    for name, said in told.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(json.dumps(said))
     (folder / "model.safetensors").write_bytes(b"")
 
 
@@ -134,6 +141,10 @@ def test_no_command_at_all_shows_help() -> None:
         (
             ["imagine", "out.png", "--prompt", "night"],
             "remix makes no picture from words alone; these do: tiny",
+        ),
+        (
+            ["remix", "in.jpg", "out.png", "--prompt", "night <ink:1>", "--model", "tiny"],
+            "there is no LoRA 'ink'; there are: none",
         ),
         (["style", "in.jpg", "out.png"], "give either --artwork FILE or --preset NAME"),
         (["style", "in.jpg", "out.png", "--preset", "x"], "there are: "),

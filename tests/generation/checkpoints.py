@@ -5,6 +5,7 @@ from typing import Any
 
 import diffusers
 import torch
+from safetensors.torch import save_file
 from transformers import (
     CLIPImageProcessor,
     CLIPTextConfig,
@@ -262,6 +263,33 @@ def _t5(number: int) -> dict[str, object]:
         f"text_encoder_{number}": T5EncoderModel(config),
         f"tokenizer_{number}": T5Tokenizer(vocab=words, extra_ids=0, model_max_length=12),
     }
+
+
+def save_lora(file: Path, *, base: Path, seed: int = 1, words: bool = True) -> Path:
+    """Write a LoRA for a tiny checkpoint, as other programs' trainers do (kohya's names).
+
+    Args:
+        words: whether it changes the text encoder, too.
+    """
+    pipe = real.DiffusionPipeline.from_pretrained(base, safety_checker=None)
+    rng = torch.Generator().manual_seed(seed)
+    places = {"unet": pipe.unet} | ({"te": pipe.text_encoder} if words else {})
+    ends = ("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj", "out_proj")
+    tensors: dict[str, torch.Tensor] = {}
+    for place, network in places.items():
+        for name, layer in network.named_modules():
+            if name.endswith(ends):
+                whole = (
+                    name if place == "unet" else f"text_model.{name.removeprefix('text_model.')}"
+                )
+                key = f"lora_{place}_{whole.replace('.', '_')}"
+                out, seen = layer.weight.shape
+                tensors[f"{key}.lora_down.weight"] = torch.randn(2, seen, generator=rng)
+                tensors[f"{key}.lora_up.weight"] = torch.randn(out, 2, generator=rng)
+                tensors[f"{key}.alpha"] = torch.tensor(1.0)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, file)
+    return file
 
 
 def save_tiny_codec(folder: Path, *, levels: int = 2) -> object:

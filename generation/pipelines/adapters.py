@@ -1,0 +1,177 @@
+"""LoRA: small changes to a checkpoint's weights, asked for by name with every request.
+
+Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models" (ICLR 2022). diffusers reads the
+files, whoever wrote them, and peft calculates beside the weights instead of changing them: so
+without any, the networks' answers are those of the checkpoint, to the bit.
+"""
+
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers.utils import peft_utils
+from safetensors import SafetensorError
+from torch import nn
+from transformers.utils import logging as transformers_logging
+
+from generation.checkpoints import Checkpoint
+from generation.errors import InvalidRequestError
+from generation.loras import Lora, lora_file
+
+MAX_LOADED = 8
+
+# The readers of damaged or foreign files raise all of these.
+_MISFITS = (
+    SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError,
+    IndexError,
+)  # fmt: skip
+
+
+class Adapters:
+    """The LoRA that lie beside a checkpoint's weights, and which of them count now.
+
+    Args:
+        models_dir: the operator's folder, with their files.
+        forgetting: told before one is let go of, for what refers to its place in memory.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, *, models_dir: Path, forgetting: Callable[[], None]
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._models_dir = models_dir
+        self._forgetting = forgetting
+        self._loaded: OrderedDict[str, str] = OrderedDict()
+        self._serials = count()
+        self._used: tuple[Lora, ...] | None = ()
+
+    def use(self, loras: tuple[Lora, ...]) -> None:
+        """Have the checkpoint's networks calculate with these and no others.
+
+        Raises:
+            InvalidRequestError: one is not there, or does not fit the checkpoint.
+        """
+        if loras == self._used:
+            return
+        if len(loras) > MAX_LOADED:
+            raise InvalidRequestError(f"at most {MAX_LOADED} LoRA can be combined")
+        for lora in loras:
+            self._require(lora.name, wanted=[each.name for each in loras])
+        library: Any = peft_utils
+        known = {self._loaded[lora.name]: lora.weight for lora in loras}
+        for network in self._networks:
+            here = {name: known[name] for name in known if name in _adapters(network)}
+            library.set_adapter_layers(network, enabled=bool(here))
+            if here:
+                library.set_weights_and_activate_adapters(network, list(here), list(here.values()))
+        self._used = loras
+
+    @property
+    def _networks(self) -> list[nn.Module]:
+        model = self._checkpoint
+        found = (model.unet, model.text_encoder, model.text_encoder_2)
+        return [network for network in found if network is not None]
+
+    def _require(self, name: str, *, wanted: Sequence[str]) -> None:
+        """Load one if it is not there; of too many, let go of the one that was longest unused."""
+        if name not in self._loaded:
+            # Whatever becomes of this, it is not said any more which of them are in use.
+            self._used = None
+            adapter = f"lora_{next(self._serials)}"
+            _load(self._checkpoint, lora_file(name, models_dir=self._models_dir), adapter=adapter)
+            self._loaded[name] = adapter
+        self._loaded.move_to_end(name)
+        while len(self._loaded) > MAX_LOADED:
+            oldest = next(each for each in self._loaded if each not in wanted)
+            self._forgetting()
+            _remove(_library(self._checkpoint), self._loaded.pop(oldest))
+
+
+def _load(model: Checkpoint, file: Path, *, adapter: str) -> None:
+    """Lay a LoRA beside a checkpoint's weights; nothing is left of one that does not fit."""
+    library = _library(model)
+    try:
+        with _quiet():
+            library.load_lora_weights(
+                file.parent, weight_name=file.name, adapter_name=adapter,
+                local_files_only=True, use_safetensors=True,
+            )  # fmt: skip
+    except _MISFITS as err:
+        _remove(library, adapter)
+        if isinstance(err, torch.OutOfMemoryError):
+            raise
+        raise _misfit(model, file) from err
+    networks = (model.unet, model.text_encoder, model.text_encoder_2)
+    laid = [
+        value
+        for network in networks
+        if network is not None
+        for name, value in network.named_parameters()
+        if f".{adapter}." in name
+    ]
+    if len(laid) < _tensors(library, file):
+        _remove(library, adapter)
+        raise _misfit(model, file)
+    for value in laid:
+        value.data = value.data.to(model.device, model.dtype)
+        value.requires_grad = False
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Have the libraries not complain of what is meant: several LoRA, and nothing but LoRA."""
+    said = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        with warnings.catch_warnings():
+            for meant in ("Already found a `peft_config`", "Adapter .* was active which is now"):
+                warnings.filterwarnings("ignore", message=meant)
+            yield
+    finally:
+        transformers_logging.set_verbosity(said)
+
+
+def _tensors(library: Any, file: Path) -> int:  # noqa: ANN401 - diffusers' own
+    """Return how many tensors a file has that belong beside weights; never none."""
+    state = library.lora_state_dict(
+        file.parent, weight_name=file.name, local_files_only=True, use_safetensors=True
+    )
+    tensors = state[0] if isinstance(state, tuple) else state
+    return max(1, sum("alpha" not in name for name in tensors))
+
+
+def _misfit(model: Checkpoint, file: Path) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"the LoRA {file.stem} does not fit {model.name}: it was made for another kind of model"
+    )
+
+
+def _remove(library: Any, adapter: str) -> None:  # noqa: ANN401 - diffusers' own
+    if any(adapter in names for names in library.get_list_adapters().values()):
+        with _quiet():
+            library.delete_adapters(adapter)
+
+
+def _adapters(network: nn.Module) -> Sequence[str]:
+    return list(getattr(network, "peft_config", {}))
+
+
+def _library(model: Checkpoint) -> Any:  # noqa: ANN401 - diffusers' own
+    """Return diffusers' pipeline of a checkpoint's networks, which knows files of LoRA."""
+    parts = {
+        "unet": model.unet, "vae": model.vae, "scheduler": model.scheduler,
+        "text_encoder": model.text_encoder, "tokenizer": model.tokenizer,
+    }  # fmt: skip
+    real: Any = diffusers
+    if model.text_encoder_2 is not None:
+        second = {"text_encoder_2": model.text_encoder_2, "tokenizer_2": model.tokenizer_2}
+        return real.StableDiffusionXLPipeline(**parts, **second, add_watermarker=False)
+    return real.StableDiffusionPipeline(
+        **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
+    )
