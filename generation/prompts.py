@@ -1,9 +1,14 @@
-"""Reading a prompt by the words that a checkpoint declares: what it asks for, what is unknown."""
+"""Reading a prompt: what weighs how much, and what it asks for in a checkpoint's own words."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from generation.errors import InvalidRequestError
+
+MAX_WEIGHT = 2.0
+
+_WEIGHTED = re.compile(r"\(([^()]*):\s*(\d+(?:\.\d*)?|\.\d+)\s*\)")
 # Latin and other scripts with spaces give words; CJK characters are cut by the known words.
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
@@ -23,6 +28,43 @@ class Reading:
     edits: tuple[str, ...]
     words: tuple[str, ...]
     unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fragment:
+    """A part of a prompt, and how much it counts; 1 is as much as without saying so."""
+
+    text: str
+    weight: float = 1.0
+
+
+def fragments_of(prompt: str) -> tuple[Fragment, ...]:
+    """Return a prompt in parts: ``(these words:1.2)`` count for what they say, the rest for 1.
+
+    Joined, their texts are the prompt without what was said of weights.
+
+    Raises:
+        InvalidRequestError: a weight is beyond ``MAX_WEIGHT``.
+    """
+    found, start = list[Fragment](), 0
+    for match in _WEIGHTED.finditer(prompt):
+        weight = float(match[2])
+        if weight > MAX_WEIGHT:
+            raise InvalidRequestError(f"words weigh 0 to {MAX_WEIGHT:g}, not {match[2]}")
+        found.append(Fragment(text=prompt[start : match.start()]))
+        found.append(Fragment(text=match[1], weight=weight))
+        start = match.end()
+    found.append(Fragment(text=prompt[start:]))
+    return tuple(fragment for fragment in found if fragment.text)
+
+
+def unweighted(prompt: str) -> str:
+    """Return a prompt without what it says of weights.
+
+    Raises:
+        InvalidRequestError: a weight is beyond ``MAX_WEIGHT``.
+    """
+    return "".join(fragment.text for fragment in fragments_of(prompt))
 
 
 def read_prompt(

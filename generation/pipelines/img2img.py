@@ -41,7 +41,7 @@ from generation.pipelines.profile import (
 )
 from generation.pipelines.prompting import Prompts
 from generation.pipelines.recording import recorder_for
-from generation.prompts import Reading, read_prompt
+from generation.prompts import Reading, read_prompt, unweighted
 from generation.request import Canvas, ImageRequest, Note, NoteCode, Pixels
 from generation.weights import plain_words
 
@@ -345,7 +345,7 @@ class Img2ImgPipeline(FromCheckpoint):
 
     def _notes(self, row: Img2ImgRow) -> tuple[Note, ...]:
         """Say back what was not read: a prompt's end, and words that mean nothing here."""
-        cut = row.edit is not None and self.checkpoint.cuts(self._prompt(row))
+        cut = row.edit is not None and self.checkpoint.cuts(unweighted(self._prompt(row)))
         notes = [Note(code=NoteCode.PROMPT_CUT)] if cut else []
         if row.edit is not None:
             notes += self._planner.notes(row.request)

@@ -3,10 +3,11 @@
 Prompts that were read once are kept: presets and second tries make most of them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
+from compel.embeddings_provider import EmbeddingsProvider, ReturnedEmbeddingsType
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,6 +16,7 @@ from generation.loras import Lora
 from generation.pipelines.adapters import Adapters
 from generation.pipelines.denoising import Guidance
 from generation.pipelines.kept import Kept
+from generation.prompts import Fragment, fragments_of, unweighted
 
 SCORES = (2.5, 6.0)
 """How well a picture is to be liked, for a refiner: without the words, and with them."""
@@ -98,9 +100,47 @@ class Prompts:
         if found is None:
             model = self._checkpoint
             self._adapters.use(loras)
-            found = model.embed_negative(prompt) if negative else model.embed(prompt)
+            fragments, plain = fragments_of(prompt), unweighted(prompt)
+            found = model.embed_negative(plain) if negative else model.embed(plain)
+            if any(fragment.weight != 1 for fragment in fragments):
+                found = replace(found, words=weighed_words(model, fragments))
             self._kept.put(key, found)
         return found
+
+
+def weighed_words(model: Checkpoint, fragments: Sequence[Fragment]) -> Tensor:
+    """Return the embedding of a prompt whose parts have weights, as compel makes it.
+
+    More weight goes away from an empty prompt's embedding, less towards that of the prompt without
+    the part.
+
+    Shape:
+        - returns: ``(1, length, width)``.
+    """
+    large = model.unet.config.addition_embed_type == "text_time"
+    kinds = ReturnedEmbeddingsType
+    encoders = (
+        (model.text_encoder, model.tokenizer), (model.text_encoder_2, model.tokenizer_2)
+    )  # fmt: skip
+    said = [fragment for fragment in fragments if fragment.text.strip()]
+    found = [
+        EmbeddingsProvider(
+            tokenizer,
+            encoder,
+            returned_embeddings_type=kinds.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED
+            if large
+            else kinds.LAST_HIDDEN_STATES_NORMALIZED,
+            device=model.device,
+            model_max_length=model.max_tokens,
+        ).get_embeddings_for_weighted_prompt_fragments(
+            [[fragment.text for fragment in said]],
+            [[fragment.weight for fragment in said]],
+            device=model.device,
+        )
+        for encoder, tokenizer in encoders
+        if encoder is not None and tokenizer is not None
+    ]
+    return torch.cat(found, dim=-1).to(model.dtype)
 
 
 def _size(embedding: Embedding) -> int:

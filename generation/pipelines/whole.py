@@ -33,6 +33,7 @@ from generation.pipelines.img2img import blend_of
 from generation.pipelines.img2img_finish import resized
 from generation.pipelines.masking import kept_outside
 from generation.pipelines.pausing import Pausing
+from generation.prompts import fragments_of, unweighted
 from generation.recognition import family_of
 from generation.request import ImageRequest, Note, NoteCode, Pixels
 from generation.weights import Manifest, checkpoint_folder, read_manifest
@@ -137,10 +138,14 @@ class WholePipeline(FromCheckpoint, OneByOne):
         """Fit the picture, and begin: the library reads the prompt and encodes the picture.
 
         Raises:
-            InvalidRequestError: the request names a scheduler or a LoRA, or has no picture.
+            InvalidRequestError: the request names a scheduler or a LoRA, weighs words, or has no
+                picture.
         """
-        if split_loras(request.prompt)[1]:
+        text, loras = split_loras(request.prompt)
+        if loras:
             raise InvalidRequestError(f"{self._name} runs without LoRA")
+        if any(fragment.weight != 1 for fragment in fragments_of(text)):
+            raise InvalidRequestError(f"{self._name} reads prompts without weights")
         if request.scheduler is not None:
             raise InvalidRequestError(f"{self._name} runs with its own scheduler only")
         source = self._fitted(request.picture)
@@ -198,7 +203,7 @@ class WholePipeline(FromCheckpoint, OneByOne):
             "max_sequence_length": None if self.family is OTHER else self.family.tokens,
         }
         given = {
-            "prompt": split_loras(request.prompt)[0],
+            "prompt": unweighted(split_loras(request.prompt)[0]),
             "image": to_pil(source),
             "strength": request.strength,
             "height": height,

@@ -218,9 +218,19 @@ def test_without_a_step_to_take_the_input_is_the_answer(
     assert flux.retire(row).image == PICTURE
 
 
-def test_a_scheduler_cannot_be_chosen(flux: WholePipeline) -> None:
-    with pytest.raises(InvalidRequestError, match="own scheduler"):
-        flux.admit(_request(scheduler="ddim"))
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"scheduler": "ddim"}, "own scheduler"),
+        ({"prompt": "night <ink:1>"}, "without LoRA"),
+        ({"prompt": "(night:1.5)"}, "without weights"),
+    ],
+)
+def test_what_the_library_is_not_asked_for_is_refused(
+    flux: WholePipeline, change: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(InvalidRequestError, match=sentence):
+        flux.admit(_request(**change))
 
 
 def test_a_checkpoint_that_starts_from_no_picture_is_refused(tmp_path: Path) -> None:
