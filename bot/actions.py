@@ -169,6 +169,7 @@ def order_of(job: Job) -> Order:
         prompt=job.prompt or "",
         subject=kept.subject,
         preset=kept.preset,
+        layers=kept.layers,
         model=job.model,
         parent_id=job.id,
     )

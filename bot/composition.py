@@ -26,6 +26,7 @@ from bot.metrics import Metrics
 from bot.models import Models
 from bot.overview import Overview, overview
 from bot.pictures import Pictures
+from bot.presets import Preset, read_presets
 from bot.redirect import connector
 from bot.services import Services
 from bot.settings import Settings
@@ -88,10 +89,11 @@ class Bot:
         stores: Stores,
         workers: Workers,
         models: Models,
+        presets: Mapping[str, Preset],
         downloader: Downloader,
     ) -> None:
         self.settings = settings
-        self.models = models
+        self.models, self.presets = models, presets
         self.stores = stores
         self.workers = workers
         self.metrics = Metrics()
@@ -205,6 +207,7 @@ class Bot:
             texts=load_texts(),
             pictures=self._pictures,
             models=self.models,
+            presets=self.presets,
             dispatcher=self.dispatcher,
             executor=self.workers.executor,
             jobs=self.stores.jobs,
@@ -230,6 +233,7 @@ async def assembled(
 ) -> AsyncIterator[Bot]:
     """Open everything, and close it when the block ends; the database is migrated already."""
     async with AsyncExitStack() as stack:
+        presets = await asyncio.to_thread(read_presets, settings.own_presets)
         database = Database.open(settings.database)
         stack.push_async_callback(database.close)
         stores = _stores(settings, database)
@@ -253,7 +257,14 @@ async def assembled(
                 total_s=settings.download_total_s,
             )
         )
-        yield Bot(settings, stores=stores, workers=workers, models=models, downloader=downloader)
+        yield Bot(
+            settings,
+            stores=stores,
+            workers=workers,
+            models=models,
+            presets=presets,
+            downloader=downloader,
+        )
 
 
 def _stores(settings: Settings, database: Database) -> Stores:

@@ -9,6 +9,7 @@ BotError
 │   ├── PromptTooLongError    the prompt has too many characters
 │   ├── PromptMissingError    neither words nor a preset were given
 │   ├── UnknownPresetError    there is no such preset
+│   ├── PresetUnableError     no model here can do what a preset says, or not the one named
 │   ├── UnknownModelError     there is no such model
 │   ├── UnusableModelError    the model is there, but incomplete, damaged or marked
 │   ├── UnknownArtworkError   there is no such artwork
@@ -74,6 +75,10 @@ class PromptMissingError(RefusedError):
 
 class UnknownPresetError(RefusedError):
     """There is no such preset."""
+
+
+class PresetUnableError(RefusedError):
+    """No model here can do what a preset says, or not the one that was named."""
 
 
 class UnknownModelError(RefusedError):

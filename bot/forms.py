@@ -1,6 +1,6 @@
 """The forms: change a picture's words and strength, or remix a message's picture."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import discord
@@ -8,12 +8,13 @@ from discord import ui
 
 from bot.answers import guarded
 from bot.errors import BadNumberError
-from bot.presets import presets
+from bot.presets import Preset
 from bot.prompts import MAX_PROMPT
 from bot.texts import Voice
 
 FORM_LIFE_S = 900.0
 OWN_WORDS = "-"
+MAX_OPTIONS = 25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class PictureForm(ui.Modal):
         submit: what is done with it.
         prompt: the words to start from, None for a command that takes none.
         strength: the strength to start from.
-        offer_presets: whether a ready-made edit can be chosen.
+        presets: the ready-made edits that can be chosen; none leaves the choice out.
     """
 
     def __init__(
@@ -48,19 +49,19 @@ class PictureForm(ui.Modal):
         submit: Submit,
         prompt: str | None,
         strength: float,
-        offer_presets: bool = False,
+        presets: Sequence[Preset] = (),
     ) -> None:
         super().__init__(title=title, custom_id=custom_id, timeout=FORM_LIFE_S)
         self._voice = voice
         self._submit = submit
         self._prompt = _prompt_input(prompt)
-        self._presets = _preset_select(voice)
+        self._presets = _preset_select(voice, presets)
         self._strength = ui.TextInput["PictureForm"](
             custom_id="strength", default=f"{strength:g}", max_length=8, required=True
         )
         if prompt is not None:
             self.add_item(ui.Label(text=voice.say("form.prompt"), component=self._prompt))
-        if offer_presets:
+        if presets:
             self.add_item(ui.Label(text=voice.say("form.preset"), component=self._presets))
         self.add_item(
             ui.Label(
@@ -110,9 +111,9 @@ def _prompt_input(prompt: str | None) -> ui.TextInput["PictureForm"]:
     )
 
 
-def _preset_select(voice: Voice) -> ui.Select["PictureForm"]:
+def _preset_select(voice: Voice, presets: Sequence[Preset]) -> ui.Select["PictureForm"]:
     own = discord.SelectOption(label=voice.say("form.preset.none"), value=OWN_WORDS, default=True)
     named = [
-        discord.SelectOption(label=voice.say(f"preset.{name}"), value=name) for name in presets()
-    ]
+        discord.SelectOption(label=preset.title[:100], value=preset.name) for preset in presets
+    ][: MAX_OPTIONS - 1]
     return ui.Select(custom_id="preset", options=[own, *named], required=False)

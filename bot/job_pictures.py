@@ -46,10 +46,13 @@ class JobPictures:
         Raises:
             StorageError: it cannot be written.
         """
+        image, layers = result.image, Parameters.from_json(job.parameters or {}).layers
+        if layers:
+            image = await self._codecs.under_layers(image, layers, seed=job.seed)
         about = {"Model": result.model, "Seed": str(result.seed), "Prompt": job.prompt or ""}
         with self._metrics.png_seconds.time():
             encoded = await self._codecs.encode(
-                result.image, max_bytes=LARGEST_PNG, metadata=about, image_format="png"
+                image, max_bytes=LARGEST_PNG, metadata=about, image_format="png"
             )
         return await self._files.put(encoded.data, media_type=encoded.media_type)
 

@@ -1,12 +1,13 @@
 """Which checkpoints members may name: a listing that is kept fresh beside the event loop."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import structlog
 
-from bot.errors import UnknownModelError, UnusableModelError
+from bot.errors import PresetUnableError, UnknownModelError, UnusableModelError
+from bot.presets import Preset
 from bot.prompts import shown
 from generation.catalogue import Entry, entries
 from generation.registry import PipelineSpec
@@ -55,6 +56,35 @@ class Models:
             raise UnknownModelError(f"no model {name!r}", **self._named(name))
         if entry is not None and not entry.usable:
             raise UnusableModelError(entry.unusable, **self._named(name))
+
+    def able(self, preset: Preset, *, model: str | None = None) -> Entry | None:
+        """Return the checkpoint that a preset is made with, None if it is a method without one.
+
+        It is the one that was named, else that of ``/remix``, else the first that can.
+
+        Raises:
+            PresetUnableError: none can, or not the one that was named; the sentence names those
+                that can, if there are any.
+        """
+        there = self.chosen("remix", model)
+        if there is None and model is None and preset.model is None:
+            return None
+        able = [entry for entry in self.usable if preset.fits(entry)]
+        if there in able or (model is None and able):
+            return there if there in able else able[0]
+        if able:
+            known = ", ".join(entry.name for entry in able)
+            raise PresetUnableError("another model can", preset=preset.title, known=known)
+        raise PresetUnableError("no model can")
+
+    def offered(self, presets: Iterable[Preset]) -> Iterator[Preset]:
+        """Yield the presets that a checkpoint which is there can do."""
+        for preset in presets:
+            try:
+                self.able(preset)
+            except PresetUnableError:
+                continue
+            yield preset
 
     async def keep_fresh(self) -> None:
         """Look anew now and then."""

@@ -33,6 +33,7 @@ class Order:
         command: the command's family, which gives the title.
         subject: what the reply names: the prompt or the artwork's title.
         preset: the ready-made edit or artwork that was chosen.
+        layers: what is drawn over the result.
         parent_id: the job that this one repeats or edits.
     """
 
@@ -45,6 +46,7 @@ class Order:
     subject: str = ""
     style_image: Picture | None = None
     preset: str | None = None
+    layers: tuple[str, ...] = ()
     model: str | None = None
     parent_id: str | None = None
 
@@ -96,6 +98,7 @@ class Parameters:
     subject: str = ""
     preset: str | None = None
     style_size: tuple[int, int] | None = None
+    layers: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
 
     @classmethod
@@ -110,6 +113,7 @@ class Parameters:
             subject=order.subject,
             preset=order.preset,
             style_size=(style.width, style.height) if style else None,
+            layers=order.layers,
             notes=order.image.notes,
         )
 
@@ -123,6 +127,7 @@ class Parameters:
             "subject": self.subject,
             "preset": self.preset,
             "style_size": list(self.style_size) if self.style_size else None,
+            "layers": list(self.layers),
             "notes": notes_to_json(self.notes),
         }
 
@@ -130,7 +135,11 @@ class Parameters:
     def from_json(cls, stored: Mapping[str, Any]) -> Self:
         """Read what was kept."""
         size = stored.get("style_size")
-        fields = {**stored, "notes": notes_from_json(stored.get("notes"))}
+        fields = {
+            **stored,
+            "layers": tuple(stored.get("layers", ())),
+            "notes": notes_from_json(stored.get("notes")),
+        }
         return cls(**{**fields, "style_size": (size[0], size[1]) if size else None})
 
 

@@ -1,38 +1,132 @@
-"""The ready-made edits of ``/remix``: words for the prompt and a strength that suits them."""
+"""The ready-made edits of ``/remix``: words for the prompt, and all that suits them.
+
+Those that ship are in ``bot/presets.json``; an installation's own, of the same fields, come from
+the file that its settings name, and replace those of their name. A preset is offered where a model
+can do what it says, and nowhere else.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 from bot.errors import UnknownPresetError
+from bot.texts import load_texts
+from generation.catalogue import Entry
+from generation.errors import InvalidRequestError
+from generation.postprocess.names import LAYER_NAMES
+from generation.weights import STARTER
+
+WORDS = "{words}"
+"""Where a member's own words go in a template; at its end if it does not say."""
+DEFAULT_STRENGTH = 0.8
+SAMPLES = STARTER / "samples"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """One ready-made edit; its title is in the locales under ``preset.<name>``."""
+    """One ready-made edit.
+
+    Args:
+        name: its key.
+        prompt: the words for the model, a template.
+        title: what members see; those that ship have theirs in the locales.
+        strength: how far it goes.
+        model: the checkpoint that it is made for; None is the first that can.
+        layers: what is drawn over the result, names of ``generation.postprocess.layers``.
+        sample: a picture to try it on: one of those that ship, or a file beside the presets'.
+        edits: whether it needs a model that follows instructions and keeps the rest as it is.
+    """
 
     name: str
     prompt: str
-    strength: float
+    title: str = ""
+    strength: float = DEFAULT_STRENGTH
+    model: str | None = None
+    layers: tuple[str, ...] = ()
+    sample: str | None = None
+    edits: bool = False
+
+    def said(self, words: str = "") -> str:
+        """Return the prompt with a member's own words."""
+        if WORDS not in self.prompt:
+            return ", ".join(filter(None, (self.prompt, words)))
+        parts = (part.strip(" ") for part in self.prompt.replace(WORDS, words).split(","))
+        return ", ".join(filter(None, parts))
+
+    def fits(self, entry: Entry) -> bool:
+        """Return whether a checkpoint can do what the preset says."""
+        named = self.model in (None, entry.name)
+        able = entry.family.edits and not entry.words if self.edits else True
+        return named and able and entry.understands(self.said())
 
 
 @cache
 def presets() -> Mapping[str, Preset]:
-    """Return the presets by name, in the order in which they are offered."""
+    """Return the presets that ship, by name, in the order in which they are offered."""
     table = json.loads((files("bot") / "presets.json").read_text(encoding="utf-8"))
-    return {name: Preset(name=name, **fields) for name, fields in table.items()}
+    texts = load_texts()
+    return {
+        name: _preset(name, {"title": texts.say(f"preset.{name}"), **fields}, folder=SAMPLES)
+        for name, fields in table.items()
+    }
 
 
-def preset_named(name: str) -> Preset:
-    """Return one preset.
+def read_presets(path: Path) -> Mapping[str, Preset]:
+    """Return the presets of an installation: its own first, then those that ship.
+
+    Args:
+        path: the file with its own; there need be none.
+
+    Raises:
+        InvalidRequestError: the file is not understood; the sentence says where.
+    """
+    if not path.is_file():
+        return presets()
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        own = {name: _preset(name, fields, folder=path.parent) for name, fields in table.items()}
+    except (ValueError, TypeError, AttributeError) as err:
+        raise InvalidRequestError(f"{path} is not understood: {err}") from err
+    return {**own, **{name: each for name, each in presets().items() if name not in own}}
+
+
+def preset_named(name: str, known: Mapping[str, Preset]) -> Preset:
+    """Return one preset, by its name or by its title as a member may have typed it.
 
     Raises:
         UnknownPresetError: there is none of that name; the sentence lists those there are.
     """
-    try:
-        return presets()[name]
-    except KeyError:
-        known = ", ".join(presets())
-        raise UnknownPresetError(f"no preset {name[:40]!r}", known=known) from None
+    typed = name.casefold().strip()
+    for each in known.values():
+        if typed in (each.name.casefold(), each.title.casefold()):
+            return each
+    raise UnknownPresetError(f"no preset {name[:40]!r}", known=", ".join(known))
+
+
+def _preset(name: str, fields: Mapping[str, Any], *, folder: Path) -> Preset:
+    """Return what a file says of a preset.
+
+    Raises:
+        ValueError, TypeError: a field is unknown, missing or outside its range.
+    """
+    layers = tuple(fields.get("layers", ()))
+    preset = Preset(**{"name": name, "title": name, **fields, "layers": layers})
+    if not preset.prompt or not 0 < preset.strength <= 1:
+        raise ValueError(f"{name} needs a prompt, and a strength above 0 and up to 1")
+    if unknown := set(layers) - LAYER_NAMES:
+        raise ValueError(f"{name}: no layer {sorted(unknown)[0]!r}; {', '.join(LAYER_NAMES)}")
+    if preset.sample is not None and sample_of(preset, folder=folder) is None:
+        raise ValueError(f"{name}: there is no sample {preset.sample!r}")
+    return preset
+
+
+def sample_of(preset: Preset, *, folder: Path = SAMPLES) -> Path | None:
+    """Return the picture to try a preset on, None if there is none."""
+    if preset.sample is None:
+        return None
+    places = (SAMPLES / f"{preset.sample}.jpg", folder / preset.sample)
+    return next((place for place in places if place.is_file()), None)

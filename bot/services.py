@@ -1,5 +1,6 @@
 """What the client's commands and buttons work with, made by the composition root."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from bot.dispatcher import Dispatcher
     from bot.models import Models
     from bot.pictures import Pictures
+    from bot.presets import Preset
     from generation.executor.client import Executor
     from storage.jobs import JobStore
     from storage.quotas import Quotas
@@ -27,6 +29,7 @@ class Services:
     texts: Texts
     pictures: "Pictures"
     models: "Models"
+    presets: "Mapping[str, Preset]"
     dispatcher: "Dispatcher"
     executor: "Executor"
     jobs: "JobStore"

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     models_dir: Path | None = Field(
         default=None, description="folder of your own checkpoints; `models` in the data folder"
     )
+    presets_file: Path | None = Field(
+        default=None, description="your own presets of /remix; `presets.json` in the data folder"
+    )
     database_url: str | None = Field(
         default=None,
         description="SQLAlchemy address of the database; SQLite in the data folder",
@@ -167,6 +170,11 @@ class Settings(BaseSettings):
     def models_folder(self) -> Path:
         """The folder of the operator's checkpoints."""
         return self.models_dir or self.data_dir / "models"
+
+    @property
+    def own_presets(self) -> Path:
+        """The file of the operator's presets."""
+        return self.presets_file or self.data_dir / "presets.json"
 
     @property
     def pipelines(self) -> dict[str, PipelineSpec]:

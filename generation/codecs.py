@@ -3,7 +3,7 @@
 Uploads and results have pools of their own, so that an evil upload delays no delivery.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from generation import encoding, intake
 from generation.children import ChildPool, Limits
@@ -16,6 +16,13 @@ __all__ = ["CodecPool", "EncodedImage", "ImageFormat", "IntakePool", "PreparedIm
 INTAKE_LIMITS = Limits(address_space=2**30, cpu_s=10, wall_s=30.0)
 CODEC_LIMITS = Limits(address_space=2**31, cpu_s=60, wall_s=120.0)
 MAX_METADATA_CHARACTERS = 8_000
+
+
+def finish(pixels: Pixels, layers: Sequence[str], seed: int) -> Pixels:
+    """Draw finishing layers; in a child, which alone imports what draws."""
+    from generation.postprocess.finishing import under_layers
+
+    return under_layers(pixels, layers, seed)
 
 
 class IntakePool(ChildPool):
@@ -74,6 +81,10 @@ class CodecPool(ChildPool):
         """
         texts = {key: text[:MAX_METADATA_CHARACTERS] for key, text in metadata.items()}
         return await self.call(encoding.encode, pixels, max_bytes, texts, image_format)
+
+    async def under_layers(self, pixels: Pixels, layers: Sequence[str], *, seed: int) -> Pixels:
+        """Draw finishing layers over a result."""
+        return await self.call(finish, pixels, layers, seed)
 
     async def thumbnail(self, pixels: Pixels, *, max_side: int = 256) -> EncodedImage:
         """Encode a small JPEG, for previews."""

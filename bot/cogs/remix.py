@@ -8,19 +8,14 @@ from bot.choices import matching, model_line
 from bot.client import Atelier
 from bot.errors import PromptMissingError
 from bot.forms import Filled, PictureForm
-from bot.models import NAME_LENGTH
+from bot.models import NAME_LENGTH, Models
 from bot.orders import Order, Picture, any_seed
 from bot.pictures import first_picture
-from bot.presets import Preset, preset_named, presets
+from bot.presets import DEFAULT_STRENGTH, Preset, preset_named
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import client_of, services_of, voice_of
-from bot.texts import label, load_texts
+from bot.texts import label
 from generation.request import MAX_SEED
-
-DEFAULT_STRENGTH = 0.8
-PRESET_CHOICES = [
-    app_commands.Choice(name=label(f"preset.{name}"), value=name) for name in presets()
-]
 
 
 def remix_order(
@@ -37,12 +32,12 @@ def remix_order(
     Raises:
         PromptMissingError: neither words nor a preset.
     """
-    words = ", ".join(filter(None, (preset.prompt if preset else "", prompt)))
+    words = preset.said(prompt) if preset else prompt
     if not words:
         raise PromptMissingError("neither a prompt nor a preset")
     if strength is None:
         strength = preset.strength if preset else DEFAULT_STRENGTH
-    title = load_texts().say(f"preset.{preset.name}") if preset else ""
+    title = preset.title if preset else ""
     return Order(
         command="remix",
         pipeline="remix",
@@ -52,8 +47,19 @@ def remix_order(
         strength=strength,
         seed=any_seed(seed),
         preset=preset.name if preset else None,
+        layers=preset.layers if preset else (),
         model=model,
     )
+
+
+def named_for(models: Models, preset: Preset | None, *, model: str | None = None) -> str | None:
+    """Return the checkpoint to name in an order: the member's, or the one that a preset needs.
+
+    Raises:
+        PresetUnableError: there is none that can do it.
+    """
+    able = models.able(preset, model=model) if preset else None
+    return able.name if able else model
 
 
 class Remix(commands.Cog):
@@ -70,13 +76,12 @@ class Remix(commands.Cog):
         seed=label("command.remix.seed"),
         model=label("command.remix.model"),
     )
-    @app_commands.choices(preset=PRESET_CHOICES)
     async def remix(
         self,
         interaction: discord.Interaction,
         image: discord.Attachment,
         prompt: app_commands.Range[str, 0, MAX_PROMPT] = "",
-        preset: str | None = None,
+        preset: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
         strength: app_commands.Range[float, 0.0, 1.0] | None = None,
         seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
         model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
@@ -86,14 +91,24 @@ class Remix(commands.Cog):
         services = services_of(interaction)
         services.models.require("remix", model)
         words = clean_prompt(prompt)
-        chosen = preset_named(preset) if preset else None
+        chosen = preset_named(preset, services.presets) if preset else None
         if not words and chosen is None:
             raise PromptMissingError("neither a prompt nor a preset")
+        model = named_for(services.models, chosen, model=model)
         picture = await services.pictures.upload(image)
         order = remix_order(
             picture, prompt=words, preset=chosen, strength=strength, seed=seed, model=model
         )
         await services.dispatcher.place(interaction, order)
+
+    @remix.autocomplete("preset")
+    async def presets(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the presets that a model here can do and that hold what was typed."""
+        services = services_of(interaction)
+        offered = services.models.offered(services.presets.values())
+        return matching(current, {preset.name: preset.title for preset in offered})
 
     @remix.autocomplete("model")
     async def models(
@@ -111,17 +126,20 @@ class Remix(commands.Cog):
 async def remix_message(interaction: discord.Interaction, message: discord.Message) -> None:
     """Ask for words and remix the first picture of a message."""
     attachment = first_picture(message.attachments)
-    voice = voice_of(interaction)
+    voice, services = voice_of(interaction), services_of(interaction)
 
     async def submit(sent: discord.Interaction, filled: Filled) -> None:
         await sent.response.defer(thinking=True)
         words = clean_prompt(filled.prompt)
-        chosen = preset_named(filled.preset) if filled.preset else None
+        chosen = preset_named(filled.preset, services.presets) if filled.preset else None
         if not words and chosen is None:
             raise PromptMissingError("the form is empty")
-        picture = await services_of(sent).pictures.upload(attachment)
-        order = remix_order(picture, prompt=words, preset=chosen, strength=filled.strength)
-        await services_of(sent).dispatcher.place(sent, order)
+        model = named_for(services.models, chosen)
+        picture = await services.pictures.upload(attachment)
+        order = remix_order(
+            picture, prompt=words, preset=chosen, strength=filled.strength, model=model
+        )
+        await services.dispatcher.place(sent, order)
 
     form = PictureForm(
         voice,
@@ -130,7 +148,7 @@ async def remix_message(interaction: discord.Interaction, message: discord.Messa
         submit=submit,
         prompt="",
         strength=DEFAULT_STRENGTH,
-        offer_presets=True,
+        presets=tuple(services.models.offered(services.presets.values())),
     )
     await client_of(interaction).open_form(interaction, form)
 

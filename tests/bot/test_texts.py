@@ -70,7 +70,7 @@ def test_every_remark_of_a_pipeline_has_a_sentence(code: NoteCode, words: tuple[
 def test_every_preset_has_a_title_and_words() -> None:
     assert len(presets()) >= 12
     for preset in presets().values():
-        assert VOICE.say(f"preset.{preset.name}")
+        assert preset.title == VOICE.say(f"preset.{preset.name}")
         assert preset.prompt
         assert 0 < preset.strength <= 1
 
