@@ -35,7 +35,6 @@ def _components(
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
     return {
         "unet": real.UNet2DConditionModel(
-            sample_size=8,
             in_channels=in_channels,
             out_channels=4,
             block_out_channels=(16, 32),
@@ -43,6 +42,7 @@ def _components(
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
             **{
+                "sample_size": 8,
                 "cross_attention_dim": WIDTH,
                 "attention_head_dim": 2,
                 "norm_num_groups": 8,
@@ -102,11 +102,7 @@ def save_inpaint(folder: Path, *, scheduler: object | None = None) -> Path:
 
 def save_turbo(folder: Path) -> Path:
     """Write a tiny SD-Turbo checkpoint: few steps without guidance, as its manifest says."""
-    scheduler = real.EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
-        timestep_spacing="trailing", steps_offset=1,
-    )  # fmt: skip
-    save_img2img(folder, scheduler=scheduler)
+    save_img2img(folder, scheduler=euler(timestep_spacing="trailing"))
     (folder / "atelier.json").write_text('{"guidance_scale": 0, "num_inference_steps": 2}')
     return folder
 
@@ -114,7 +110,7 @@ def save_turbo(folder: Path) -> Path:
 def euler(**options: object) -> object:
     """Return the scheduler that Stable Diffusion XL comes with."""
     return real.EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", **options
+        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1, **options
     )
 
 
@@ -131,7 +127,7 @@ def save_xl(
 
     With nine channels it is one that fills holes.
     """
-    scheduler = scheduler or euler(steps_offset=1)
+    scheduler = scheduler or euler()
     parts = _components(
         folder,
         in_channels=in_channels,
@@ -160,7 +156,7 @@ def save_refiner(folder: Path) -> Path:
     parts = _components(
         folder,
         in_channels=4,
-        scheduler=euler(steps_offset=1),
+        scheduler=euler(),
         addition_embed_type="text_time",
         addition_time_embed_dim=8,
         projection_class_embeddings_input_dim=5 * 8 + WIDTH,

@@ -21,12 +21,8 @@ from generation.request import ImageRequest, Pixels
 from tests.generation.checkpoints import (
     real,
     save_flux,
-    save_img2img,
-    save_instruct,
     save_kandinsky,
     save_sd3,
-    save_turbo,
-    save_xl,
 )
 
 # Diffusers hands tensors to numpy in a way that numpy 2 is going to drop.
@@ -242,14 +238,6 @@ def test_a_checkpoint_that_starts_from_no_picture_is_refused(tmp_path: Path) -> 
     real.DDPMPipeline(unet=unet, scheduler=real.DDPMScheduler()).save_pretrained(tmp_path / "ddpm")
     with pytest.raises(ModelUnavailableError, match="DDPMPipeline starts from no picture"):
         RemixPipeline.load(model="ddpm", config=EngineConfig(device="cpu", models_dir=tmp_path))
-
-
-@pytest.mark.parametrize("save", [save_img2img, save_turbo, save_xl, save_instruct])
-def test_families_with_rows_never_run_whole(tmp_path: Path, save: Callable[[Path], Path]) -> None:
-    folder = save(tmp_path / "family")
-    config = EngineConfig(device="cpu", models_dir=tmp_path)
-    loaded = RemixPipeline.load(model=folder.name, config=config)
-    assert isinstance(loaded, Img2ImgPipeline)
 
 
 def test_the_starter_never_runs_whole(tmp_path: Path) -> None:

@@ -1,0 +1,226 @@
+"""Every family, tiny and of the real classes: saved, recognised, loaded by its name, and run."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from generation.families import FAMILIES
+from generation.imaging import to_tensor
+from generation.pipelines.base import EngineConfig, Finished, Pipeline
+from generation.pipelines.img2img import Img2ImgPipeline
+from generation.pipelines.img2img_finish import resized
+from generation.pipelines.remix import RemixPipeline
+from generation.pipelines.whole import WholePipeline
+from generation.recognition import family_of
+from generation.request import ImageRequest, NoteCode, Pixels
+from tests.generation.checkpoints import (
+    euler,
+    real,
+    save_flux,
+    save_img2img,
+    save_instruct,
+    save_refiner,
+    save_sd3,
+    save_xl,
+)
+
+# Diffusers hands tensors to numpy in a way that numpy 2 is going to drop.
+pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
+
+torch.set_num_threads(1)
+SMOOTH = np.linspace(0, 255, 24 * 16 * 3).reshape(16, 24, 3).astype(np.uint8)
+PICTURE = Pixels(width=24, height=16, data=SMOOTH.tobytes())
+
+
+def _lcm() -> object:
+    return real.LCMScheduler(steps_offset=1)
+
+
+def _v_prediction() -> object:
+    return real.DDIMScheduler(
+        clip_sample=False, prediction_type="v_prediction", rescale_betas_zero_snr=True,
+        timestep_spacing="trailing", steps_offset=1,
+    )  # fmt: skip
+
+
+def _ancestral() -> object:
+    return real.EulerAncestralDiscreteScheduler(timestep_spacing="trailing", steps_offset=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A family's tiny checkpoint, and the name of the family."""
+
+    family: str
+    save: Callable[[Path], Path]
+
+
+def _sd(scheduler: Callable[[], object], **unet: object) -> Callable[[Path], Path]:
+    return lambda folder: save_img2img(folder, scheduler=scheduler(), **unet)
+
+
+def _xl(scheduler: Callable[[], object], **unet: Any) -> Callable[[Path], Path]:  # noqa: ANN401
+    return lambda folder: save_xl(folder, scheduler=scheduler(), **unet)
+
+
+TRAILING = partial(euler, timestep_spacing="trailing")
+KINDS = {
+    "Stable Diffusion 1.x": Kind(family="sd1", save=_sd(euler)),
+    "Stable Diffusion 2.x": Kind(family="sd2", save=_sd(euler, use_linear_projection=True)),
+    "Stable Diffusion 2.x, velocities": Kind(
+        family="sd2", save=_sd(_v_prediction, use_linear_projection=True)
+    ),
+    "SD-Turbo": Kind(family="sd_turbo", save=_sd(TRAILING, use_linear_projection=True)),
+    "LCM": Kind(family="lcm", save=_sd(_lcm, time_cond_proj_dim=8)),
+    "LCM merged in": Kind(family="lcm_merged", save=_sd(_lcm)),
+    "InstructPix2Pix": Kind(family="instruct_pix2pix", save=save_instruct),
+    "XL": Kind(family="sdxl", save=save_xl),
+    "XL refiner": Kind(family="sdxl_refiner", save=save_refiner),
+    "XL Turbo": Kind(family="sdxl_turbo", save=_xl(_ancestral, sample_size=64)),
+    "XL Lightning": Kind(family="sdxl_lightning", save=_xl(TRAILING, sample_size=128)),
+    "XL LCM": Kind(family="sdxl_lcm", save=_xl(_lcm, time_cond_proj_dim=8)),
+    "XL with LCM merged in": Kind(family="sdxl_lcm_merged", save=_xl(_lcm)),
+    "Stable Diffusion 3": Kind(family="sd3", save=save_sd3),
+    "Stable Diffusion 3.5": Kind(
+        family="sd35", save=lambda folder: save_sd3(folder, qk_norm="rms_norm")
+    ),
+    "FLUX.1 dev": Kind(family="flux_dev", save=save_flux),
+    "FLUX.1 schnell": Kind(
+        family="flux_schnell", save=lambda folder: save_flux(folder, guided=False)
+    ),
+    "FLUX.1 Kontext": Kind(
+        family="flux_kontext", save=lambda folder: save_flux(folder, kind="FluxKontextPipeline")
+    ),
+}
+
+
+MORE = {
+    "Stable Diffusion 2.x",
+    "LCM merged in",
+    "XL LCM",
+    "XL with LCM merged in",
+    "XL Lightning",
+    "Stable Diffusion 3.5",
+}
+"""Families that differ from another by figures alone."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow) if name in MORE else name for name in KINDS],
+)
+def loaded(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Pipeline[Any]]:
+    """Return a family's name, and its tiny checkpoint loaded by a name that says nothing."""
+    kind = KINDS[request.param]
+    folder = kind.save(tmp_path_factory.mktemp("models") / "anything")
+    (folder / "atelier.json").write_text('{"native_size": 24}')
+    assert family_of(folder) is FAMILIES[kind.family]
+    config = EngineConfig(device="cpu", models_dir=folder.parent)
+    return kind.family, RemixPipeline.load(model="anything", config=config)
+
+
+def _admitted(pipeline: Pipeline[Any], **changes: object) -> Any:  # noqa: ANN401 - any row
+    fields: dict[str, Any] = {
+        "job_id": "one", "pipeline": "remix", "image": PICTURE, "prompt": "night", "seed": 5,
+        "num_inference_steps": 4, **changes,
+    }  # fmt: skip
+    return pipeline.admit(ImageRequest(**fields))
+
+
+def _finished(pipeline: Pipeline[Any], **changes: object) -> Finished:
+    row = _admitted(pipeline, **changes)
+    while row.step < row.total_steps:
+        pipeline.advance([row])
+        if row.step == 1:
+            shown = pipeline.preview(row)
+            assert shown is not None
+            assert (shown.width, shown.height) == (PICTURE.width, PICTURE.height)
+    return pipeline.retire(row)
+
+
+@torch.no_grad()
+def _input(pipeline: Pipeline[Any]) -> Tensor:
+    """Return the input as its codec gives it back: without training, that is mostly grey.
+
+    Edit families blend with the picture itself.
+    """
+    if isinstance(pipeline, Img2ImgPipeline):
+        model, source = pipeline.checkpoint, _admitted(pipeline).source
+        small = model.decode(model.encode(source))
+        edits = model.family.edits
+    else:
+        assert isinstance(pipeline, WholePipeline)
+        vae, source = pipeline.pipe.vae, _admitted(pipeline).source
+        latents = vae.encode(2 * source - 1).latent_dist.mode()
+        small = (vae.decode(latents).sample / 2 + 0.5).clamp(0, 1)
+        edits = pipeline.family.edits
+    return to_tensor(PICTURE) if edits else resized(small, height=16, width=24)
+
+
+@torch.no_grad()
+def _quieten(pipeline: Pipeline[Any]) -> None:
+    """Have untrained networks say nothing instead of anything: what was drawn alone is left.
+
+    The denoiser foresees nothing, and the codec is sure of its latents, as trained ones are.
+    """
+    if isinstance(pipeline, Img2ImgPipeline):
+        last = pipeline.checkpoint.unet.conv_out
+    else:
+        assert isinstance(pipeline, WholePipeline)
+        last, spread = pipeline.pipe.transformer.proj_out, pipeline.pipe.vae.encoder.conv_out
+        spread.weight[4:].zero_()
+        spread.bias[4:] = -30.0
+    last.weight.zero_()
+    last.bias.zero_()
+
+
+def _distance(pipeline: Pipeline[Any], strength: float) -> float:
+    """Return the mean distance to the input over some seeds, in levels of 255."""
+    source = _input(pipeline)
+    made = [_finished(pipeline, strength=strength, seed=seed).image for seed in range(2)]
+    return float(np.mean([255 * (to_tensor(it) - source).abs().mean() for it in made]))
+
+
+def test_a_family_runs_as_its_line_of_the_table_says(loaded: tuple[str, Pipeline[Any]]) -> None:
+    name, pipeline = loaded
+    assert isinstance(pipeline, Img2ImgPipeline if FAMILIES[name].by_rows else WholePipeline)
+    nothing = _finished(pipeline, strength=0.0)
+    assert (nothing.image, nothing.parameters) == (PICTURE, ())
+    made = _finished(pipeline, strength=0.6).image
+    assert _finished(pipeline, strength=0.6).image == made
+    assert _finished(pipeline, strength=0.6, seed=6).image != made
+    _quieten(pipeline)
+    distances = [_distance(pipeline, strength) for strength in (0.5, 1.0)]
+    assert 0 < distances[0] < distances[1]
+
+
+def test_a_family_of_few_steps_takes_one_for_little_strength_and_says_so(
+    loaded: tuple[str, Pipeline[Any]],
+) -> None:
+    name, pipeline = loaded
+    family = FAMILIES[name]
+    few = family.few_steps and not family.edits
+    made = _finished(pipeline, strength=0.1, num_inference_steps=2)
+    codes = [note.code for note in made.notes]
+    assert (made.image != PICTURE) == (few or family.edits)
+    assert (NoteCode.MORE_STEPS in codes) == few
+
+
+def test_a_prompt_that_is_cut_is_said(loaded: tuple[str, Pipeline[Any]]) -> None:
+    name, pipeline = loaded
+    # The tiny tokenizers of the first text encoders read twelve tokens, as they say.
+    most = 10 if FAMILIES[name].by_rows else FAMILIES[name].tokens - 1
+    for words, cut in ((most, False), (most + 1, True)):
+        made = _finished(
+            pipeline, prompt=" ".join(["night"] * words), strength=1.0, num_inference_steps=1
+        )
+        assert (NoteCode.PROMPT_CUT in [note.code for note in made.notes]) == cut
