@@ -153,16 +153,23 @@ def remix(
     mask: Annotated[
         Path | None, typer.Option(help="A picture: white is made anew, black stays.")
     ] = None,
+    extend: Annotated[
+        str | None, typer.Option(metavar="W:H", help="Make margins, so that it has this shape.")
+    ] = None,
 ) -> None:
     """Make a picture what the prompt says."""
     with refusals():
         from bot.commandline_pictures import PictureOrder, make
+        from generation.outpainting import parsed_ratio
 
+        if mask is not None and extend is not None:
+            fail("give either --mask FILE or --extend W:H")
         order = PictureOrder(
             pipeline="remix",
             source=source,
             target=target,
             mask=mask,
+            ratio=parsed_ratio(extend) if extend is not None else None,
             prompt=prompt,
             strength=strength,
             seed=seed,

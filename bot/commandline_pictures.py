@@ -21,6 +21,7 @@ from generation.abilities import require_loras, require_painter
 from generation.codecs import CodecPool, ImageFormat, IntakePool
 from generation.errors import IntakeError
 from generation.executor.client import Executor, ExecutorConfig, Ticket
+from generation.outpainting import outpainted
 from generation.registry import PIPELINES
 from generation.request import MAX_SEED, Canvas, ImageRequest, Note, Pixels, Result, Stage
 from generation.weights import checkpoint_folder
@@ -47,6 +48,7 @@ class PictureOrder:
     Args:
         source: the picture to start from, or the canvas of one from words alone.
         mask: where to make it anew.
+        ratio: the width by the height to extend it to.
     """
 
     pipeline: str
@@ -54,6 +56,7 @@ class PictureOrder:
     target: Path
     strength: float = 1.0
     mask: Path | None = None
+    ratio: float | None = None
     prompt: str = ""
     artwork: Path | None = None
     seed: int | None = None
@@ -114,7 +117,7 @@ def make(order: PictureOrder, settings: Settings) -> Made:
         # Whether there is such a checkpoint shows without waiting for an engine.
         name = order.model or settings.pipelines[order.pipeline].model
         checkpoint_folder(name, models_dir=settings.models_folder)
-        if isinstance(order.source, Canvas):
+        if isinstance(order.source, Canvas) or order.ratio is not None:
             require_painter(name, models_dir=settings.models_folder)
         require_loras(order.prompt, model=name, models_dir=settings.models_folder)
     return asyncio.run(_make(order, settings, image_format=image_format))
@@ -170,6 +173,8 @@ async def _make(order: PictureOrder, settings: Settings, *, image_format: ImageF
         mask, style_image = [
             (await read(path))[0] if path else None for path in (order.mask, order.artwork)
         ]
+        if isinstance(image, Pixels) and order.ratio is not None:
+            image, mask = await asyncio.to_thread(outpainted, image, ratio=order.ratio)
         request = ImageRequest(
             job_id=uuid4().hex,
             pipeline=order.pipeline,

@@ -136,6 +136,20 @@ def test_no_command_at_all_shows_help() -> None:
             ["remix", "in.jpg", "out.png", "--prompt", "x", "--mask", "no.png"],
             "no.png: there is no",
         ),
+        (["remix", "in.jpg", "out.png", "--prompt", "x", "--extend", "wide"], "'wide' is no shape"),
+        (["remix", "in.jpg", "out.png", "--prompt", "x", "--extend", "9:1"], "4 times the other"),
+        (
+            ["remix", "in.jpg", "out.png", "--prompt", "x", "--extend", "2:1", "--mask", "in.jpg"],
+            "give either --mask FILE or --extend W:H",
+        ),
+        (
+            ["remix", "in.jpg", "out.png", "--prompt", "x", "--extend", "2:1"],
+            "remix makes no picture from words alone; these do: tiny",
+        ),
+        (
+            ["remix", "in.jpg", "o.png", "--prompt", "x", "--extend", "3:2", "--model", "tiny"],
+            "the picture has this shape already",
+        ),
         (["imagine", "out.png", "--prompt", "night", "--size", "512"], "'512' is no size"),
         (["imagine", "out.png", "--prompt", "night", "--size", "9x512"], "64 to 4096 pixels"),
         (
@@ -231,6 +245,20 @@ def test_remix_does_what_the_prompt_says_and_writes_it_into_the_file(tmp_path: P
         left, right = ((after.crop(half), before.crop(half)) for half in halves)
         assert ImageChops.difference(*left).getbbox() is None
         assert brightness(right[0]) < 0.7 * brightness(right[1])
+
+
+@pytest.mark.slow
+def test_a_picture_is_extended_and_keeps_its_pixels(tmp_path: Path) -> None:
+    save_img2img(tmp_path / "data/models/tiny")
+    source = upload(tmp_path)
+    done = program(
+        "remix", source, "out.png", "--prompt", "fog", "--extend", "2:1", "--model", "tiny"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "320 x 160, tiny" in done.stdout
+    with Image.open("out.png") as after, Image.open(source) as stored:
+        inside = after.crop((40, 0, 280, 160))
+        assert ImageChops.difference(inside, ImageOps.exif_transpose(stored)).getbbox() is None
 
 
 @pytest.mark.slow

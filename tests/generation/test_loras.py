@@ -53,7 +53,7 @@ def _image(pipeline: Img2ImgPipeline, prompt: str) -> Pixels:
     return pipeline.retire(_row(pipeline, prompt)).image
 
 
-@pytest.mark.parametrize("name", ["plain", "xl"])
+@pytest.mark.parametrize("name", ["plain", pytest.param("xl", marks=pytest.mark.slow)])
 def test_a_lora_does_what_it_does_in_diffusers(models: Path, name: str) -> None:
     config = EngineConfig(device="cpu", models_dir=models)
     pipeline = Img2ImgPipeline.load(model=name, config=config)
