@@ -16,10 +16,12 @@ from pathlib import Path
 from generation.cards import Card, FileSum, card_place, read_card, write_card
 from generation.errors import ModelUnavailableError
 from generation.families import OTHER, Family
+from generation.loras import FOLDER as LORAS
 from generation.prompts import read_prompt
 from generation.recognition import family_of
 from generation.weights import (
     INDEX,
+    MANIFEST,
     PICKLES,
     STARTER,
     Manifest,
@@ -227,7 +229,7 @@ def checked_name(name: str) -> str:
     Raises:
         ModelUnavailableError: it is none; a name is also a folder's, and part of commands.
     """
-    if _NAME.fullmatch(name) is None:
+    if _NAME.fullmatch(name) is None or name == LORAS:
         raise ModelUnavailableError(
             f"{name!r} is no name for a checkpoint; letters, digits, '.', '_' and '-' will do"
         )
@@ -248,7 +250,7 @@ def declared_licence(folder: Path) -> str:
 def _folders(base: Path) -> Iterator[Path]:
     """Yield the folders of checkpoints, those with an index or at least with weights."""
     for folder in sorted(base.iterdir()) if base.is_dir() else ():
-        plain = folder.is_dir() and not folder.name.startswith(".")
+        plain = folder.is_dir() and not folder.name.startswith(".") and folder.name != LORAS
         if plain and ((folder / INDEX).is_file() or any(folder.glob("*.safetensors"))):
             yield folder
 
@@ -262,7 +264,8 @@ def _entry(folder: Path, *, models_dir: Path) -> Entry:
             card = replace(card, origin=OURS.origin, licence=OURS.licence)
         single = single_file(folder)
         if single is not None and not (folder / INDEX).is_file():
-            return replace(base, unusable=needs_configuration(single, name=folder.name))
+            wanting = needs_configuration(single, name=folder.name)
+            return replace(base, card=card, unusable=wanting)
         manifest = read_manifest(folder)
         missing = missing_of(folder)
         family = family_of(folder)
@@ -363,7 +366,8 @@ def _swept(folder: Path, *, models_dir: Path) -> None:
 
 
 def _paths(folder: Path) -> list[str]:
-    found = (path for path in folder.rglob("*") if path.is_file())
+    """Return the files whose sums are kept; the operator's own declaration may change."""
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return sorted(path.relative_to(folder).as_posix() for path in found)
 
 

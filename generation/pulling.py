@@ -20,7 +20,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from generation.cards import Card
+from generation.cards import Card, read_card
 from generation.catalogue import PARTIAL, Entry, checked_name, entries, put
 from generation.errors import ModelUnavailableError
 from generation.weights import INDEX, PICKLES
@@ -106,11 +106,14 @@ def pull(
             f"the hub broke off ({err or type(err).__name__}); the same command goes on from there"
         ) from err
     shutil.rmtree(folder / ".cache", ignore_errors=True)
+    origin = repository
     for single in place.glob("*.safetensors") if waiting else ():
         single.rename(folder / single.name)
+        before = read_card(name, models_dir=models_dir).origin or single.name
+        origin = f"{before}, with the configuration of {repository}"
     told = (getattr(found.card_data, name, None) for name in ("license_name", "license"))
     licence = str(next(filter(None, told), ""))
-    card = Card(origin=repository, revision=str(found.sha), licence=licence)
+    card = Card(origin=origin, revision=str(found.sha), licence=licence)
     return put(folder, card, models_dir=models_dir)
 
 

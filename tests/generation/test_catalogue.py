@@ -74,7 +74,12 @@ def test_the_starter_is_listed_beside_the_operators(models: Path) -> None:
 
 
 def test_a_name_that_is_taken_or_is_a_path_is_refused(models: Path, saved: Path) -> None:
-    for name, why in (("mine", "already"), ("../x", "no name"), (".hidden", "no name")):
+    for name, why in (
+        ("mine", "already"),
+        ("../x", "no name"),
+        (".hidden", "no name"),
+        ("loras", "no name"),
+    ):
         with pytest.raises(ModelUnavailableError, match=why):
             add(saved, models_dir=models, name=name)
 
@@ -119,6 +124,19 @@ def test_a_file_that_was_cut_off_later_shows_without_reading_it(models: Path) ->
     with (models / "mine" / UNET).open("r+b") as file:
         file.truncate(100)
     assert "has 100 bytes instead of" in entry_named("mine", models_dir=models).unusable
+
+
+def test_the_operators_own_declaration_may_change_and_loras_are_no_checkpoint(
+    models: Path, saved: Path
+) -> None:
+    (models / "mine" / "atelier.json").write_text('{"title": "Mine"}')
+    (models / "loras").mkdir()
+    shutil.copy(saved / UNET, models / "loras" / "ink.safetensors")
+    entry = verify("mine", models_dir=models)
+    assert (entry.title, entry.usable) == ("Mine", True)
+    (models / "mine" / "atelier.json").write_text('{"title": "Mine, too"}')
+    assert verify("mine", models_dir=models).title == "Mine, too"
+    assert {entry.name for entry in entries(models_dir=models)} == {"mine", "remix"}
 
 
 def test_a_checkpoint_put_there_by_hand_is_recorded_by_its_first_verification(

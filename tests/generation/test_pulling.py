@@ -109,6 +109,7 @@ def test_a_configuration_joins_the_single_file_that_waits_for_it(hub: Hub, tmp_p
     assert entry.missing == ()
     assert entry.usable
     assert {"merged.safetensors", "model_index.json"} <= entry.card.files.keys()
+    assert entry.card.origin == f"merged.safetensors, with the configuration of {hub.repository}"
 
 
 @pytest.mark.parametrize(
