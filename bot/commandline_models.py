@@ -212,8 +212,7 @@ def _note(text: str) -> None:
 
 def _say_added(entry: "Entry") -> None:
     typer.echo(
-        f"{entry.name}: {entry.family.title}, {_size(entry.size_bytes)},"
-        f" {len(entry.card.files)} files"
+        f"{entry.name}: {_family(entry)}, {_size(entry.size_bytes)}, {len(entry.card.files)} files"
     )
     if entry.unusable:
         typer.echo(f"It cannot be used yet: {entry.unusable}", err=True)
@@ -222,7 +221,7 @@ def _say_added(entry: "Entry") -> None:
 def _row(entry: "Entry") -> tuple[str, ...]:
     return (
         entry.name,
-        entry.family.title,
+        _family(entry),
         _size(entry.size_bytes),
         _memory(entry),
         entry.card.licence or "?",
@@ -234,10 +233,10 @@ def _facts(entry: "Entry") -> dict[str, str]:
     card = entry.card
     return {
         "name": entry.name,
-        "title": entry.title,
+        "title": entry.manifest.title,
         "state": f"not used: {entry.unusable}" if entry.unusable else "ready",
         "folder": str(entry.folder),
-        "family": entry.family.title,
+        "family": _family(entry),
         "origin": " at ".join(filter(None, (card.origin, card.revision))),
         "licence": card.licence or "not known; see its publisher",
         "size": _size(entry.size_bytes),
@@ -246,6 +245,13 @@ def _facts(entry: "Entry") -> dict[str, str]:
         "missing": ", ".join(entry.missing),
         "sha256": "\n".join(f"{each.sha256}  {path}" for path, each in card.files.items()),
     }
+
+
+def _family(entry: "Entry") -> str:
+    """Return what a checkpoint's family is called, if its files tell."""
+    from generation.families import OTHER
+
+    return "?" if entry.unusable and entry.family is OTHER else entry.family.title
 
 
 def _memory(entry: "Entry") -> str:

@@ -18,13 +18,14 @@ from generation.errors import ModelUnavailableError
 from generation.families import OTHER, Family
 from generation.loras import FOLDER as LORAS
 from generation.prompts import read_prompt
-from generation.recognition import family_of
+from generation.recognition import family_of, plainest
 from generation.weights import (
     INDEX,
     MANIFEST,
     PICKLES,
     STARTER,
     Manifest,
+    known_architecture,
     needs_configuration,
     plain_words,
     read_manifest,
@@ -257,27 +258,36 @@ def _folders(base: Path) -> Iterator[Path]:
 
 def _entry(folder: Path, *, models_dir: Path) -> Entry:
     starter = folder.parent == STARTER
-    base = Entry(name=folder.name, folder=folder, starter=starter, size_bytes=_size(folder))
+    entry = Entry(name=folder.name, folder=folder, starter=starter, size_bytes=_size(folder))
     try:
         card = read_card(folder.name, models_dir=models_dir)
         if starter:
             card = replace(card, origin=OURS.origin, licence=OURS.licence)
-        single = single_file(folder)
-        if single is not None and not (folder / INDEX).is_file():
-            wanting = needs_configuration(single, name=folder.name)
-            return replace(base, card=card, unusable=wanting)
-        manifest = read_manifest(folder)
-        missing = missing_of(folder)
-        family = family_of(folder)
+        entry = replace(entry, card=card)
+        return _read(entry)
     except ModelUnavailableError as err:
-        return replace(base, unusable=str(err))
+        return replace(entry, unusable=str(err))
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as err:
-        return replace(base, card=card, unusable=f"{INDEX} cannot be read ({type(err).__name__})")
+        return replace(entry, unusable=f"{INDEX} cannot be read ({type(err).__name__})")
+
+
+def _read(entry: Entry) -> Entry:
+    """Return an entry with what the checkpoint's own files say of it.
+
+    Raises:
+        ModelUnavailableError: they say nothing that is understood.
+        OSError, ValueError, AttributeError, KeyError, TypeError: an index is damaged.
+    """
+    folder, card = entry.folder, entry.card
+    single = single_file(folder)
+    if single is not None and not (folder / INDEX).is_file():
+        wanting = needs_configuration(single, name=folder.name)
+        return replace(entry, family=plainest(known_architecture(single)), unusable=wanting)
+    missing = missing_of(folder)
     return replace(
-        base,
-        manifest=manifest,
-        family=family,
-        card=card,
+        entry,
+        manifest=read_manifest(folder),
+        family=family_of(folder),
         missing=missing,
         unusable=card.unusable or _lack(folder, missing) or _resized(folder, card.files),
     )

@@ -105,6 +105,18 @@ def test_what_is_damaged_is_not_taken_and_leaves_nothing(
     assert not (tmp_path / "models").exists()
 
 
+def test_a_single_file_is_added_with_its_sum_and_says_what_it_waits_for(tmp_path: Path) -> None:
+    first, last = torch.zeros(8, 4, 3, 3), torch.zeros(4, 8, 3, 3)
+    names = {"input_blocks.0.0.weight": first, "out.2.weight": last}
+    tensors = {f"model.diffusion_model.{name}": each for name, each in names.items()}
+    save_file(tensors, tmp_path / "merge.safetensors")
+    entry = add(tmp_path / "merge.safetensors", models_dir=tmp_path / "models", licence="MIT")
+    assert (entry.name, entry.usable, entry.card.licence) == ("merge", False, "MIT")
+    assert entry.card.files.keys() == {"merge.safetensors"}
+    assert entry.family.architecture in ("sd1", "sd2")
+    assert "--config-only --name merge" in entry.unusable
+
+
 def test_a_changed_file_is_found_marked_and_not_loaded_until_it_is_right_again(
     models: Path, saved: Path
 ) -> None:
