@@ -17,7 +17,7 @@ from bot.errors import PromptTooLongError, sentence
 from bot.prompts import clean_prompt
 from bot.settings import Settings
 from bot.texts import load_texts
-from generation.abilities import require_loras, require_painter
+from generation.abilities import require_painter, require_readable
 from generation.codecs import CodecPool, ImageFormat, IntakePool
 from generation.errors import IntakeError
 from generation.executor.client import Executor, ExecutorConfig, Ticket
@@ -119,7 +119,7 @@ def make(order: PictureOrder, settings: Settings) -> Made:
         checkpoint_folder(name, models_dir=settings.models_folder)
         if isinstance(order.source, Canvas) or order.ratio is not None:
             require_painter(name, models_dir=settings.models_folder)
-        require_loras(order.prompt, model=name, models_dir=settings.models_folder)
+        require_readable(order.prompt, model=name, models_dir=settings.models_folder)
     return asyncio.run(_make(order, settings, image_format=image_format))
 
 

@@ -162,11 +162,14 @@ class Dispatcher:
             QuotaExceededError: too little is left; nothing was reserved.
             InvalidRequestError: no pipeline takes this order; nothing was reserved.
             UnknownModelError, UnusableModelError: no such model can be used; nothing was reserved.
+            PromptUnfitError: the model cannot do what the prompt asks for; nothing was reserved.
         """
         self._models.require(order.pipeline, order.model)
         origin = Origin.of(interaction)
         probe = probe_of(order, origin)
-        order = replace(order, model=self._executor.model_of(probe))
+        model = self._executor.model_of(probe)
+        await self._models.require_readable(order.prompt, model=model)
+        order = replace(order, model=model)
         cost_ms = self._executor.cost_ms(probe)
         promised_s = self._promised_s(probe, cost_ms=cost_ms)
         self._refuse_long_wait(origin, promised_s)

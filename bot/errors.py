@@ -8,6 +8,7 @@ BotError
 │   ├── PictureDeletedError   the job's picture has been deleted or has expired
 │   ├── PromptTooLongError    the prompt has too many characters
 │   ├── PromptMissingError    neither words nor a preset were given
+│   ├── PromptUnfitError      the model cannot do what the prompt asks for besides words
 │   ├── UnknownPresetError    there is no such preset
 │   ├── PresetUnableError     no model here can do what a preset says, or not the one named
 │   ├── UnknownModelError     there is no such model
@@ -71,6 +72,10 @@ class PromptTooLongError(RefusedError):
 
 class PromptMissingError(RefusedError):
     """Neither words nor a preset were given."""
+
+
+class PromptUnfitError(RefusedError):
+    """The model cannot do what the prompt asks for besides words: LoRA, or weights."""
 
 
 class UnknownPresetError(RefusedError):

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import structlog
 
-from bot.errors import PresetUnableError, UnknownModelError, UnusableModelError
+from bot.errors import PresetUnableError, PromptUnfitError, UnknownModelError, UnusableModelError
 from bot.presets import Preset
 from bot.prompts import shown
+from generation.abilities import require_readable
 from generation.catalogue import Entry, entries
+from generation.errors import InvalidRequestError
 from generation.registry import PipelineSpec
 
 FRESH_S = 10.0
@@ -56,6 +58,23 @@ class Models:
             raise UnknownModelError(f"no model {name!r}", **self._named(name))
         if entry is not None and not entry.usable:
             raise UnusableModelError(entry.unusable, **self._named(name))
+
+    async def require_readable(self, prompt: str, *, model: str) -> None:
+        """Refuse a prompt that asks a checkpoint for what it cannot do.
+
+        Raises:
+            PromptUnfitError: it names LoRA that are not there or do not fit, or weighs words
+                too much or in vain; the sentence says which.
+            ModelUnavailableError: there is no such checkpoint.
+        """
+        if not {"<", "("} & set(prompt):
+            return
+        try:
+            await asyncio.to_thread(
+                require_readable, prompt, model=model, models_dir=self._models_dir
+            )
+        except InvalidRequestError as err:
+            raise PromptUnfitError(str(err), reason=shown(str(err))) from err
 
     def able(self, preset: Preset, *, model: str | None = None) -> Entry | None:
         """Return the checkpoint that a preset is made with, None if it is a method without one.

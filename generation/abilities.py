@@ -9,6 +9,7 @@ from pathlib import Path
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.heads import read_head
 from generation.loras import lora_file, split_loras
+from generation.prompts import fragments_of
 from generation.recognition import family_of, read_config
 from generation.weights import checkpoint_folder, checkpoint_names, read_manifest
 
@@ -57,28 +58,38 @@ def require_painter(name: str, *, models_dir: Path) -> None:
     raise InvalidRequestError(f"{name} makes no picture from words alone; {hint}")
 
 
-def require_loras(prompt: str, *, model: str, models_dir: Path) -> None:
-    """Refuse a prompt that asks for LoRA which are not there or cannot fit a checkpoint.
+def require_readable(prompt: str, *, model: str, models_dir: Path) -> None:
+    """Refuse a prompt that asks a checkpoint for what it cannot do: weights, or LoRA.
 
-    Their heads tell how wide the words are that they were trained with. Whatever else may not
-    fit shows when they are loaded.
+    Of LoRA the heads tell how wide the words are that they were trained with. Whatever else may
+    not fit shows when they are loaded.
 
     Raises:
-        InvalidRequestError: one is not there, or was made for another kind of model.
-        ModelUnavailableError: there is no such checkpoint, or it or a LoRA is damaged.
+        InvalidRequestError: a weight is beyond reason, a LoRA is not there, damaged or made for
+            another kind of model, or the checkpoint is run without either.
+        ModelUnavailableError: there is no such checkpoint, or it is damaged.
     """
-    _, loras = split_loras(prompt)
-    if not loras:
+    text, loras = split_loras(prompt)
+    weighed = any(fragment.weight != 1 for fragment in fragments_of(text))
+    if not loras and not weighed:
         return
     folder = checkpoint_folder(model, models_dir=models_dir)
     if not family_of(folder).by_rows:
-        raise InvalidRequestError(f"{model} runs without LoRA")
+        raise InvalidRequestError(f"{model} runs without LoRA and without weights of words")
     width = read_config(folder, "unet/config.json").get("cross_attention_dim")
     for lora in loras:
-        head = read_head(lora_file(lora.name, models_dir=models_dir))
-        widths = {shape[1] for name, shape in head.items() if _LISTENING.search(name)}
+        widths = _widths(lora_file(lora.name, models_dir=models_dir))
         if isinstance(width, int) and widths - {width}:
             raise InvalidRequestError(
                 f"the LoRA {lora.name} was made for another kind of model than {model}: it reads"
                 f" words {min(widths)} wide, not {width}"
             )
+
+
+def _widths(file: Path) -> set[int]:
+    """Return how wide the words are that a LoRA was trained with."""
+    try:
+        head = read_head(file)
+    except ModelUnavailableError as err:
+        raise InvalidRequestError(f"the LoRA {file.stem} is damaged") from err
+    return {shape[1] for name, shape in head.items() if _LISTENING.search(name) and len(shape) > 1}

@@ -74,6 +74,12 @@ async def test_a_model_that_cannot_be_used_is_refused_before_it_is_queued(
         refusal = text_of(await stage.ada.text(said))
         assert "@everyone" not in refusal
         assert "*big*" not in refusal.replace("\\*", "")
+    for prompt, said in (
+        ("night <ink:1>", "I cannot follow that prompt: there is no LoRA 'ink'; there are: none."),
+        ("(night:7)", "I cannot follow that prompt: words weigh 0 to 2, not 7."),
+    ):
+        await stage.ada.remix(prompt, model="mine")
+        await stage.ada.text(said)
     assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]
 
 

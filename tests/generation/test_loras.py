@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from generation.abilities import require_loras
-from generation.errors import InvalidRequestError, ModelUnavailableError
+from generation.abilities import require_readable
+from generation.errors import InvalidRequestError
 from generation.loras import Lora, lora_names, split_loras
 from generation.pipelines import adapters
 from generation.pipelines.base import EngineConfig
@@ -155,15 +155,15 @@ def test_one_that_is_not_there_is_refused_naming_those_that_are(
 
 
 def test_what_cannot_fit_is_refused_before_anything_is_loaded(models: Path) -> None:
-    require_loras("night <ink:1>", model="plain", models_dir=models)
-    require_loras("night <large:1>", model="xl", models_dir=models)
-    require_loras("night <oil:0>", model="remix", models_dir=models)
+    require_readable("night <ink:1>", model="plain", models_dir=models)
+    require_readable("night <large:1>", model="xl", models_dir=models)
+    require_readable("night <oil:0>", model="remix", models_dir=models)
     with pytest.raises(InvalidRequestError, match=r"large was made for another .* 32 wide, not 16"):
-        require_loras("night <large:1>", model="plain", models_dir=models)
+        require_readable("night <large:1>", model="plain", models_dir=models)
     with pytest.raises(InvalidRequestError, match="no LoRA 'oil'"):
-        require_loras("night <oil:1>", model="plain", models_dir=models)
-    with pytest.raises(ModelUnavailableError, match=r"torn\.safetensors has damaged weights"):
-        require_loras("night <torn:1>", model="plain", models_dir=models)
+        require_readable("night <oil:1>", model="plain", models_dir=models)
+    with pytest.raises(InvalidRequestError, match="the LoRA torn is damaged"):
+        require_readable("night <torn:1>", model="plain", models_dir=models)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_every_trainers_names_tell_how_wide_the_words_are(
     (tmp_path / "loras").mkdir()
     save_file({name: torch.zeros(2, 768)}, tmp_path / "loras/wide.safetensors")
     with pytest.raises(InvalidRequestError, match="768 wide, not 16"):
-        require_loras("<wide:1>", model="plain", models_dir=tmp_path)
+        require_readable("<wide:1>", model="plain", models_dir=tmp_path)
 
 
 @pytest.mark.parametrize(
