@@ -9,7 +9,7 @@ import torch
 from generation.pipelines.base import EngineConfig
 from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow
 from generation.request import ImageRequest, Pixels
-from tests.generation.checkpoints import real, save_img2img, save_turbo, save_xl
+from tests.generation.checkpoints import real, save_img2img, save_refiner, save_turbo, save_xl
 
 # Diffusers hands tensors to numpy in a way that numpy 2 is going to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
@@ -84,6 +84,21 @@ def test_xl_rows_are_the_steps_of_diffusers_own_pipeline(
         text_encoder_2=pipeline.checkpoint.text_encoder_2,
         tokenizer_2=pipeline.checkpoint.tokenizer_2,
         force_zeros_for_empty_prompt=zero_negative, add_watermarker=False,
+    )  # fmt: skip
+    assert _difference(row, expected) <= 1e-4
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0])
+def test_a_refiners_rows_are_the_steps_of_diffusers_own_pipeline(
+    tmp_path: Path, scale: float
+) -> None:
+    pipeline = _load(save_refiner(tmp_path / "refiner"))
+    row = _row(pipeline, guidance_scale=scale, negative_prompt="fog")
+    model = pipeline.checkpoint
+    expected = _expected(
+        pipeline, row, kind="StableDiffusionXLImg2ImgPipeline",
+        text_encoder=None, tokenizer=None, text_encoder_2=model.text_encoder,
+        tokenizer_2=model.tokenizer, requires_aesthetics_score=True, add_watermarker=False,
     )  # fmt: skip
     assert _difference(row, expected) <= 1e-4
 
