@@ -5,7 +5,9 @@ from typing import Any
 
 import diffusers
 import torch
+import transformers
 from safetensors.torch import save_file
+from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     CLIPImageProcessor,
     CLIPTextConfig,
@@ -25,6 +27,8 @@ WIDTH = 16
 
 real: Any = diffusers
 """The library, whose classes carry no types."""
+readers: Any = transformers
+"""Likewise, where its classes carry none."""
 
 
 def _components(
@@ -223,6 +227,60 @@ def save_flux(folder: Path, *, kind: str = "FluxPipeline", guided: bool = True) 
         tokenizer=parts["tokenizer"],
         **_t5(2),
     )
+    pipe.save_pretrained(folder)
+    return folder
+
+
+def save_qwen_edit(folder: Path) -> Path:
+    """Write a tiny Qwen-Image-Edit checkpoint; its reader sees the picture beside the words."""
+    torch.manual_seed(0)
+    special = [
+        "<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>",
+        "<|image_pad|>", "<|video_pad|>",
+    ]  # fmt: skip
+    tokenizer = readers.Qwen2Tokenizer(
+        vocab={byte: place for place, byte in enumerate(sorted(ByteLevel.alphabet()))},
+        merges=[],
+        additional_special_tokens=special[1:],
+    )
+    ids = dict(zip(special, tokenizer.convert_tokens_to_ids(special), strict=True))
+    config = readers.Qwen2_5_VLConfig(
+        text_config={
+            "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "num_key_value_heads": 2, "vocab_size": len(tokenizer),
+            "rope_scaling": {"mrope_section": [1, 1, 2], "rope_type": "default", "type": "default"},
+            "rope_theta": 1e6, "max_position_embeddings": 4096,
+        },
+        vision_config={
+            "depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2,
+            "out_hidden_size": 16,
+        },
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
+    )  # fmt: skip
+    seen = readers.Qwen2VLImageProcessor(size={"shortest_edge": 28 * 28, "longest_edge": 56 * 56})
+    pipe = real.QwenImageEditPipeline(
+        scheduler=_flow(use_dynamic_shifting=True),
+        vae=real.AutoencoderKLQwenImage(
+            base_dim=8, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1,
+            temperal_downsample=[False, True, True], latents_mean=[0.0] * 4, latents_std=[1.0] * 4,
+        ),
+        text_encoder=readers.Qwen2_5_VLForConditionalGeneration(config),
+        tokenizer=tokenizer,
+        processor=readers.Qwen2VLProcessor(
+            image_processor=seen,
+            tokenizer=tokenizer,
+            video_processor=readers.Qwen2VLVideoProcessor(),
+        ),
+        transformer=real.QwenImageTransformer2DModel(
+            patch_size=2, in_channels=16, out_channels=4, num_layers=1, attention_head_dim=16,
+            num_attention_heads=1, joint_attention_dim=16, axes_dims_rope=(8, 4, 4),
+        ),
+    )  # fmt: skip
     pipe.save_pretrained(folder)
     return folder
 

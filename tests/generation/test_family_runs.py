@@ -26,6 +26,7 @@ from tests.generation.checkpoints import (
     save_flux,
     save_img2img,
     save_instruct,
+    save_qwen_edit,
     save_refiner,
     save_sd3,
     save_xl,
@@ -224,3 +225,28 @@ def test_a_prompt_that_is_cut_is_said(loaded: tuple[str, Pipeline[Any]]) -> None
             pipeline, prompt=" ".join(["night"] * words), strength=1.0, num_inference_steps=1
         )
         assert (NoteCode.PROMPT_CUT in [note.code for note in made.notes]) == cut
+
+
+@pytest.mark.slow
+def test_an_editor_that_reads_pictures_runs_whole(tmp_path: Path) -> None:
+    """Diffusers enlarges what Qwen-Image-Edit sees to a megapixel, hence alone and slow."""
+    folder = save_qwen_edit(tmp_path / "anything")
+    (folder / "atelier.json").write_text('{"native_size": 32}')
+    assert family_of(folder) is FAMILIES["qwen_image_edit"]
+    pipeline = RemixPipeline.load(
+        model="anything", config=EngineConfig(device="cpu", models_dir=tmp_path)
+    )
+    row = partial(_admitted, pipeline, num_inference_steps=1)
+
+    def made(strength: float) -> Pixels:
+        under_way = row(strength=strength)
+        while under_way.step < under_way.total_steps:
+            pipeline.advance([under_way])
+        return pipeline.retire(under_way).image
+
+    half, whole = made(0.5), made(1.0)
+    assert made(0.0) == PICTURE
+    assert made(0.5) == half
+    source = to_tensor(PICTURE)
+    near, far = (float((to_tensor(it) - source).abs().mean()) for it in (half, whole))
+    assert 0 < near < far
