@@ -103,6 +103,8 @@ async def test_the_buttons_work_after_a_restart(stage: Stage) -> None:
         await stage.ada.fill(prompt="fog", strength="0.5")
         third = (await stage.ada.results(3))[2]
         assert "seed 9 · strength 0.5" in text_of(third)
+        await stage.ada.press(message, "Vary")
+        await stage.ada.results(4)
         await stage.ada.press(message, "Delete")
         await stage.ada.gone(message)
 

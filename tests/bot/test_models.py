@@ -8,7 +8,7 @@ import pytest
 
 from generation.catalogue import mark
 from generation.weights import STARTER
-from tests.bot.members import job_of, text_of
+from tests.bot.members import text_of
 from tests.bot.stage import Stage, rows
 
 BIG_NAME = "@everyone *big*"
@@ -25,45 +25,22 @@ def mine(stage: Stage) -> Path:
     return models
 
 
-async def test_typing_offers_the_models_that_can_be_used_with_a_line_each(
+async def test_typing_offers_the_models_that_can_be_used_and_others_are_refused_unqueued(
     stage: Stage, mine: Path
 ) -> None:
-    await stage.start()
+    bot = await stage.start()
     image = await stage.ada.upload()
     typing = {"kind": "autocomplete", "name": "remix", "focused": "model"}
     answer = await stage.ada.interact(options={"image": image, "model": ""}, **typing)
     assert answer["choices"] == [
-        {"name": "mine · A model of mine · any words", "value": "mine"},
+        {"name": "mine \u00b7 A model of mine \u00b7 any words", "value": "mine"},
         {
-            "name": "remix · Atelier remix starter · 20 edits: night, sunset, snow ...",
+            "name": "remix \u00b7 Atelier remix starter \u00b7 20 edits: night, sunset, snow ...",
             "value": "remix",
         },
     ]
     answer = await stage.ada.interact(options={"image": image, "model": "OF MINE"}, **typing)
     assert [choice["value"] for choice in answer["choices"]] == ["mine"]
-
-
-async def test_the_model_is_recorded_and_priced_and_again_and_edit_keep_it(
-    stage: Stage, mine: Path
-) -> None:
-    bot = await stage.start()
-    await stage.ada.remix("night", model="mine")
-    message = await stage.ada.result()
-    assert "mine · seed" in text_of(message)
-    await stage.ada.press(message, "Again")
-    await stage.ada.results(2)
-    await stage.ada.press(message, "Edit")
-    await stage.ada.fill(prompt="fog", strength="0.5")
-    await stage.ada.results(3)
-    assert rows(bot, "SELECT model FROM jobs") == [("mine",)] * 3
-    learned = bot.workers.executor._costs.learned()["costs"]
-    assert "mine" in {kind["model"] for kind in learned}  # type: ignore[attr-defined]
-
-
-async def test_a_model_that_cannot_be_used_is_refused_before_it_is_queued(
-    stage: Stage, mine: Path
-) -> None:
-    bot = await stage.start()
     for model, said in (
         ("absent", "There is no model absent here. There are: mine, remix."),
         ("../../etc", "There is no model ../../etc here."),
@@ -83,15 +60,23 @@ async def test_a_model_that_cannot_be_used_is_refused_before_it_is_queued(
     assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]
 
 
-async def test_a_model_that_is_marked_meanwhile_is_refused_to_again_too(
+async def test_the_model_is_recorded_and_priced_and_kept_until_it_cannot_be_used(
     stage: Stage, mine: Path
 ) -> None:
     bot = await stage.start()
     await stage.ada.remix("night", model="mine")
     message = await stage.ada.result()
+    assert "mine \u00b7 seed" in text_of(message)
+    await stage.ada.press(message, "Again")
+    await stage.ada.results(2)
+    await stage.ada.press(message, "Edit")
+    await stage.ada.fill(prompt="fog", strength="0.5")
+    await stage.ada.results(3)
+    assert rows(bot, "SELECT model FROM jobs") == [("mine",)] * 3
+    learned = bot.workers.executor._costs.learned()["costs"]
+    assert "mine" in {kind["model"] for kind in learned}  # type: ignore[attr-defined]
     mark("mine", unusable="it has another SHA-256", models_dir=mine)
     await bot.models.refresh()
     await stage.ada.press(message, "Again")
     await stage.ada.text("The model mine cannot be used right now. These can: remix.")
-    assert rows(bot, "SELECT count(*) FROM jobs") == [(1,)]
-    assert (await bot.stores.jobs.get(job_of(message))).model == "mine"
+    assert rows(bot, "SELECT count(*) FROM jobs") == [(3,)]

@@ -8,7 +8,7 @@ from tests.bot.members import job_of, text_of
 from tests.bot.stage import Stage
 
 
-async def test_an_upload_is_varied_by_an_amount_with_new_seeds(stage: Stage) -> None:
+async def test_an_upload_is_varied_by_an_amount_and_so_is_a_styled_picture(stage: Stage) -> None:
     bot = await stage.start()
     image = await stage.ada.upload()
     await stage.ada.command("vary", None, image=image)
@@ -20,6 +20,11 @@ async def test_an_upload_is_varied_by_an_amount_with_new_seeds(stage: Stage) -> 
     assert "strength 0.7" in text_of(second)
     seeds = [(await bot.stores.jobs.get(job_of(message))).seed for message in (first, second)]
     assert seeds[0] != seeds[1]
+    await stage.ada.command("style", None, image=image, preset="wave")
+    await stage.ada.press((await stage.ada.results(3))[2], "Vary")
+    await stage.ada.press((await stage.ada.results(4))[3], "Edit")
+    await stage.ada.fill(prompt="fog", strength="0.5")
+    assert "**Vary** \u00b7 fog" in text_of((await stage.ada.results(5))[4])
 
 
 async def test_a_model_of_few_words_is_given_one_that_it_knows_and_another_the_old_ones(
@@ -39,16 +44,3 @@ async def test_a_model_of_few_words_is_given_one_that_it_knows_and_another_the_o
         assert varied.prompt in (words or ("night and fog",))
         made = await bot.stores.jobs.get(job_of(message))
         assert varied.image == made.output
-
-
-async def test_a_styled_picture_is_varied_too_and_its_words_can_be_edited(stage: Stage) -> None:
-    async with stage.running():
-        image = await stage.ada.upload()
-        await stage.ada.command("style", None, image=image, preset="wave")
-        message = await stage.ada.result()
-    async with stage.running():
-        await stage.ada.press(message, "Vary")
-        second = (await stage.ada.results(2))[1]
-        await stage.ada.press(second, "Edit")
-        await stage.ada.fill(prompt="fog", strength="0.5")
-        assert "**Vary** \u00b7 fog" in text_of((await stage.ada.results(3))[2])

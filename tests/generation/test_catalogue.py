@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from generation import converting
 from generation.cards import Card, card_place, read_card, write_card
 from generation.catalogue import (
     PARTIAL,
@@ -216,12 +217,23 @@ class Program:
         return os.mkdir, (str(self.folder),)
 
 
-def test_pickled_weights_become_safetensors_in_a_limited_child(pickled: Path) -> None:
-    target = target_of(pickled)
-    assert convert(pickled, target) == 2
-    found = load_file(target)
+def test_pickled_weights_become_safetensors(pickled: Path) -> None:
+    assert rewrite(pickled, target_of(pickled)) == 2
+    found = load_file(target_of(pickled))
     assert torch.equal(found["b"], torch.arange(6.0).reshape(2, 3))
     assert torch.equal(found["a"], found["b"].T)
+
+
+@pytest.mark.slow
+def test_the_child_that_converts_has_little_memory_and_leaves_nothing_half_written(
+    pickled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as short:
+        short.setattr(converting, "TORCH_BYTES", 2**30)
+        with pytest.raises(ModelUnavailableError, match="more memory or time"):
+            convert(pickled, target_of(pickled))
+    assert [path.name for path in pickled.parent.iterdir()] == ["merge.ckpt"]
+    assert convert(pickled, target_of(pickled)) == 2
     assert {path.name for path in pickled.parent.iterdir()} == {"merge.ckpt", "merge.safetensors"}
 
 
