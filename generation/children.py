@@ -23,7 +23,7 @@ _LIMIT_SENTENCE = "this picture took more time or memory than is allowed"
 # The parameters of mallopt(3), and values that keep pictures of 8 megapixels in the heap.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES, _LARGEST_KEPT_BYTES = 2**28, 2**25
-_PRELOADED = ["generation.intake", "generation.encoding"]
+_PRELOADED = [__name__, "generation.intake", "generation.encoding"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from generation.request import Pixels
 __all__ = ["CodecPool", "EncodedImage", "ImageFormat", "IntakePool", "PreparedImage"]
 
 INTAKE_LIMITS = Limits(address_space=2**30, cpu_s=10, wall_s=30.0)
-CODEC_LIMITS = Limits(address_space=2**31, cpu_s=60, wall_s=120.0)
+# Children for files of our own alone; a new one costs as much as a hundred small pictures.
+CODEC_LIMITS = Limits(address_space=2**31, cpu_s=60, wall_s=120.0, max_calls=1_000)
 MAX_METADATA_CHARACTERS = 8_000
 
 
