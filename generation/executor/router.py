@@ -176,8 +176,11 @@ class Router:
 
     def _hear(self, station: Station, message: Message) -> None:
         match message:
-            case Moved(serial=serial) if serial in station.jobs:
-                _moved(station.jobs[serial], message)
+            case Moved(serial=serial):
+                # Most messages are of this kind, and none of them makes room for anybody.
+                if serial in station.jobs:
+                    _moved(station.jobs[serial], message)
+                return
             case Done(serial=serial, result=result):
                 job = self._leave(station, serial, spent_ms=result.device_ms)
                 self._settle(job, replace(result, attempts=job.attempts))
@@ -260,6 +263,6 @@ def _moved(job: Job, moved: Moved) -> None:
     """Take in the newest word on a row."""
     if job.moved is None:
         job.attempts += 1
-    preview = moved.preview or (job.moved.preview if job.moved is not None else None)
-    job.moved = replace(moved, preview=preview)
+    preview = job.moved.preview if job.moved is not None else None
+    job.moved = moved if moved.preview or not preview else replace(moved, preview=preview)
     job.ticket.touch()
