@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from benchmarks.figures import (
     percentile,
     ratios,
 )
-from benchmarks.jobs import jobs
+from benchmarks.jobs import Job, jobs
 from benchmarks.load import Contender, closed_loop
 from benchmarks.peers.thread import ThreadAndLock, load
 
@@ -44,6 +45,8 @@ while True:
     os.write(1, struct.pack("d", time.perf_counter()))
 """
 CLIENTS = 4
+# More than a client is served in a turn.
+DRAWN = 200
 IDLE, ENGINE, THREAD = "idle", "engine process", "thread in this process"
 LAG = "p99 ms"
 
@@ -137,16 +140,20 @@ async def heard_late_ms(looks: int) -> list[float]:
 
 @asynccontextmanager
 async def at_work(contender: Contender) -> AsyncIterator[None]:
-    """Have clients ask for pictures in a closed loop."""
-    working = True
+    """Have clients ask for pictures in a closed loop.
 
-    async def client(seed: int) -> None:
-        for job in jobs(seed):
+    The pictures that they send are drawn before: that is not the bot's work.
+    """
+    working = True
+    drawn = [list(islice(jobs(seed), DRAWN)) for seed in range(CLIENTS)]
+
+    async def client(wanted: Sequence[Job]) -> None:
+        for job in wanted:
             if not working:
                 return
             await contender.make(job)
 
-    clients = [asyncio.create_task(client(seed)) for seed in range(CLIENTS)]
+    clients = [asyncio.create_task(client(wanted)) for wanted in drawn]
     await asyncio.sleep(0.2)
     yield
     working = False
