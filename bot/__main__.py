@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(models)
 
 MAX_SEED = 2**32 - 1
+MAX_COUNT = 64
 Source = Annotated[Path, typer.Argument(metavar="IN", help="The picture to start from.")]
 Target = Annotated[
     Path, typer.Argument(metavar="OUT", help="Where the result goes; .png, .jpg or .webp.")
@@ -36,6 +37,9 @@ Strength = Annotated[
 Seed = Annotated[
     int | None,
     typer.Option(min=0, max=MAX_SEED, help="Same seed, same picture; one is drawn by default."),
+]
+Count = Annotated[
+    int, typer.Option(min=1, max=MAX_COUNT, help="How many; they are numbered, as are the seeds.")
 ]
 Model = Annotated[str | None, typer.Option(help="A checkpoint of yours.")]
 Port = Annotated[
@@ -149,6 +153,7 @@ def remix(
     prompt: Annotated[str, typer.Option(help="What the picture should become.")],
     strength: Strength = 0.8,
     seed: Seed = None,
+    count: Count = 1,
     model: Model = None,
     mask: Annotated[
         Path | None, typer.Option(help="A picture: white is made anew, black stays.")
@@ -174,6 +179,7 @@ def remix(
             strength=strength,
             seed=seed,
             model=model,
+            count=count,
         )
         made(make(order, read_settings()))
 
@@ -184,6 +190,7 @@ def imagine(
     prompt: Annotated[str, typer.Option(help="What the picture shows.")],
     size: Annotated[str, typer.Option(help="WIDTHxHEIGHT in pixels.")] = "512x512",
     seed: Seed = None,
+    count: Count = 1,
     model: Model = None,
 ) -> None:
     """Make a picture from words alone."""
@@ -197,6 +204,7 @@ def imagine(
             prompt=prompt,
             seed=seed,
             model=model,
+            count=count,
         )
         made(make(order, read_settings()))
 

@@ -84,11 +84,12 @@ def _variable(name: str) -> str:
     return f"{prefix}{name}".upper() if name in Settings.model_fields else name
 
 
-def made(picture: "Made") -> None:
-    """Print where a result went, and what is to be said about it."""
-    for note in picture.notes:
+def made(pictures: "list[Made]") -> None:
+    """Print where results went, and what is to be said about them, once."""
+    for note in dict.fromkeys(note for picture in pictures for note in picture.notes):
         typer.echo(note, err=True)
-    sys.stdout.write(
-        f"{picture.target}: {picture.width} x {picture.height}, {picture.model}, "
-        f"seed {picture.seed}, {picture.device_s:.1f} s\n"
-    )
+    for picture in pictures:
+        sys.stdout.write(
+            f"{picture.target}: {picture.width} x {picture.height}, {picture.model}, "
+            f"seed {picture.seed}, {picture.device_s:.1f} s\n"
+        )

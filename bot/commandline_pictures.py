@@ -3,14 +3,14 @@
 import asyncio
 import secrets
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bot.commandline import fail
 from bot.errors import PromptTooLongError, sentence
@@ -43,12 +43,13 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PictureOrder:
-    """One picture that was asked for on the command line.
+    """A picture that was asked for on the command line, or several that differ by their seeds.
 
     Args:
         source: the picture to start from, or the canvas of one from words alone.
         mask: where to make it anew.
         ratio: the width by the height to extend it to.
+        count: how many; the seeds count up from the first.
     """
 
     pipeline: str
@@ -61,6 +62,15 @@ class PictureOrder:
     artwork: Path | None = None
     seed: int | None = None
     model: str | None = None
+    count: int = 1
+
+    @property
+    def targets(self) -> tuple[Path, ...]:
+        """Where the results go: beside one another, numbered, if there are several."""
+        if self.count == 1:
+            return (self.target,)
+        stem = self.target.stem
+        return tuple(self.target.with_stem(f"{stem}-{each + 1}") for each in range(self.count))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +113,8 @@ def chosen_canvas(text: str) -> Canvas:
     return Canvas(width=int(sides[0]), height=int(sides[1]))
 
 
-def make(order: PictureOrder, settings: Settings) -> Made:
-    """Make a picture and write it.
+def make(order: PictureOrder, settings: Settings) -> list[Made]:
+    """Make what was ordered and write it.
 
     Raises:
         GenerationError: it cannot be made; the sentence says why.
@@ -135,8 +145,8 @@ def _check(order: PictureOrder) -> ImageFormat:
             continue
         if not path.is_file():
             fail(f"{path}: there is no such file")
-        if order.target.exists() and path.samefile(order.target):
-            fail(f"{order.target}: the result would overwrite what it is made from")
+        if any(target.exists() and path.samefile(target) for target in order.targets):
+            fail(f"{path}: the result would overwrite what it is made from")
     return image_format
 
 
@@ -161,7 +171,9 @@ def _cleaned(prompt: str) -> str:
     return cleaned
 
 
-async def _make(order: PictureOrder, settings: Settings, *, image_format: ImageFormat) -> Made:
+async def _make(
+    order: PictureOrder, settings: Settings, *, image_format: ImageFormat
+) -> list[Made]:
     async with IntakePool(max_side=settings.max_side) as intake, CodecPool() as codecs:
         read = partial(_read, intake=intake, codecs=codecs)
         notes: tuple[Note, ...] = ()
@@ -175,29 +187,49 @@ async def _make(order: PictureOrder, settings: Settings, *, image_format: ImageF
         ]
         if isinstance(image, Pixels) and order.ratio is not None:
             image, mask = await asyncio.to_thread(outpainted, image, ratio=order.ratio)
+        first = secrets.randbelow(MAX_SEED + 1) if order.seed is None else order.seed
         request = ImageRequest(
-            job_id=uuid4().hex,
+            job_id="",
             pipeline=order.pipeline,
             image=image,
             mask=mask,
             style_image=style_image,
             prompt=order.prompt,
             strength=order.strength,
-            seed=secrets.randbelow(MAX_SEED + 1) if order.seed is None else order.seed,
             model=order.model,
             timeout_s=TIMEOUT_S,
             previews=False,
         )
-        result = await _run(request, settings)
-        encoded = await codecs.encode(
-            result.image,
-            max_bytes=2**31,
-            metadata=_metadata(order, result),
-            image_format=image_format,
-        )
-    await asyncio.to_thread(order.target.write_bytes, encoded.data)
+        requests = [
+            replace(request, job_id=uuid4().hex, seed=(first + each) % (MAX_SEED + 1))
+            for each in range(order.count)
+        ]
+        write = partial(_write, order, codecs=codecs, image_format=image_format, notes=notes)
+        results = await _run(requests, settings)
+        return [
+            await write(result, target=target)
+            for result, target in zip(results, order.targets, strict=True)
+        ]
+
+
+async def _write(
+    order: PictureOrder,
+    result: Result,
+    *,
+    target: Path,
+    codecs: CodecPool,
+    image_format: ImageFormat,
+    notes: tuple[Note, ...],
+) -> Made:
+    encoded = await codecs.encode(
+        result.image,
+        max_bytes=2**31,
+        metadata=_metadata(order, result),
+        image_format=image_format,
+    )
+    await asyncio.to_thread(target.write_bytes, encoded.data)
     return Made(
-        target=order.target,
+        target=target,
         width=encoded.width,
         height=encoded.height,
         model=result.model,
@@ -219,8 +251,8 @@ async def _read(
     return await codecs.decode(prepared.png), prepared.notes
 
 
-async def _run(request: ImageRequest, settings: Settings) -> Result:
-    """Run one request in an engine of its own, with a progress bar."""
+async def _run(requests: Sequence[ImageRequest], settings: Settings) -> list[Result]:
+    """Run requests together in an engine of their own, with a progress bar for each."""
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
@@ -233,7 +265,6 @@ async def _run(request: ImageRequest, settings: Settings) -> Result:
     )
     # A folder of its own keeps this engine's memory apart from that of a bot that runs here.
     with tempfile.TemporaryDirectory(prefix="atelier-") as folder, bar:
-        task = bar.add_task(_SAID[Stage.QUEUED], total=1)
         config = ExecutorConfig(
             engine=settings.engine,
             data_dir=Path(folder),
@@ -244,12 +275,14 @@ async def _run(request: ImageRequest, settings: Settings) -> Result:
         executor = Executor(config)
         await executor.start()
         try:
-            return await _follow(executor.submit(request), bar=bar, task=task)
+            tickets = [executor.submit(request) for request in requests]
+            return await asyncio.gather(*(_follow(ticket, bar=bar) for ticket in tickets))
         finally:
             await executor.close()
 
 
-async def _follow(ticket: Ticket, *, bar: Progress, task: TaskID) -> Result:
+async def _follow(ticket: Ticket, *, bar: Progress) -> Result:
+    task = bar.add_task(_SAID[Stage.QUEUED], total=1)
     async for event in ticket.events():
         bar.update(
             task,

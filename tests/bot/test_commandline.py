@@ -190,7 +190,9 @@ def test_bad_input_ends_with_one_clear_sentence(
     assert not Path("out.png").exists()
 
 
-@pytest.mark.parametrize("option", [("--strength", "1.5"), ("--seed", "-1"), ("--seed", "x")])
+@pytest.mark.parametrize(
+    "option", [("--strength", "1.5"), ("--count", "65"), ("--seed", "-1"), ("--seed", "x")]
+)
 def test_an_option_outside_its_range_is_refused_by_name(option: tuple[str, str]) -> None:
     code, _, err = called("remix", "in.jpg", "out.png", "--prompt", "night", *option)
     assert code == 2
@@ -262,15 +264,18 @@ def test_a_picture_is_extended_and_keeps_its_pixels(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_imagine_makes_a_picture_from_words_alone(tmp_path: Path) -> None:
+def test_imagine_makes_pictures_from_words_alone(tmp_path: Path) -> None:
     save_img2img(tmp_path / "data/models/tiny")
     done = program(
-        "imagine", "out.png", "--prompt", "fog", "--size", "96x64", "--model", "tiny", "--seed", "7"
-    )
+        "imagine", "out.png", "--prompt", "fog", "--size", "96x64", "--model", "tiny",
+        "--seed", "7", "--count", "2",
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "96 x 64, tiny, seed 7" in done.stdout
-    with Image.open("out.png") as made:
-        assert made.size == (96, 64)
+    assert "out-1.png: 96 x 64, tiny, seed 7" in done.stdout
+    assert "out-2.png: 96 x 64, tiny, seed 8" in done.stdout
+    with Image.open("out-1.png") as first, Image.open("out-2.png") as second:
+        assert first.size == second.size == (96, 64)
+        assert ImageChops.difference(first, second).getbbox() is not None
 
 
 def brightness(image: Image.Image) -> float:
