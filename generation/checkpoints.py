@@ -21,7 +21,7 @@ from generation.errors import ModelUnavailableError
 from generation.families import Family
 from generation.heads import elements, read_head
 from generation.pipelines.base import Dtype, EngineConfig
-from generation.recognition import family_of
+from generation.recognition import INDEX, family_of, read_config
 from generation.single_files import load_single
 from generation.tiny_codec import TinyCodec, tiny_codec
 from generation.weights import (
@@ -227,7 +227,9 @@ def load_checkpoint(
     folder = checkpoint_folder(name, models_dir=models_dir)
     family = family_of(folder)
     chosen = torch_dtype(dtype, device=device, half=DTYPES[family.half])
-    loaded = load_folder(folder, dtype=chosen, safety_checker=None)
+    # Of what the index names, the library's own checker is not loaded.
+    left_out = {"safety_checker": None} if "safety_checker" in read_config(folder, INDEX) else {}
+    loaded = load_folder(folder, dtype=chosen, **left_out)
     parts = dict(loaded.components)
     if parts.get("text_encoder") is None and parts.get("tokenizer") is None:
         # The refiner of Stable Diffusion XL has the second ones alone.
