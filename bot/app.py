@@ -41,7 +41,11 @@ def run(settings: Settings) -> int:
 def demo(settings: Settings, *, port: int | None = None) -> int:
     """Serve the demo's page until SIGTERM or SIGINT; return the exit status."""
     settings = settings.model_copy(
-        update={"data_dir": settings.data_dir / "demo", "models_dir": settings.models_folder}
+        update={
+            "data_dir": settings.data_dir / "demo",
+            "models_dir": settings.models_folder,
+            "presets_file": settings.own_presets,
+        }
     )
     with opened(settings):
         return asyncio.run(_demo(settings, port=port))

@@ -118,7 +118,9 @@ def _preset(name: str, fields: Mapping[str, Any], *, folder: Path) -> Preset:
     if not preset.prompt or not 0 < preset.strength <= 1:
         raise ValueError(f"{name} needs a prompt, and a strength above 0 and up to 1")
     if unknown := set(layers) - LAYER_NAMES:
-        raise ValueError(f"{name}: no layer {sorted(unknown)[0]!r}; {', '.join(LAYER_NAMES)}")
+        raise ValueError(
+            f"{name}: no layer {sorted(unknown)[0]!r}; {', '.join(sorted(LAYER_NAMES))}"
+        )
     if preset.sample is not None and sample_of(preset, folder=folder) is None:
         raise ValueError(f"{name}: there is no sample {preset.sample!r}")
     return preset
