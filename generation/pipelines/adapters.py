@@ -163,15 +163,19 @@ def _adapters(network: nn.Module) -> Sequence[str]:
 
 
 def _library(model: Checkpoint) -> Any:  # noqa: ANN401 - diffusers' own
-    """Return diffusers' pipeline of a checkpoint's networks, which knows files of LoRA."""
-    parts = {
-        "unet": model.unet, "vae": model.vae, "scheduler": model.scheduler,
-        "text_encoder": model.text_encoder, "tokenizer": model.tokenizer,
-    }  # fmt: skip
+    """Return diffusers' pipeline of a checkpoint's networks, which knows files of LoRA.
+
+    It is put together without its constructor, which mends what it takes for an old scheduler.
+    """
     real: Any = diffusers
-    if model.text_encoder_2 is not None:
-        second = {"text_encoder_2": model.text_encoder_2, "tokenizer_2": model.tokenizer_2}
-        return real.StableDiffusionXLPipeline(**parts, **second, add_watermarker=False)
-    return real.StableDiffusionPipeline(
-        **parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False
-    )
+    large = model.unet.config.addition_embed_type == "text_time"
+    kind = real.StableDiffusionXLPipeline if large else real.StableDiffusionPipeline
+    parts = {
+        "unet": model.unet,
+        "text_encoder": model.text_encoder,
+        "text_encoder_2": model.text_encoder_2,
+    }
+    library = kind.__new__(kind)
+    expected, _ = kind._get_signature_keys(kind)
+    library.register_modules(**{name: parts.get(name) for name in expected})
+    return library

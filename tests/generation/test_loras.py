@@ -14,7 +14,7 @@ from generation.pipelines import adapters
 from generation.pipelines.base import EngineConfig
 from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow
 from generation.request import Canvas, ImageRequest, Pixels
-from tests.generation.checkpoints import real, save_img2img, save_lora, save_xl
+from tests.generation.checkpoints import real, save_img2img, save_instruct, save_lora, save_xl
 
 torch.set_num_threads(1)
 REQUEST = ImageRequest(
@@ -28,6 +28,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("models")
     save_img2img(base / "plain")
     save_xl(base / "xl")
+    save_instruct(base / "instruct")
     save_lora(base / "loras/ink.safetensors", base=base / "plain")
     save_lora(base / "loras/neon.safetensors", base=base / "plain", seed=2, words=False)
     save_lora(base / "loras/large.safetensors", base=base / "xl", words=False)
@@ -95,6 +96,23 @@ def test_a_lora_leaves_nothing_in_networks_that_another_has_no_part_in(
     _image(plain, "fog <ink:1>")
     assert _image(plain, "fog <neon:1>") == expected
     assert _image(plain, "fog <neon:0.5> <ink:0.5>") == _image(plain, "<ink:0.5> fog <neon:0.5>")
+
+
+def test_a_lora_changes_nothing_of_a_checkpoint_but_its_answers(models: Path) -> None:
+    pipeline = Img2ImgPipeline.load(
+        model="instruct", config=EngineConfig(device="cpu", models_dir=models)
+    )
+    request = replace(REQUEST, image=Pixels(width=8, height=8, data=bytes(range(192))))
+    request = replace(request, strength=1.0, scheduler=None)
+    images = []
+    for prompt in ("night", "night <ink:1>", "night"):
+        row = pipeline.admit(replace(request, prompt=prompt))
+        while row.step < row.total_steps:
+            pipeline.advance([row])
+        images.append(pipeline.retire(row).image)
+        pipeline._planner._schedules.clear()
+    assert images[0] == images[2] != images[1]
+    assert pipeline.checkpoint.scheduler.config.steps_offset == 0
 
 
 def test_rows_of_different_loras_take_turns_and_keep_their_bytes(plain: Img2ImgPipeline) -> None:
