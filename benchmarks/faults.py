@@ -10,11 +10,12 @@ import random
 import signal
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count, pairwise
 from pathlib import Path
+from typing import Any
 
 from benchmarks.checkpoint import NAME, NANO, save_nano
 from benchmarks.contenders import Ours, batching, ours, request_of
@@ -31,7 +32,7 @@ STRUCK_WITHIN_S = 5.0
 FAULTS = ("out of memory", "hang", "kill -9")
 LONG = 150
 
-Fault = Callable[[int], Awaitable[float]]
+Fault = Callable[[int], Coroutine[Any, Any, float]]
 """Strikes once so many more steps are taken, and returns when it has."""
 
 FAULTY = replace(NANO, target="benchmarks.faulty:FaultyPipeline")

@@ -242,12 +242,24 @@ class Dispatcher:
     async def _pump(self) -> None:
         """Begin as many jobs as may be under way, then wait for one that comes or ends."""
         self._wake.clear()
-        while self.running < self._limit() and (taken := await self._take()):
+        while self._may_begin() and (taken := await self._take()):
             entry, job = taken
             task = asyncio.create_task(self._run(entry, job), name=f"job {job.id}")
             self._runs.add(task)
             task.add_done_callback(self._ended)
         await self._wake.wait()
+
+    def _may_begin(self) -> bool:
+        """Return whether one more job may be under way.
+
+        The engines find a place for a member who has none, so that such a job need not wait.
+        """
+        limit, entry = self._limit(), self._room.next()
+        if self.running < limit or entry is None or self._pace.parallel_jobs is not None:
+            return self.running < limit
+        members = {(job.guild_id, job.member_id) for job in self._running.values()}
+        member = entry.job.guild_id, entry.job.member_id
+        return member not in members and len(members) < limit
 
     def _limit(self) -> int:
         """Return how many jobs may be under way: one is brought along for every engine."""

@@ -14,11 +14,15 @@ class Calls:
 
     Args:
         count: told the milliseconds of each, by a name of ``figures.Counters``.
+
+    Attributes:
+        passed_ns: what all took together.
     """
 
     def __init__(self, page: ControlPage, *, count: Callable[..., None]) -> None:
         self._page = page
         self._count = count
+        self.passed_ns = 0
 
     @contextmanager
     def charged(self, rows: Sequence[Running], *, into: str) -> Iterator[None]:
@@ -40,6 +44,7 @@ class Calls:
         finally:
             self._page.leave()
             passed_ns = monotonic_ns() - started_ns
+            self.passed_ns += passed_ns
             self._count(**{into: passed_ns / 1e6})
             width = sum(running.width for running in rows)
             for running in rows:
@@ -47,3 +52,4 @@ class Calls:
                 running.called_ns += passed_ns
                 running.spent_ns += share_ns
                 running.virtual_ns += share_ns
+                running.account.charged_ns += share_ns

@@ -29,7 +29,7 @@ class ExecutorConfig:
         max_attempts: a request during whose calls so many engines died fails.
         max_wait_s: a request that would wait longer is refused.
         max_rows: so many requests an engine has at once, their steps interleaved; more if more
-            share a call.
+            share a call, and for members who would have none there.
         preview_interval_s: at least so long lies between two previews of one request.
         preload: pipelines whose default model an idle engine loads before it is asked for.
         nice: how far the engine steps back, so that the bot's loop stays quick.

@@ -116,6 +116,11 @@ class Job:
         return self.request.member
 
     @property
+    def owner(self) -> tuple[int, int]:
+        """The guild and the member."""
+        return self.guild, self.member
+
+    @property
     def suspect(self) -> bool:
         """Whether an engine died while this request was in its call."""
         return self.deaths > 0

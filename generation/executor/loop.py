@@ -1,13 +1,13 @@
 """The engine's loop: take messages, cancel and expire, admit, advance, report, retire.
 
 A row advances step by step, so that a newcomer joins at the next step and a row can be stopped
-between two. Every call into a pipeline is announced on the control page, timed, and charged to
-the rows in it.
+between two. Between two steps at most one group of pictures is encoded or decoded. Every call into
+a pipeline is announced on the control page, timed, and charged to the rows in it.
 """
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from math import ceil
 from operator import attrgetter
@@ -21,10 +21,7 @@ from generation.errors import (
 )
 from generation.executor.calls import Calls
 from generation.executor.control import ControlPage, Phase
-from generation.executor.device import (
-    is_out_of_memory,
-    release_memory,
-)
+from generation.executor.device import is_out_of_memory, release_memory
 from generation.executor.edge import border_name, repeated_without_memory
 from generation.executor.figures import Tally
 from generation.executor.link import Link
@@ -44,11 +41,12 @@ from generation.executor.messages import (
     Submit,
 )
 from generation.executor.models import ModelCache
-from generation.executor.policy import next_batch, starting_level
 from generation.executor.reports import Reports, result_of
+from generation.executor.roster import Kind, Roster
 from generation.executor.running import Running, took_step
+from generation.executor.turns import CallTimes, next_batch
 from generation.pipelines.base import Pipeline
-from generation.request import Stage
+from generation.request import ImageRequest, Stage
 
 ResultT = TypeVar("ResultT")
 
@@ -62,14 +60,15 @@ class Engine:
         self._link = link
         self._page = page
         self._hello = hello
-        self._submitted: deque[Submit] = deque()
-        self._preloads: deque[tuple[str, str]] = deque()
-        self._running: dict[int, Running] = {}
+        self._roster = Roster(self._kind)
+        self._preloads: deque[Kind] = deque()
+        self._admitted = False
+        self._times = CallTimes()
         self._tally = Tally()
         self._models = ModelCache(hello.pipelines, config=hello.config, count=self._tally.add)
         self._calls = Calls(page, count=self._tally.add)
         self._reports = Reports(link, self._calls, preview_interval_s=hello.preview_interval_s)
-        self._arriving: tuple[str, str] | None = None
+        self._arriving: Kind | None = None
         self._stopped = False
 
     def run(self) -> None:
@@ -80,7 +79,7 @@ class Engine:
         """
         self._link.send(Ready())
         while not self._stopped:
-            idle = not (self._submitted or self._running or self._preloads)
+            idle = not (self._roster or self._preloads)
             for message in self._link.messages(wait=idle, timeout_s=self._tally.due_s()):
                 self._hear(message)
             self._turn()
@@ -88,81 +87,81 @@ class Engine:
                 self._link.send(Figures(counters=counters))
 
     def _turn(self) -> None:
-        """Go once around the loop."""
+        """Do one piece of work: decode what is done, encode what has come, or take a step.
+
+        Pictures come first, those of whoever was charged least; after an admission comes a step.
+        """
         self._expire()
-        if self._submitted and not self._next_waits():
-            self._admit_some()
-        elif self._preloads and not self._running:
-            self._preload(self._preloads.popleft())
-        ready = [running for running in self._running.values() if not running.starved]
-        if ready:
-            self._advance(next_batch(ready, capacity=attrgetter("capacity")))
-        elif self._running:
+        roster = self._roster
+        ready, done, submit = roster.ready, roster.next_done(), roster.next_submit()
+        if ready and self._admitted:
+            submit = None
+        self._admitted = False
+        if done and not (submit and roster.account(submit).charged_ns < done[0].account.charged_ns):
+            self._retire_some(done)
+        elif submit and not self._waits(roster.kind(submit)):
+            self._admit_some(submit)
+            self._admitted = True
+        elif ready:
+            self._step(ready)
+        elif (youngest := roster.youngest) is not None:
             message = "the device's memory does not suffice for this picture"
-            self._fail(max(self._running), OutOfMemoryError(message))
+            self._fail(youngest, OutOfMemoryError(message))
+        elif self._preloads:
+            self._preload(self._preloads.popleft())
+
+    def _step(self, ready: Sequence[Running]) -> None:
+        """Have the rows whose turn it is take a step."""
+        before_ns = self._calls.passed_ns
+        self._advance(next_batch(ready, capacity=attrgetter("capacity"), longer=self._longer))
+        self._roster.turns.stepped(ready, took_ns=self._calls.passed_ns - before_ns)
 
     def _hear(self, message: Message) -> None:
         match message:
             case Submit():
-                self._submitted.append(message)
+                self._roster.arrived(message)
             case Preload():
                 self._foresee(message)
-            case Cancel(serial=serial):
-                self._cancel(serial)
+            case Cancel(serial=serial) if self._roster.left(serial):
+                self._link.send(Gone(serial=serial))
             case Stop():
                 self._stopped = True
 
-    def _cancel(self, serial: int) -> None:
-        waiting = [submit for submit in self._submitted if submit.serial == serial]
-        if waiting or self._leave(serial):
-            self._submitted = deque(it for it in self._submitted if it.serial != serial)
-            self._link.send(Gone(serial=serial))
-
-    def _leave(self, serial: int) -> bool:
-        """Forget a row, if there is such, and let those who lacked memory try again."""
-        if self._running.pop(serial, None) is None:
-            return False
-        for other in self._running.values():
-            other.starved = False
-        return True
-
     def _expire(self) -> None:
-        for running in list(self._running.values()):
+        for running in self._roster:
             if running.left_ns <= 0:
                 seconds = running.request.timeout_s
                 self._fail(
                     running.serial, DeadlineExceededError(f"not finished within {seconds:g} s")
                 )
 
-    @property
-    def _next_kind(self) -> tuple[str, str]:
-        """The pipeline and the model of who has waited longest."""
-        request = self._submitted[0].request
+    def _kind(self, request: ImageRequest) -> Kind:
         return request.pipeline, request.model or self._hello.pipelines[request.pipeline].model
 
-    def _next_waits(self) -> bool:
-        """Return whether the models of rows under way leave no room for the next request's."""
+    def _waits(self, kind: Kind) -> bool:
+        """Return whether the models of rows under way leave no room for this one."""
         try:
-            waits = self._models.waits(self._next_kind, busy=self._busy())
+            waits = self._models.waits(kind, busy=self._busy())
         except Exception:
             logger.debug("loading it will say what is wrong", exc_info=True)
             return False
         if waits:
-            self._models.prefetch(self._next_kind)
+            self._models.prefetch(kind)
         return waits
 
-    def _busy(self) -> set[tuple[str, str]]:
+    def _busy(self) -> set[Kind]:
         """Return the models whose rows are under way or on their way in; they stay in place."""
-        busy = {running.kind for running in self._running.values()}
+        busy = {running.kind for running in self._roster}
         return busy if self._arriving is None else {*busy, self._arriving}
 
-    def _admit_some(self) -> None:
-        """Admit who has waited longest, with those behind who are worth preparing together."""
-        kind = self._arriving = self._next_kind
-        group: list[Running] = []
+    def _admit_some(self, first: Submit) -> None:
+        """Admit a request, with the member's others that are worth preparing together."""
+        roster, before_ns = self._roster, self._calls.passed_ns
+        kind = self._arriving = roster.kind(first)
+        ready, account, group = roster.ready, roster.account(first), list[Running]()
         try:
-            while self._submitted and self._next_kind == kind:
-                if running := self._arrived(self._submitted.popleft(), kind):
+            for submit in roster.alike(first):
+                if running := self._arrived(submit, kind):
                     group.append(running)
                 if not group or len(group) == group[0].pipeline.together:
                     break
@@ -171,15 +170,23 @@ class Engine:
                 self._admit(running)
         finally:
             self._arriving = None
+        took_ns = self._calls.passed_ns - before_ns
+        roster.turns.worked(account, rows=ready, took_ns=took_ns)
 
-    def _arrived(self, submit: Submit, kind: tuple[str, str]) -> Running | None:
+    def _arrived(self, submit: Submit, kind: Kind) -> Running | None:
         """Return a request beside its loaded pipeline, or None if that failed."""
+        account = self._roster.account(submit)
+        self._roster.take(submit)
         pipeline = self._guarded(submit.serial, lambda: self._loaded(kind, serial=submit.serial))
         if pipeline is None:
             return None
         self._link.send(Moved(serial=submit.serial, stage=Stage.RUNNING))
         return Running(
-            serial=submit.serial, request=submit.request, model=kind[1], pipeline=pipeline
+            serial=submit.serial,
+            request=submit.request,
+            model=kind[1],
+            pipeline=pipeline,
+            account=account,
         )
 
     def _admit(self, running: Running) -> None:
@@ -189,10 +196,8 @@ class Engine:
         )
         if running.row is not None:
             self._reports.begin(running)
-            running.virtual_ns = starting_level(self._running.values())
-            self._running[running.serial] = running
+            self._roster.admitted(running)
             self._reports.capacity(running)
-            self._retire_done([running])
 
     def _prepare(self, group: Sequence[Running]) -> None:
         group[0].pipeline.prepare([running.request for running in group])
@@ -210,7 +215,7 @@ class Engine:
             if is_out_of_memory(err):
                 self._lacked_memory()
 
-    def _loaded(self, kind: tuple[str, str], *, serial: int = 0) -> Pipeline[Any]:
+    def _loaded(self, kind: Kind, *, serial: int = 0) -> Pipeline[Any]:
         """Return a pipeline with its model, brought to the device when it is not there."""
         if (found := self._models.find(kind)) is not None:
             return found
@@ -224,7 +229,7 @@ class Engine:
             self._page.leave()
             self._tell_models()
 
-    def _tell_models(self, *, loading: tuple[str, str] | None = None) -> None:
+    def _tell_models(self, *, loading: Kind | None = None) -> None:
         self._link.send(Models(ready=self._models.ready, loading=loading))
 
     def _foresee(self, message: Preload) -> None:
@@ -233,10 +238,10 @@ class Engine:
         kind = name, message.model or self._hello.pipelines[name].model
         if kind not in self._preloads:
             self._preloads.append(kind)
-        if self._running or self._submitted:
+        if self._roster:
             self._models.prefetch(kind)
 
-    def _preload(self, kind: tuple[str, str]) -> None:
+    def _preload(self, kind: Kind) -> None:
         """Load a model in advance, unless that would push another out."""
         try:
             if self._models.spacious(kind):
@@ -262,6 +267,7 @@ class Engine:
             self._advance_alone(batch[0])
             return
         steps = [running.row.step for running in batch if running.row is not None]
+        before_ns = self._calls.passed_ns
         try:
             with self._calls.charged(batch, into="step_ms"):
                 batch[0].pipeline.advance([running.row for running in batch])
@@ -274,20 +280,26 @@ class Engine:
             left = [it for it, step in zip(batch, steps, strict=True) if not self._moved(it, step)]
             for start in range(0, len(left), half):
                 # Whoever was failed to make room is no longer there.
-                together = [it for it in left[start : start + half] if it.serial in self._running]
+                together = [it for it in left[start : start + half] if it in self._roster]
                 if together:
                     self._advance(together)
         else:
-            self._count_call(batch)
+            self._count_call(batch, took_ns=self._calls.passed_ns - before_ns)
             self._stepped(batch)
 
-    def _count_call(self, batch: Sequence[Running]) -> None:
+    def _longer(self, base: Sequence[Running], batch: Sequence[Running]) -> float:
+        """Return how many times as long a call takes with more rows."""
+        return self._times.longer(_call(base), _call(batch))
+
+    def _count_call(self, batch: Sequence[Running], *, took_ns: int) -> None:
         """Count a call that has advanced these rows."""
+        if batch[0].capacity > batch[0].width:
+            self._times.learn(_call(batch), took_ns=took_ns)
         self._tally.add(
             calls=1,
             rows_used=sum(running.width for running in batch),
             rows_offered=batch[0].capacity,
-            rows_run=batch[0].pipeline.padded([running.row for running in batch]),
+            rows_run=_padded(batch),
         )
 
     def _moved(self, running: Running, step: int) -> bool:
@@ -303,7 +315,7 @@ class Engine:
 
         Where no call is smaller the row waits until another leaves, which frees memory.
         """
-        row = running.row
+        row, before_ns = running.row, self._calls.passed_ns
         assert row is not None
         try:
             moved = self._guarded(
@@ -315,7 +327,7 @@ class Engine:
             logger.warning("memory does not suffice for a row; it waits: %s", running.starved)
         else:
             if moved:
-                self._count_call([running])
+                self._count_call([running], took_ns=self._calls.passed_ns - before_ns)
                 self._stepped([running])
 
     def _took_step(self, running: Running, step: int) -> bool:
@@ -325,17 +337,15 @@ class Engine:
     def _stepped(self, batch: Sequence[Running]) -> None:
         for running in batch:
             self._reports.report(running)
-        self._retire_done(batch)
 
-    def _retire_done(self, batch: Sequence[Running]) -> None:
-        """Retire those of one pipeline whose steps are done, decoded together where that pays."""
-        done = [running for running in batch if running.done]
-        together = batch[0].pipeline.together
-        for start in range(0, len(done), together):
-            some = done[start : start + together]
-            self._together(some, partial(self._decode, some), into="decode_ms")
-            for running in some:
-                self._retire(running)
+    def _retire_some(self, done: Sequence[Running]) -> None:
+        """Retire rows of one pipeline whose steps are done, decoded together where that pays."""
+        before_ns = self._calls.passed_ns
+        self._together(done, partial(self._decode, done), into="decode_ms")
+        for running in done:
+            self._retire(running)
+        took_ns = self._calls.passed_ns - before_ns
+        self._roster.turns.worked(done[0].account, rows=self._roster.ready, took_ns=took_ns)
 
     def _decode(self, batch: Sequence[Running]) -> None:
         batch[0].pipeline.decode([running.row for running in batch])
@@ -350,7 +360,7 @@ class Engine:
         if not self._link.holds(finished.image.data):
             self._fail(running.serial, EngineError("the picture is too large to be handed over"))
             return
-        self._leave(running.serial)
+        self._roster.left(running.serial)
         self._link.send(Done(serial=running.serial, result=result_of(running, finished)))
 
     def _charged_alone(
@@ -382,5 +392,15 @@ class Engine:
         return None
 
     def _fail(self, serial: int, error: GenerationError) -> None:
-        self._leave(serial)
+        self._roster.left(serial)
         self._link.send(Failed(serial=serial, error=border_name(error), message=str(error)))
+
+
+def _padded(batch: Sequence[Running]) -> int:
+    return batch[0].pipeline.padded([running.row for running in batch])
+
+
+def _call(batch: Sequence[Running]) -> Hashable:
+    """Return what tells calls apart that take different times."""
+    assert batch[0].row is not None
+    return batch[0].kind, batch[0].row.bucket, _padded(batch)

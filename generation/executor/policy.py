@@ -1,4 +1,4 @@
-"""Where order is decided: which request starts next, where, and which rows take the next step.
+"""Where order is decided: which request starts next, and where. Inside an engine ``turns`` decides.
 
 Requests start by the counters of their guild and member (see ``shares``). What had started
 before an engine died comes ahead of them; a request that was in a call when an engine died runs
@@ -8,14 +8,10 @@ A request goes where it will start first: after the device seconds of what is th
 before it, and after its model is loaded where that is not held ready. So who holds the model is
 preferred, the least busy of several, and a place that would have to load it is taken only when
 waiting takes longer.
-
-Inside the engine the rows
-take turns by device time: who is furthest behind goes first, and takes along what shares its
-bucket. A newcomer starts level with who is furthest behind, so that it cannot hold up the others.
 """
 
 from bisect import insort
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from operator import attrgetter
@@ -60,26 +56,9 @@ class Place(Protocol):
         """The models that it holds, or will when that time is over."""
 
 
-class Advancing(Protocol):
-    """What the order looks at in a row."""
-
-    @property
-    def bucket(self) -> Hashable:
-        """Rows of equal buckets may advance together."""
-
-    @property
-    def virtual_ns(self) -> int:
-        """Device time that went into it, counted from where it started level with the others."""
-
-    @property
-    def width(self) -> int:
-        """Rows of the model's call that it takes: as many as its guidance needs."""
-
-
 QueuedT = TypeVar("QueuedT", bound=Queued)
 SitedT = TypeVar("SitedT", bound=Sited)
 PlaceT = TypeVar("PlaceT", bound=Place)
-AdvancingT = TypeVar("AdvancingT", bound=Advancing)
 
 
 class Queue(Generic[QueuedT]):
@@ -191,26 +170,3 @@ def replay(
         yield sited, best.place, best.busy_ms
         best.busy_ms += sited.cost_ms
         best.ready.add(sited.model)
-
-
-def next_batch(
-    rows: Collection[AdvancingT], *, capacity: Callable[[AdvancingT], int]
-) -> Sequence[AdvancingT]:
-    """Return the rows that take the next step together.
-
-    Who is furthest behind always goes; of the others in its bucket go, in their order, those
-    whose widths still fit into what one call of the bucket holds.
-    """
-    ordered = sorted(rows, key=attrgetter("virtual_ns"))
-    first = ordered[0]
-    batch, room = [first], capacity(first) - first.width
-    for row in ordered[1:]:
-        if row.bucket == first.bucket and row.width <= room:
-            batch.append(row)
-            room -= row.width
-    return batch
-
-
-def starting_level(rows: Collection[Advancing]) -> int:
-    """Return the ``virtual_ns`` of a row that joins these."""
-    return min((row.virtual_ns for row in rows), default=0)

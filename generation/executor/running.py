@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from generation.executor.turns import Account
 from generation.pipelines.base import Pipeline, Row
 from generation.request import ImageRequest
 
@@ -13,6 +14,7 @@ class Running:
     """A row and what was spent on it.
 
     Args:
+        account: its member's.
         called_ns: wall time of the calls it took part in, which its deadline counts.
         spent_ns: its share of them, which it is charged.
         virtual_ns: the same, from where it started level with the rows that it joined.
@@ -23,6 +25,7 @@ class Running:
     request: ImageRequest
     model: str
     pipeline: Pipeline[Any]
+    account: Account
     row: Row | None = None
     called_ns: int = 0
     spent_ns: int = 0
@@ -42,6 +45,11 @@ class Running:
     def kind(self) -> tuple[str, str]:
         """The names of its pipeline and its model."""
         return self.request.pipeline, self.model
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can take a step."""
+        return not (self.done or self.starved)
 
     @property
     def done(self) -> bool:

@@ -119,8 +119,14 @@ class Station:
         return self.up and not self._stuffed and len(self.jobs) < self.capacity
 
     def takes(self, job: Job) -> bool:
-        """Return whether a request may start here now."""
-        return self.room and may_join(job, self.jobs.values())
+        """Return whether a request may start here now.
+
+        Whoever has none here finds a place even if one member has taken all there are.
+        """
+        members = {it.owner for it in self.jobs.values()}
+        first = job.owner not in members and len(members) < self.capacity
+        room = self.room or (first and self.up and not self._stuffed)
+        return room and may_join(job, self.jobs.values())
 
     def start(self, job: Job) -> bool:
         """Hand the engine a request, unless there is no room for its pictures now."""

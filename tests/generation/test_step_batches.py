@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from generation.errors import InvalidRequestError
-from generation.executor.policy import next_batch
+from generation.executor.turns import Account, next_batch
 from generation.pipelines.base import EngineConfig
 from generation.pipelines.denoising import Call
 from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow
@@ -45,6 +45,7 @@ class Walker:
     visit: Visit
     row: Img2ImgRow
     virtual_ns: int = 0
+    account: Account = field(default_factory=Account)
 
     @property
     def bucket(self) -> object:

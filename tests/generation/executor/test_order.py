@@ -40,15 +40,28 @@ async def test_two_guilds_take_turns_however_many_members_ask(executor: Executor
 
 
 async def test_the_place_that_is_told_is_that_of_the_real_order(executor: Executor) -> None:
-    crowd = [executor.submit(request("slow", steps=2, member=1)) for _ in range(10)]
-    light = executor.submit(request("slow", steps=2, member=2))
+    crowd = [executor.submit(request("slow", steps=2, member=1)) for _ in range(20)]
+    soon, light = [executor.submit(request("slow", steps=2, member=2)) for _ in range(2)]
     told = [await anext(ticket.events()) for ticket in (light, crowd[-1])]
-    assert [progress.position for progress in told] == [2, 10]
+    assert [progress.position for progress in told] == [3, 21]
     assert told[0].eta_s is not None
     assert told[1].eta_s is not None
     assert told[0].eta_s < told[1].eta_s / 3
-    for ticket in (*crowd, light):
+    for ticket in (*crowd, soon, light):
         await ticket.result()
+
+
+async def test_who_has_none_under_way_starts_though_another_has_taken_all_places(
+    executor: Executor,
+) -> None:
+    crowd = [executor.submit(request("slow", steps=50, member=1)) for _ in range(10)]
+    others = [executor.submit(request("slow", steps=2, member=number)) for number in (2, 3)]
+    (station,) = executor.stats().stations
+    assert (station.capacity, station.running) == (2, 3)
+    order = await finished_in_order([*others, crowd[0]])
+    assert order[0] == others[0].job_id
+    for ticket in crowd:
+        ticket.cancel()
 
 
 async def test_who_waits_is_told_of_getting_ahead(executor: Executor) -> None:

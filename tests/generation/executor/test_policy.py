@@ -1,15 +1,8 @@
-"""Order: by the counters; suspects ahead and alone; turns by device time."""
+"""Order: by the counters; suspects ahead and alone."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from generation.executor.policy import (
-    Queue,
-    may_join,
-    next_batch,
-    replay,
-    starting_level,
-)
+from generation.executor.policy import Queue, may_join, replay
 
 
 @dataclass(eq=False)
@@ -28,17 +21,6 @@ class Waiting:
 class Device:
     busy_ms: float
     ready: tuple[str, ...] = ("tiny",)
-
-
-@dataclass(eq=False)
-class Stepping:
-    virtual_ns: int
-    bucket: str = "a"
-    width: int = 1
-
-
-def holding(rows: int) -> Callable[[Stepping], int]:
-    return lambda _: rows
 
 
 def queue_of(*waiting: Waiting) -> Queue[Waiting]:
@@ -160,53 +142,3 @@ def test_removing_takes_out_that_one_only() -> None:
     queue.remove(one)
     queue.remove(Waiting(2))
     assert list(queue) == [two]
-
-
-def test_the_row_furthest_behind_goes_first_and_takes_its_bucket_along() -> None:
-    ahead, behind, between, foreign = (
-        Stepping(30),
-        Stepping(10),
-        Stepping(20),
-        Stepping(15, bucket="b"),
-    )
-    rows = [ahead, behind, between, foreign]
-    assert next_batch(rows, capacity=holding(1)) == [behind]
-    assert next_batch(rows, capacity=holding(2)) == [behind, between]
-    assert next_batch(rows, capacity=holding(9)) == [behind, between, ahead]
-
-
-def test_a_call_is_filled_by_widths_and_who_does_not_fit_goes_first_the_next_time() -> None:
-    guided, wide, plain = Stepping(10, width=3), Stepping(20, width=2), Stepping(30, width=1)
-    assert next_batch([plain, wide, guided], capacity=holding(4)) == [guided, plain]
-    assert next_batch([plain, wide, guided], capacity=holding(6)) == [guided, wide, plain]
-    guided.virtual_ns += 25
-    plain.virtual_ns += 25
-    assert next_batch([plain, wide, guided], capacity=holding(4))[0] is wide
-
-
-def test_a_row_wider_than_the_call_goes_alone() -> None:
-    wide, plain = Stepping(10, width=3), Stepping(20)
-    assert next_batch([wide, plain], capacity=holding(2)) == [wide]
-
-
-def test_the_capacity_is_that_of_the_bucket_that_goes() -> None:
-    rows = [
-        Stepping(10, "small"),
-        Stepping(11, "small"),
-        Stepping(5, "large"),
-        Stepping(6, "large"),
-    ]
-    capacities = {"small": 2, "large": 1}
-    assert next_batch(rows, capacity=lambda row: capacities[row.bucket]) == [rows[2]]
-
-
-def test_newcomers_one_after_another_do_not_starve_who_is_there() -> None:
-    old = Stepping(0)
-    turns_of_old = 0
-    for _ in range(50):
-        newcomer = Stepping(starting_level([old]))
-        for _ in range(4):
-            (turn,) = next_batch([old, newcomer], capacity=holding(1))
-            turn.virtual_ns += 1
-            turns_of_old += turn is old
-    assert turns_of_old >= 80
