@@ -1,4 +1,4 @@
-"""Encode results for delivery, and decode the files that were stored; Pillow alone."""
+"""Encode results for delivery, and decode the files that were stored; without torch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Turn untrusted bytes into a picture; runs in a limited child process, with Pillow alone.
+"""Turn untrusted bytes into a picture; runs in a limited child process, which decodes with Pillow.
 
 Everything that can be known before decoding is checked before decoding. What comes out is
 encoded anew from pixels: upright, sRGB, 8 bits, alpha on white, without any metadata.
