@@ -94,12 +94,12 @@ class Engine:
         self._expire()
         roster = self._roster
         ready, done, submit = roster.ready, roster.next_done(), roster.next_submit()
-        if ready and self._admitted:
+        if submit and ((ready and self._admitted) or self._waits(roster.kind(submit))):
             submit = None
         self._admitted = False
         if done and not (submit and roster.account(submit).charged_ns < done[0].account.charged_ns):
             self._retire_some(done)
-        elif submit and not self._waits(roster.kind(submit)):
+        elif submit:
             self._admit_some(submit)
             self._admitted = True
         elif ready:

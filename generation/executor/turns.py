@@ -12,6 +12,7 @@ those who have fewer requests for more than a share of their time.
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from statistics import median
 from typing import Protocol, TypeVar
 
@@ -144,10 +145,16 @@ class Turns:
         return account
 
     def left(self, account: Account) -> None:
-        """Take note that a request has left; once none is there, nobody was ever charged."""
+        """Take note that a request has left; forget who would begin like newcomers anyway."""
         account.requests -= 1
-        if not any(it.requests for it in self.accounts.values()):
-            self.accounts.clear()
+        if account.requests:
+            return
+        level = min((it.charged_ns for it in self.accounts.values() if it.requests), default=inf)
+        self.accounts = {
+            member: it
+            for member, it in self.accounts.items()
+            if it.requests or it.charged_ns > level
+        }
 
     def held(self, account: Account, *, rows: Collection[Advancing]) -> bool:
         """Return whether a member's pictures wait, for rows of those who are spared."""

@@ -164,7 +164,8 @@ async def test_a_request_waits_while_rows_under_way_hold_the_memory_that_it_need
     executor = await begin(engine=engine, max_rows=3)
     first = executor.submit(request("weighty", model="one", steps=20))
     await until_step(first, 1)
-    other = executor.submit(request("weighty", model="two", steps=1))
+    # Of another member, who was charged less: it is their turn, but there is no room.
+    other = executor.submit(request("weighty", model="two", steps=1, member=2))
     alike = executor.submit(request("weighty", model="one", steps=1))
     for ticket in (first, other, alike):
         await progress_of(ticket)

@@ -185,14 +185,22 @@ def test_who_comes_back_starts_level_and_an_idle_engine_forgets() -> None:
     stayed, left = turns.arrived("stayed"), turns.arrived("left")
     turns.left(left)
     stayed.charged_ns = 70
-    assert turns.arrived("left").charged_ns == 70
-    assert turns.arrived("new").charged_ns == 70
+    left = turns.arrived("left")
+    assert left.charged_ns == turns.arrived("new").charged_ns == 70
     left.charged_ns = 90
     turns.left(left)
     assert turns.arrived("left").charged_ns == 90
     for account in list(turns.accounts.values()):
         turns.left(account)
     assert turns.arrived("stayed").charged_ns == 0
+
+
+def test_strangers_who_have_left_are_forgotten_while_others_stay() -> None:
+    turns = Turns()
+    turns.arrived("stayed").charged_ns = 10
+    for number in range(100):
+        turns.left(turns.arrived(number))
+    assert list(turns.accounts) == ["stayed"]
 
 
 def test_what_a_call_takes_is_the_median_of_the_last_few() -> None:
