@@ -10,6 +10,7 @@ full-size picture by a guided filter, and that layers of particles are drawn on 
 """
 
 import logging
+from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -50,6 +51,8 @@ __all__ = ["Img2ImgPipeline", "Img2ImgRow", "blend_of"]
 logger = logging.getLogger(__name__)
 
 PREVIEW_SIDE = 256
+KEPT_CALLS = 32
+"""Calls that lie ready; members choose sizes and weights of LoRA, so there is no end of them."""
 LEFT_ALONE = Reading(edits=(), words=(), unknown=())
 
 
@@ -66,7 +69,7 @@ class Img2ImgPipeline(FromCheckpoint):
         self.batch_rows = config.batch_rows
         self._codec = Codec(checkpoint, exact=config.exact, rows=config.vae_rows or 1)
         self._encoder = Encoder(checkpoint, self._codec, max_bytes=config.kept_bytes)
-        self._calls: dict[Hashable, Call] = {}
+        self._calls: OrderedDict[Hashable, Call] = OrderedDict()
         self._adapters = Adapters(
             checkpoint, models_dir=config.models_dir, forgetting=self._calls.clear
         )
@@ -208,7 +211,9 @@ class Img2ImgPipeline(FromCheckpoint):
         wanted = max(row.request.batch_rows or self.batch_rows or row.width, row.width)
         if wanted == row.width:
             return wanted
-        key = (row.loras, tuple(row.source.shape[-2:]), wanted)
+        # What a LoRA weighs is a factor, which leaves the kernels as they are.
+        names = tuple(lora.name for lora in row.loras)
+        key = (names, tuple(row.source.shape[-2:]), wanted)
         if key not in self._apart:
             self._apart[key] = self._call(row, wanted).keeps_apart()
             if not self._apart[key]:
@@ -269,6 +274,9 @@ class Img2ImgPipeline(FromCheckpoint):
                 dtype=model.dtype,
                 record=self._record,
             )
+        self._calls.move_to_end(key)
+        while len(self._calls) > KEPT_CALLS:
+            self._calls.popitem(last=False)
         return self._calls[key]
 
     @torch.no_grad()

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from generation.abilities import require_readable
 from generation.errors import InvalidRequestError
 from generation.loras import Lora, lora_names, split_loras
-from generation.pipelines import adapters
+from generation.pipelines import adapters, img2img
 from generation.pipelines.base import EngineConfig
 from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow
 from generation.request import Canvas, ImageRequest, Pixels
@@ -138,6 +138,21 @@ def test_loras_come_back_after_they_were_let_go_of(
     assert [plain.retire(row).image for row in rows] == expected
     with pytest.raises(InvalidRequestError, match="at most 1"):
         plain.admit(replace(REQUEST, prompt="night <ink:1> <neon:1>"))
+
+
+def test_a_member_who_tries_every_weight_takes_no_more_memory(
+    plain: Img2ImgPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(img2img, "KEPT_CALLS", 3)
+    prompts = [f"night <ink:0.{tenths}>" for tenths in range(1, 7)]
+    plain._apart.clear()
+    alone = [_image(plain, prompt) for prompt in prompts]
+    assert (len(plain._calls), len(plain._apart)) == (3, 1)
+    rows = [plain.admit(replace(REQUEST, prompt=prompt)) for prompt in prompts]
+    while rows[0].step < rows[0].total_steps:
+        for row in rows:
+            plain.advance([row])
+    assert [plain.retire(row).image for row in rows] == alone
 
 
 @pytest.mark.parametrize("name", ["large", "foreign", "torn"])
