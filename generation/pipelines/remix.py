@@ -1,13 +1,18 @@
-"""Remixes by any checkpoint: by rows where its family has them, else whole."""
+"""Remixes by any checkpoint: by rows where its family has them, else whole.
+
+Only the pipeline that is needed is imported: the other would cost an engine's start 0.7 s.
+"""
 
 from typing import Any
 
 from generation.checkpoints import FromCheckpoint
 from generation.pipelines.base import EngineConfig, Pipeline
-from generation.pipelines.img2img import Img2ImgPipeline
-from generation.pipelines.whole import WholePipeline
 from generation.recognition import family_of
+from generation.registry import resolve
 from generation.weights import checkpoint_folder
+
+BY_ROWS = "generation.pipelines.img2img:Img2ImgPipeline"
+WHOLE = "generation.pipelines.whole:WholePipeline"
 
 
 class RemixPipeline(FromCheckpoint):
@@ -22,5 +27,4 @@ class RemixPipeline(FromCheckpoint):
                 starts from no picture.
         """
         family = family_of(checkpoint_folder(model, models_dir=config.models_dir))
-        chosen = Img2ImgPipeline if family.by_rows else WholePipeline
-        return chosen.load(model=model, config=config)
+        return resolve(BY_ROWS if family.by_rows else WHOLE).load(model=model, config=config)
