@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from generation.errors import ModelUnavailableError
+from generation.errors import UNREADABLE, ModelUnavailableError
 
 ENDING = ".catalogue.json"
 
@@ -61,7 +61,7 @@ def read_card(name: str, *, models_dir: Path) -> Card:
         return _card(json.loads(place.read_text("utf-8")))
     except FileNotFoundError:
         return Card()
-    except (ValueError, TypeError, KeyError, AttributeError) as err:
+    except UNREADABLE as err:
         raise ModelUnavailableError(
             f"{place.name} is not understood ({err}); `models verify {name}` after removing it"
         ) from err

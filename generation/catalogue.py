@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from generation.cards import Card, FileSum, card_place, read_card, write_card
-from generation.errors import ModelUnavailableError
+from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.families import OTHER, Family
 from generation.loras import FOLDER as LORAS
 from generation.prompts import read_prompt
@@ -258,8 +258,9 @@ def _folders(base: Path) -> Iterator[Path]:
 
 def _entry(folder: Path, *, models_dir: Path) -> Entry:
     starter = folder.parent == STARTER
-    entry = Entry(name=folder.name, folder=folder, starter=starter, size_bytes=_size(folder))
+    entry = Entry(name=folder.name, folder=folder, starter=starter)
     try:
+        entry = replace(entry, size_bytes=_size(folder))
         card = read_card(folder.name, models_dir=models_dir)
         if starter:
             card = replace(card, origin=OURS.origin, licence=OURS.licence)
@@ -267,8 +268,8 @@ def _entry(folder: Path, *, models_dir: Path) -> Entry:
         return _read(entry)
     except ModelUnavailableError as err:
         return replace(entry, unusable=str(err))
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as err:
-        return replace(entry, unusable=f"{INDEX} cannot be read ({type(err).__name__})")
+    except (OSError, *UNREADABLE) as err:
+        return replace(entry, unusable=f"its files cannot be read ({type(err).__name__})")
 
 
 def _read(entry: Entry) -> Entry:
@@ -276,7 +277,7 @@ def _read(entry: Entry) -> Entry:
 
     Raises:
         ModelUnavailableError: they say nothing that is understood.
-        OSError, ValueError, AttributeError, KeyError, TypeError: an index is damaged.
+        OSError, or one of UNREADABLE: a file is out of reach, or a configuration odd.
     """
     folder, card = entry.folder, entry.card
     single = single_file(folder)
@@ -327,7 +328,10 @@ def _damage(path: Path) -> str:
         return "" if is_whole(path) else "it is cut off or damaged"
     if not (path / INDEX).is_file():
         return f"it has no {INDEX}"
-    lack = _lack(path, missing_of(path))
+    try:
+        lack = _lack(path, missing_of(path))
+    except ModelUnavailableError as err:
+        return str(err)
     return lack or damage_of(path) or ""
 
 

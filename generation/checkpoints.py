@@ -21,7 +21,7 @@ from generation.errors import ModelUnavailableError
 from generation.families import Family
 from generation.heads import elements, read_head
 from generation.pipelines.base import Dtype, EngineConfig
-from generation.recognition import INDEX, family_of, read_config
+from generation.recognition import INDEX, family_of, longer_side, read_config
 from generation.single_files import load_single
 from generation.tiny_codec import TinyCodec, tiny_codec
 from generation.weights import (
@@ -111,7 +111,7 @@ class Checkpoint:
     def native_size(self) -> int:
         """Side in pixels of the square that the checkpoint is run at."""
         latents = self.unet.config.sample_size
-        trained = int(latents) * self.vae_factor if latents else self.family.side
+        trained = longer_side(latents) * self.vae_factor if latents else self.family.side
         return self.manifest.native_size or trained
 
     @property

@@ -17,6 +17,16 @@ GenerationError
     └── OutOfMemoryError         the device's memory does not suffice for this picture
 """
 
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What reading JSON raises that says something else than it should, in whatever way."""
+
 
 class GenerationError(Exception):
     """A picture could not be made."""

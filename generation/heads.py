@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
-from generation.errors import ModelUnavailableError
+from generation.errors import UNREADABLE, ModelUnavailableError
 
-MAX_HEAD_BYTES = 100_000_000
-"""As in the safetensors library itself."""
+MAX_HEAD_BYTES = 16 * 2**20
+"""Some ten times the largest that is passed around; what is read of a head is read at once."""
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -28,7 +28,7 @@ def read_head(path: Path) -> Shapes:
         return _read(path)
     except (OSError, ValueError, struct.error) as err:
         raise ModelUnavailableError(f"{path.name} has damaged weights: {err}") from err
-    except (LookupError, TypeError, AttributeError) as err:
+    except UNREADABLE as err:
         raise ModelUnavailableError(f"{path.name} has damaged weights: an unknown head") from err
 
 

@@ -6,11 +6,11 @@ folder beside it. Nothing here imports torch.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from generation.errors import ModelUnavailableError
+from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.families import FAMILIES, OTHER, Architecture, Family
 from generation.heads import Shapes
 
@@ -97,7 +97,7 @@ def read_config(folder: Path, name: str) -> Config:
         data = json.loads(path.read_text("utf-8"))
         if not isinstance(data, dict):
             raise TypeError("it is no object")
-    except (OSError, ValueError, TypeError) as err:
+    except (OSError, *UNREADABLE) as err:
         raise ModelUnavailableError(f"{folder.name}/{name} is not understood: {err}") from err
     return data
 
@@ -129,8 +129,13 @@ def _of_unet(folder: Path, index: Config) -> str:
         return "sd_turbo" if quick else "sd2" if second else "sd1"
     if not has_part(index, "text_encoder"):
         return "sdxl_refiner"
-    small = int(unet.get("sample_size") or 128) <= 64
+    small = longer_side(unet.get("sample_size") or 128) <= 64
     return "sdxl_turbo" if quick and small else "sdxl_lightning" if quick else "sdxl"
+
+
+def longer_side(told: int | Sequence[int]) -> int:
+    """Return the side of what a denoiser was trained on: one for both, or each its own."""
+    return max(told) if isinstance(told, Sequence) else int(told)
 
 
 def _require_known_channels(folder: Path, unet: Config) -> None:
@@ -167,6 +172,14 @@ def _of_transformer(folder: Path, plain: str) -> str:
 
 def architecture_of(shapes: Shapes) -> Architecture | None:
     """Return how the checkpoint in a single file is built; None if that is not known here."""
+    try:
+        return _architecture_of(shapes)
+    except LookupError:
+        # A tensor has a name that is known, and not the sides or the parts of one.
+        return None
+
+
+def _architecture_of(shapes: Shapes) -> Architecture | None:
     if shape := shapes.get(f"{UNET}input_blocks.0.0.weight"):
         return _unet_architecture(shapes, shape)
     plain = {name.removeprefix(UNET): shape for name, shape in shapes.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from generation.cards import read_card
-from generation.errors import ModelUnavailableError
+from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.families import Architecture
 from generation.heads import elements, read_head
 from generation.recognition import DENOISERS, architecture_of, plainest
@@ -209,7 +209,7 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest()
     try:
         return _manifest(json.loads(path.read_text("utf-8")))
-    except (ValueError, TypeError, KeyError, AttributeError) as err:
+    except UNREADABLE as err:
         raise ModelUnavailableError(f"{folder.name}/{MANIFEST} is not understood: {err}") from err
 
 
@@ -222,9 +222,17 @@ def _manifest(data: Any) -> Manifest:  # noqa: ANN401 - whatever the file holds
     fields["layers"] = tuple(
         Layer(**{**layer, "edits": tuple(layer["edits"])}) for layer in fields.pop("layers", ())
     )
-    fields["words"] = {edit: tuple(words) for edit, words in fields.pop("words", {}).items()}
+    fields["words"] = {edit: _texts(words) for edit, words in fields.pop("words", {}).items()}
     fields["fillers"] = tuple(fields.pop("fillers", ()))
     return Manifest(**fields)
+
+
+def _texts(told: Sequence[object]) -> tuple[str, ...]:
+    """Return the words of an edit, of which there is at least one."""
+    texts = tuple(each for each in told if isinstance(each, str))
+    if not texts or len(texts) != len(told):
+        raise ValueError(f"{told} are no words")
+    return texts
 
 
 def known_words(name: str, *, models_dir: Path) -> tuple[str, ...]:

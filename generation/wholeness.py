@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from generation.errors import ModelUnavailableError
+from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.heads import read_head
 from generation.recognition import INDEX, parts_of
 from generation.weights import single_file
@@ -19,8 +19,6 @@ def damage_of(folder: Path) -> str | None:
         missing = missing_of(folder)
     except ModelUnavailableError as err:
         return str(err)
-    except (OSError, ValueError, AttributeError, KeyError, TypeError) as err:
-        return f"{INDEX} cannot be read ({type(err).__name__})"
     if missing:
         return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
     for path in sorted(folder.rglob("*.safetensors")):
@@ -33,8 +31,15 @@ def missing_of(folder: Path) -> tuple[str, ...]:
     """Return what a checkpoint lacks of that which its own index names; no weights are read.
 
     Raises:
-        OSError, ValueError, AttributeError, KeyError, TypeError: an index cannot be read.
+        ModelUnavailableError: an index cannot be read, or there are several single files.
     """
+    try:
+        return _missing_of(folder)
+    except (OSError, *UNREADABLE) as err:
+        raise ModelUnavailableError(f"{INDEX} cannot be read ({type(err).__name__})") from err
+
+
+def _missing_of(folder: Path) -> tuple[str, ...]:
     index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
     parts = [folder / name for name, kind in index.items() if _is_part(name, kind)]
     lacking = tuple(lack for part in parts for lack in _missing_of_part(part))
@@ -85,11 +90,21 @@ def _wrong_digest(folder: Path) -> str | None:
     place = folder / SUMS
     if not place.is_file():
         return None
-    for line in place.read_text(encoding="utf-8").splitlines():
-        wanted, _, name = line.partition(" ")
-        path = folder / name.strip(" *")
-        if not path.is_file():
-            return f"{path.relative_to(folder)} is missing"
-        if sha256_of(path) != wanted:
-            return f"{path.relative_to(folder)} is not the file that was shipped"
+    try:
+        lines = place.read_text(encoding="utf-8").splitlines()
+    except ValueError:
+        return f"{SUMS} is not understood: it is no text"
+    found = (_wrong_line(folder, line) for line in lines if line.strip())
+    return next(filter(None, found), None)
+
+
+def _wrong_line(folder: Path, line: str) -> str | None:
+    wanted, _, told = line.partition(" ")
+    name = Path(told.strip(" *"))
+    if name.is_absolute() or ".." in name.parts:
+        return f"{SUMS} names {name}, which is not in the checkpoint"
+    if not (folder / name).is_file():
+        return f"{name} is missing"
+    if sha256_of(folder / name) != wanted:
+        return f"{name} is not the file that was shipped"
     return None

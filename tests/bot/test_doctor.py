@@ -158,6 +158,24 @@ def test_s6_a_checkpoint_with_other_weights_than_shipped_is_damaged(checkpoint: 
     assert "not the file that was shipped" in (damage_of(checkpoint) or "")
 
 
+@pytest.mark.parametrize(
+    ("sums", "damage"),
+    [
+        (b"\n", None),
+        (b"0 /etc/hostname\n", "which is not in the checkpoint"),
+        (b"0  ../other/x\n", "which is not in the checkpoint"),
+        (b"0 nothing\n", "nothing is missing"),
+        (b"\xff\xfe", "no text"),
+    ],
+)
+def test_odd_sums_beside_a_checkpoint_are_said(
+    checkpoint: Path, sums: bytes, damage: str | None
+) -> None:
+    (checkpoint / "SHA256SUMS").write_bytes(sums)
+    found = damage_of(checkpoint)
+    assert damage in found if damage and found else found is damage
+
+
 def test_s6_a_checkpoint_without_a_part_is_damaged(checkpoint: Path) -> None:
     shutil.rmtree(checkpoint / "unet")
     assert damage_of(checkpoint) == "unet/ is missing"

@@ -4,6 +4,8 @@ import json
 import os
 import pickle
 import shutil
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,7 @@ def test_a_name_that_is_taken_or_is_a_path_is_refused(models: Path, saved: Path)
     [
         (lambda folder: (folder / UNET).write_bytes(b"x" * 20), "cut off"),
         (lambda folder: shutil.rmtree(folder / "vae"), "it lacks vae/"),
+        (lambda folder: (folder / "model_index.json").write_text("{"), "index.json cannot be read"),
         (lambda folder: (folder / UNET).unlink(), "it lacks unet/"),
         (lambda folder: (folder / UNET).rename(folder / "unet/weights.bin"), "models convert"),
         (lambda folder: (folder / "model_index.json").unlink(), "no model_index.json"),
@@ -116,6 +119,55 @@ def test_a_single_file_is_added_with_its_sum_and_says_what_it_waits_for(tmp_path
     assert entry.card.files.keys() == {"merge.safetensors"}
     assert entry.family.architecture in ("sd1", "sd2")
     assert "--config-only --name merge" in entry.unusable
+
+
+FIRST, LAST = "model.diffusion_model.input_blocks.0.0.weight", "model.diffusion_model.out.2.weight"
+XL = {FIRST: (8, 4, 3, 3), LAST: (4, 8, 3, 3), "model.diffusion_model.label_emb.0.0.weight": (1,)}
+ODD_TENSORS = {
+    "a first layer of one side": {**XL, FIRST: (8,)},
+    "a last layer of no side": {**XL, LAST: ()},
+    "a text encoder of no number": {**XL, "conditioner.x": (1,)},
+}
+NESTED = "[" * 100_000
+
+
+def odd_single(tensors: str) -> Callable[[Path], object]:
+    """Return what puts a single file of odd tensors into a folder, beside nothing."""
+    made = {name: torch.zeros(shape) for name, shape in ODD_TENSORS[tensors].items()}
+
+    def harm(folder: Path) -> None:
+        shutil.rmtree(folder / "unet")
+        save_file(made, folder / "x.safetensors")
+
+    return harm
+
+
+def odd_text(path: str, text: str) -> Callable[[Path], object]:
+    """Return what overwrites a file of a folder, or one beside it."""
+    return lambda folder: (folder / path).write_text(text)
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        *(odd_single(tensors) for tensors in ODD_TENSORS),
+        *(odd_text("model_index.json", text) for text in ("{", "[]", NESTED)),
+        odd_text("unet/config.json", NESTED),
+        odd_text("atelier.json", NESTED),
+        odd_text("../odd.catalogue.json", NESTED),
+        odd_text("unet/x.safetensors.index.json", '{"weight_map": {"x": 1}}'),
+    ],
+)
+def test_one_odd_checkpoint_is_said_to_be_and_the_others_stay(
+    saved: Path, tmp_path: Path, harm: Callable[[Path], object]
+) -> None:
+    harm(shutil.copytree(saved, tmp_path / "odd"))
+    found = {entry.name: entry for entry in entries(models_dir=tmp_path)}
+    assert found["remix"].usable
+    assert found["odd"].unusable
+    # Its files may be whole even so; what else there is to say is a sentence too.
+    with suppress(ModelUnavailableError):
+        verify("odd", models_dir=tmp_path)
 
 
 def test_a_changed_file_is_found_marked_and_not_loaded_until_it_is_right_again(

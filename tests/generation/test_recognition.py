@@ -215,6 +215,8 @@ DAMAGED = {
     "a tensor without offsets": _head({"a": {"dtype": "F16", "shape": [2, 2]}}),
     "a tensor of a negative side": _head({"a": {**TENSOR, "shape": [-2, -2]}}),
     "a tensor of words": _head({"a": {**TENSOR, "shape": "22"}}),
+    "an end at infinity": _head({"a": {**TENSOR, "data_offsets": [0, float("inf")]}}),
+    "brackets without end": struct.pack("<Q", 100_000) + b"[" * 100_000,
     "cut off": _head({"a": TENSOR}, data=7),
     "with something behind": _head({"a": TENSOR}, data=9),
 }
@@ -244,6 +246,23 @@ def test_an_index_that_is_not_understood_is_refused(tmp_path: Path, text: str) -
 def test_a_class_that_is_not_in_the_table_is_run_as_diffusers_has_it(tmp_path: Path) -> None:
     (tmp_path / "model_index.json").write_text('{"_class_name": "KandinskyV22CombinedPipeline"}')
     assert family_of(tmp_path) is FAMILIES["other"]
+
+
+@pytest.mark.parametrize("side", [64, [64, 48]])
+def test_a_denoiser_may_tell_one_side_or_each(tmp_path: Path, side: object) -> None:
+    unet = {"in_channels": 4, "out_channels": 4, "addition_embed_type": "text_time"}
+    told = {
+        "model_index.json": {
+            "_class_name": "StableDiffusionXLPipeline",
+            "text_encoder": ["x", "y"],
+        },
+        "unet/config.json": {**unet, "sample_size": side},
+        "scheduler/scheduler_config.json": {"timestep_spacing": "trailing"},
+    }
+    for path, config in told.items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(json.dumps(config))
+    assert family_of(tmp_path) is FAMILIES["sdxl_turbo"]
 
 
 def test_recognising_a_checkpoint_does_not_import_torch() -> None:

@@ -84,7 +84,19 @@ def test_a_declaration_is_read_field_by_field(tmp_path: Path) -> None:
     assert known_words("mine", models_dir=tmp_path) == ("night", "fog")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"surprise": 1}', '{"layers": [{}]}'])
+DECLARATIONS = (
+    "",
+    "[]",
+    "{",
+    '{"surprise": 1}',
+    '{"layers": [{}]}',
+    '{"words": {"night": []}}',
+    '{"words": {"night": [1]}}',
+    "[" * 100_000,
+)
+
+
+@pytest.mark.parametrize("text", DECLARATIONS)
 def test_a_declaration_that_is_not_understood_is_refused(tmp_path: Path, text: str) -> None:
     folder = _folder(tmp_path, "odd")
     (folder / "atelier.json").write_text(text)
