@@ -4,10 +4,13 @@ A checkpoint is copied under another name and put in place as a whole; what is f
 one is written on its card, and it is not loaded until a later look finds it right.
 """
 
+import fcntl
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -154,22 +157,53 @@ def add(
         OSError: a file cannot be read or written.
     """
     name = checked_name(name or path.stem if path.is_file() else name or path.name)
-    if name in {folder.name for folder in _folders(models_dir)}:
-        raise ModelUnavailableError(f"there is a checkpoint {name!r} already; give another --name")
     _refuse_damage(path)
-    with_card = Card(origin=origin or str(path.resolve()), licence=licence)
-    return put(_copied(path, models_dir=models_dir, name=name), with_card, models_dir=models_dir)
+    with alone(name, models_dir=models_dir):
+        if name in {folder.name for folder in _folders(models_dir)}:
+            raise ModelUnavailableError(
+                f"there is a checkpoint {name!r} already; give another --name"
+            )
+        card = Card(origin=origin or str(path.resolve()), licence=licence)
+        return put(_copied(path, models_dir=models_dir, name=name), card, models_dir=models_dir)
+
+
+@contextmanager
+def alone(name: str, *, models_dir: Path) -> Iterator[None]:
+    """Keep other commands from a checkpoint's name while one brings it in or deletes it.
+
+    Raises:
+        ModelUnavailableError: another command has it.
+    """
+    place = models_dir / PARTIAL / f".{name}.lock"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with place.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who was here before deletes the file, which somebody else may have made anew.
+            free = os.path.samestat(os.fstat(file.fileno()), place.stat())
+        except (BlockingIOError, FileNotFoundError):
+            free = False
+        if not free:
+            raise ModelUnavailableError(f"another command is at work on {name} now")
+        try:
+            yield
+        finally:
+            place.unlink()
 
 
 def put(folder: Path, card: Card, *, models_dir: Path) -> Entry:
-    """Record the sums of a checkpoint in the folder for partial ones, and put it in place."""
+    """Record the sums of a checkpoint in the folder for partial ones, and put it in place.
+
+    Whatever has its name is deleted, and not before it is there. The caller is ``alone``.
+    """
     name, place = folder.name, models_dir / folder.name
     sums = {path: _sum(folder / path) for path in _paths(folder)}
     card = replace(card, files=sums, licence=card.licence or declared_licence(folder))
-    if place.exists():
-        _swept(place, models_dir=models_dir)
+    before = _aside(place, models_dir=models_dir) if place.exists() else None
     folder.rename(place)
     write_card(name, card, models_dir=models_dir)
+    if before is not None:
+        _delete(before)
     return entry_named(name, models_dir=models_dir)
 
 
@@ -182,8 +216,9 @@ def remove(name: str, *, models_dir: Path) -> Entry:
     entry = entry_named(name, models_dir=models_dir)
     if entry.starter:
         raise ModelUnavailableError(f"{name} ships with Atelier and stays")
-    _swept(entry.folder, models_dir=models_dir)
-    card_place(name, models_dir=models_dir).unlink(missing_ok=True)
+    with alone(name, models_dir=models_dir):
+        _delete(_aside(entry.folder, models_dir=models_dir))
+        card_place(name, models_dir=models_dir).unlink(missing_ok=True)
     return entry
 
 
@@ -370,13 +405,19 @@ def _copied(path: Path, *, models_dir: Path, name: str) -> Path:
     return target
 
 
-def _swept(folder: Path, *, models_dir: Path) -> None:
-    """Delete a folder; from its first moment on it is no checkpoint any more."""
-    aside = models_dir / PARTIAL / f"{folder.name}.removed"
-    shutil.rmtree(aside, ignore_errors=True)
-    aside.parent.mkdir(exist_ok=True)
-    folder.rename(aside)
-    shutil.rmtree(aside)
+def _aside(folder: Path, *, models_dir: Path) -> Path:
+    """Put a folder where it is no checkpoint any more, and return that place."""
+    aside = models_dir / PARTIAL / f".{folder.name}.removed"
+    _delete(aside)
+    return folder.rename(aside)
+
+
+def _delete(folder: Path) -> None:
+    """Delete a folder; of a link to one, the link alone."""
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
 
 
 def _paths(folder: Path) -> list[str]:

@@ -5,8 +5,8 @@ until all of it has the sums that the hub names; a pull that broke off goes on w
 """
 
 import hashlib
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -21,9 +21,9 @@ from huggingface_hub.errors import (
 )
 
 from generation.cards import Card, read_card
-from generation.catalogue import PARTIAL, Entry, checked_name, entries, put
+from generation.catalogue import PARTIAL, Entry, alone, checked_name, entries, put
 from generation.errors import ModelUnavailableError
-from generation.weights import INDEX, PICKLES
+from generation.weights import INDEX, MANIFEST, PICKLES
 from generation.wholeness import sha256_of
 
 CONFIGURATION = frozenset({".json", ".txt", ".model", ".md"})
@@ -70,21 +70,46 @@ def pull(
 ) -> Entry:
     """Fetch a checkpoint of diffusers' layout, compare it with the hub's sums, and put it in place.
 
+    Files that the operator put beside those of an earlier pull stay, ``atelier.json`` among them.
+
     Args:
         repository: its id on the hub.
         models_dir: where the checkpoints are.
         name: what it will be called here; the id's last part if None.
         revision: a commit, branch or tag; whatever is newest if None. The commit is recorded.
-        config_only: whether to leave the weights out, for those who have them in a single file;
-            one that lies in the checkpoint's folder already stays there.
+        config_only: whether to leave the weights out, for those who have them; those that lie in
+            the checkpoint's folder already stay there.
         watch: shown how it goes on.
         endpoint: another hub's address; the library's if None.
 
     Raises:
         ModelUnavailableError: the hub has no such checkpoint or wants an account, a file came with
-            other sums, or the name is taken; what was fetched rightly is kept for the next pull.
+            other sums, the name is taken, or another command has it; what was fetched rightly is
+            kept for the next pull.
     """
     name = checked_name(name or repository.rpartition("/")[2])
+    with alone(name, models_dir=models_dir):
+        return _pulled(
+            repository,
+            models_dir=models_dir,
+            name=name,
+            revision=revision,
+            config_only=config_only,
+            watch=watch,
+            endpoint=endpoint,
+        )
+
+
+def _pulled(
+    repository: str,
+    *,
+    models_dir: Path,
+    name: str,
+    revision: str | None,
+    config_only: bool,
+    watch: Watch,
+    endpoint: str | None,
+) -> Entry:
     place = models_dir / name
     waiting = config_only and not (place / INDEX).is_file()
     if not waiting:
@@ -105,12 +130,13 @@ def pull(
         raise ModelUnavailableError(
             f"the hub broke off ({err or type(err).__name__}); the same command goes on from there"
         ) from err
-    shutil.rmtree(folder / ".cache", ignore_errors=True)
-    origin = repository
+    _clear(folder, {each.path for each in chosen})
+    before, origin = read_card(name, models_dir=models_dir), repository
+    replaced = () if config_only else _brought(before.files, chosen)
+    for path in (path for path in _paths(place) if path not in replaced):
+        _keep(path, place, folder)
     for single in place.glob("*.safetensors") if waiting else ():
-        single.rename(folder / single.name)
-        before = read_card(name, models_dir=models_dir).origin or single.name
-        origin = f"{before}, with the configuration of {repository}"
+        origin = f"{before.origin or single.name}, with the configuration of {repository}"
     told = (getattr(found.card_data, name, None) for name in ("license_name", "license"))
     licence = str(next(filter(None, told), ""))
     card = Card(origin=origin, revision=str(found.sha), licence=licence)
@@ -122,6 +148,50 @@ def _refuse_taken(name: str, repository: str, *, models_dir: Path) -> None:
     for entry in entries(models_dir=models_dir):
         if entry.name == name and not entry.starter and entry.card.origin != repository:
             raise ModelUnavailableError(f"there is a checkpoint {name!r} already; give a --name")
+
+
+def _clear(folder: Path, wanted: Collection[str]) -> None:
+    """Delete what earlier pulls left of other files, and of the library's own notes."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path.relative_to(folder).as_posix() not in wanted:
+            path.unlink()
+
+
+def _brought(recorded: Iterable[str], chosen: Sequence[Remote]) -> frozenset[str]:
+    """Return what an earlier pull brought of the parts that this one brings anew."""
+    parts = {Path(each.path).parent for each in chosen}
+    return frozenset(
+        path
+        for path in recorded
+        if Path(path).parent in parts and (_is_configuration(path) or _is_plain_weights(path))
+    )
+
+
+def _paths(place: Path) -> Iterator[str]:
+    """Yield all files of a checkpoint, behind links, too."""
+    for folder, _, names in os.walk(place, followlinks=True):
+        yield from (Path(folder, name).relative_to(place).as_posix() for name in names)
+
+
+def _keep(path: str, place: Path, folder: Path) -> None:
+    """Give a file of the operator's its place in what was fetched; it stays where it is, too.
+
+    What was fetched has precedence, but over what the operator declares.
+    """
+    source, target = (place / path).resolve(), folder / path
+    if path == MANIFEST:
+        target.unlink(missing_ok=True)
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_relative_to(place.resolve()) and not place.is_symlink():
+        target.hardlink_to(source)
+    else:
+        # It lies elsewhere, and there it will not be deleted.
+        target.symlink_to(source)
 
 
 def _remotes(siblings: Iterable[Any]) -> list[Remote]:

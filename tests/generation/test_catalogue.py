@@ -6,6 +6,7 @@ import pickle
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from generation.cards import Card, card_place, read_card, write_card
 from generation.catalogue import (
     PARTIAL,
     add,
+    alone,
     entries,
     entry_named,
     public_checkpoints,
@@ -221,6 +223,26 @@ def test_a_removed_checkpoint_is_gone_with_its_card_and_a_starter_stays(models: 
     assert not card_place("mine", models_dir=models).exists()
     with pytest.raises(ModelUnavailableError, match="stays"):
         remove("remix", models_dir=models)
+
+
+def test_a_checkpoint_that_is_a_link_is_removed_and_what_it_leads_to_stays(
+    models: Path, tmp_path: Path
+) -> None:
+    (models / "mine").rename(tmp_path / "elsewhere")
+    (models / "mine").symlink_to(tmp_path / "elsewhere")
+    remove("mine", models_dir=models)
+    assert not (models / "mine").is_symlink()
+    assert (tmp_path / "elsewhere" / UNET).is_file()
+    assert [*(models / PARTIAL).iterdir()] == []
+
+
+def test_one_name_is_one_commands_at_a_time(models: Path, saved: Path) -> None:
+    with alone("mine", models_dir=models):
+        for command in (partial(add, saved, name="mine"), partial(remove, "mine")):
+            with pytest.raises(ModelUnavailableError, match="another command is at work on mine"):
+                command(models_dir=models)
+        assert add(saved, name="other", models_dir=models).usable
+    remove("mine", models_dir=models)
 
 
 def test_a_card_is_replaced_as_a_whole_and_a_damaged_one_is_said(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from huggingface_hub import constants
 from safetensors.numpy import save_file
 
-from generation.catalogue import PARTIAL, Entry, entries, entry_named, verify
+from generation.catalogue import PARTIAL, Entry, alone, entries, entry_named, verify
 from generation.errors import ModelUnavailableError
 from generation.pulling import pull
 from tests.generation.hub import COMMIT, Hub, serving
@@ -110,6 +110,49 @@ def test_a_configuration_joins_the_single_file_that_waits_for_it(hub: Hub, tmp_p
     assert entry.usable
     assert {"merged.safetensors", "model_index.json"} <= entry.card.files.keys()
     assert entry.card.origin == f"merged.safetensors, with the configuration of {hub.repository}"
+
+
+def test_what_the_operator_put_beside_a_pulled_checkpoint_stays(hub: Hub, tmp_path: Path) -> None:
+    place = tmp_path / "models" / "tiny"
+    pulled(hub, tmp_path)
+    (place / "tiny_vae").mkdir()
+    own = {"atelier.json": '{"title": "Mine"}', "tiny_vae/config.json": "{}", "x.safetensors": ""}
+    for path, text in own.items():
+        (place / path).write_text(text)
+    entry = pulled(hub, tmp_path, config_only=True)
+    assert (entry.title, entry.usable) == ("Mine", True)
+    (hub.folder / "atelier.json").write_text('{"title": "Theirs"}')
+    (hub.folder / UNET).write_bytes((place / UNET).read_bytes().replace(b"weight", b"height"))
+    assert pulled(hub, tmp_path).title == "Mine"
+    assert (place / UNET).read_bytes() == (hub.folder / UNET).read_bytes()
+    assert {path: (place / path).read_text() for path in own} == own
+
+
+def test_weights_that_are_linked_from_elsewhere_stay(hub: Hub, tmp_path: Path) -> None:
+    place, elsewhere = tmp_path / "models" / "tiny", tmp_path / "elsewhere"
+    pulled(hub, tmp_path)
+    place.rename(elsewhere)
+    place.symlink_to(elsewhere)
+    for _ in range(2):
+        assert pulled(hub, tmp_path, config_only=True).usable
+    assert not place.is_symlink()
+    assert (elsewhere / UNET).is_file()
+
+
+def test_what_an_earlier_attempt_left_is_not_taken(hub: Hub, tmp_path: Path) -> None:
+    left = tmp_path / "models" / PARTIAL / "tiny" / "tokenizer" / "merges.txt"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    pulled(hub, tmp_path)
+    assert not (tmp_path / "models" / "tiny" / "tokenizer").exists()
+
+
+def test_no_two_pulls_fetch_under_one_name(hub: Hub, tmp_path: Path) -> None:
+    with alone("tiny", models_dir=tmp_path / "models"):
+        with pytest.raises(ModelUnavailableError, match="another command is at work on tiny"):
+            pulled(hub, tmp_path)
+        assert pulled(hub, tmp_path, name="other").usable
+    assert pulled(hub, tmp_path).usable
 
 
 @pytest.mark.parametrize(
