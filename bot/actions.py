@@ -105,8 +105,8 @@ async def edited(interaction: discord.Interaction, job_id: str, filled: Filled) 
     prompt = clean_prompt(filled.prompt)
     if order.prompt and not prompt:
         raise PromptMissingError("the form's prompt is empty")
-    if prompt:
-        order = dataclasses.replace(order, prompt=prompt, subject=prompt, preset=None)
+    if prompt and prompt != order.prompt:
+        order = dataclasses.replace(order, prompt=prompt, subject=prompt, preset=None, layers=())
     await interaction.response.defer(thinking=True)
     await services_of(interaction).dispatcher.place(interaction, order)
 

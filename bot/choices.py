@@ -1,6 +1,7 @@
 """What Discord offers while a member types; whatever they then send is checked again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from discord import app_commands
 
@@ -8,6 +9,8 @@ from bot.texts import Voice
 from generation.catalogue import Entry
 
 MAX_CHOICES, MAX_LETTERS = 25, 100
+NAME_LENGTH = 64
+"""Of a model's or a preset's name; Discord sends no longer one."""
 SOME_WORDS = 3
 
 
@@ -19,6 +22,14 @@ def matching(typed: str, lines: Mapping[str, str]) -> list[app_commands.Choice[s
         for name, line in lines.items()
         if sought in name.casefold() or sought in line.casefold()
     ][:MAX_CHOICES]
+
+
+def listed(names: Iterable[str]) -> str:
+    """Return names in a row, as many as fit into a reply however long each is."""
+    left = iter(names)
+    shown = list(islice(left, MAX_CHOICES))
+    more = ["…"] if next(left, None) is not None else []
+    return ", ".join([*shown, *more])
 
 
 def model_line(voice: Voice, entry: Entry) -> str:

@@ -106,7 +106,8 @@ def _prompt_input(prompt: str | None) -> ui.TextInput["PictureForm"]:
         custom_id="prompt",
         style=discord.TextStyle.short,
         default=prompt or None,
-        max_length=MAX_PROMPT,
+        # Discord refuses a form whose text is longer than may be sent.
+        max_length=max(MAX_PROMPT, len(prompt or "")),
         required=False,
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import structlog
 
+from bot.choices import NAME_LENGTH, listed
 from bot.errors import PresetUnableError, PromptUnfitError, UnknownModelError, UnusableModelError
 from bot.presets import Preset
 from bot.prompts import shown
@@ -15,7 +16,6 @@ from generation.errors import InvalidRequestError
 from generation.registry import PipelineSpec
 
 FRESH_S = 10.0
-NAME_LENGTH = 64
 
 log = structlog.get_logger()
 
@@ -35,9 +35,9 @@ class Models:
 
     @property
     def usable(self) -> tuple[Entry, ...]:
-        """The checkpoints that may be named, that of ``/remix`` first."""
+        """The checkpoints that members can name, that of ``/remix`` first."""
         own = self._pipelines["remix"].model
-        found = (entry for entry in self._there.values() if entry.usable)
+        found = (it for it in self._there.values() if it.usable and len(it.name) <= NAME_LENGTH)
         return tuple(sorted(found, key=lambda entry: (entry.name != own, entry.name)))
 
     def chosen(self, pipeline: str, model: str | None) -> Entry | None:
@@ -92,7 +92,7 @@ class Models:
         if there in able or (model is None and able):
             return there if there in able else able[0]
         if able:
-            known = ", ".join(entry.name for entry in able)
+            known = listed(entry.name for entry in able)
             raise PresetUnableError("another model can", preset=preset.title, known=known)
         raise PresetUnableError("no model can")
 
@@ -121,5 +121,5 @@ class Models:
         self._there = {entry.name: entry for entry in found}
 
     def _named(self, name: str) -> dict[str, str]:
-        known = ", ".join(entry.name for entry in self.usable)
+        known = listed(entry.name for entry in self.usable)
         return {"name": shown(name, limit=NAME_LENGTH), "known": known}

@@ -13,7 +13,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from bot.choices import NAME_LENGTH, listed
 from bot.errors import UnknownPresetError
+from bot.prompts import MAX_PROMPT
 from bot.texts import load_texts
 from generation.catalogue import Entry
 from generation.errors import InvalidRequestError
@@ -104,7 +106,7 @@ def preset_named(name: str, known: Mapping[str, Preset]) -> Preset:
     for each in known.values():
         if typed in (each.name.casefold(), each.title.casefold()):
             return each
-    raise UnknownPresetError(f"no preset {name[:40]!r}", known=", ".join(known))
+    raise UnknownPresetError(f"no preset {name[:40]!r}", known=listed(known))
 
 
 def _preset(name: str, fields: Mapping[str, Any], *, folder: Path) -> Preset:
@@ -114,9 +116,10 @@ def _preset(name: str, fields: Mapping[str, Any], *, folder: Path) -> Preset:
         ValueError, TypeError: a field is unknown, missing or outside its range.
     """
     layers = tuple(fields.get("layers", ()))
-    preset = Preset(**{"name": name, "title": name, **fields, "layers": layers})
-    if not preset.prompt or not 0 < preset.strength <= 1:
-        raise ValueError(f"{name} needs a prompt, and a strength above 0 and up to 1")
+    preset = Preset(name=name, **{"title": name, **fields, "layers": layers})
+    _require_texts(preset)
+    if not 0 < preset.strength <= 1:
+        raise ValueError(f"{name} needs a strength above 0 and up to 1")
     if unknown := set(layers) - LAYER_NAMES:
         raise ValueError(
             f"{name}: no layer {sorted(unknown)[0]!r}; {', '.join(sorted(LAYER_NAMES))}"
@@ -124,6 +127,28 @@ def _preset(name: str, fields: Mapping[str, Any], *, folder: Path) -> Preset:
     if preset.sample is not None and sample_of(preset, folder=folder) is None:
         raise ValueError(f"{name}: there is no sample {preset.sample!r}")
     return preset
+
+
+def _require_texts(preset: Preset) -> None:
+    """Refuse what Discord or a member would stumble over later.
+
+    Raises:
+        ValueError: a field is of another kind, empty, or longer than can be sent.
+    """
+    name = preset.name
+    for field in ("name", "title", "prompt"):
+        text = getattr(preset, field)
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError(f"{name}: its {field} is to be a text that is not empty")
+    if len(name) > NAME_LENGTH:
+        raise ValueError(f"{name}: a name has at most {NAME_LENGTH} characters")
+    if len(preset.said()) > MAX_PROMPT:
+        raise ValueError(f"{name}: a prompt has at most {MAX_PROMPT} characters")
+    if not isinstance(preset.edits, bool):
+        raise ValueError(f"{name}: edits is true or false")
+    for field in ("model", "sample"):
+        if not isinstance(getattr(preset, field), str | None):
+            raise ValueError(f"{name}: its {field} is to be a text")
 
 
 def sample_of(preset: Preset, *, folder: Path = SAMPLES) -> Path | None:

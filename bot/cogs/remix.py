@@ -4,11 +4,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.choices import matching, model_line
+from bot.choices import NAME_LENGTH, matching, model_line
 from bot.client import Atelier
 from bot.errors import PromptMissingError
 from bot.forms import Filled, PictureForm
-from bot.models import NAME_LENGTH, Models
+from bot.models import Models
 from bot.orders import Order, Picture, any_seed
 from bot.pictures import first_picture
 from bot.presets import DEFAULT_STRENGTH, Preset, preset_named
@@ -21,20 +21,24 @@ from generation.request import MAX_SEED
 def remix_order(
     image: Picture,
     *,
-    prompt: str = "",
+    prompt: str,
+    words: str = "",
     preset: Preset | None = None,
     strength: float | None = None,
     seed: int | None = None,
     model: str | None = None,
 ) -> Order:
-    """Return the order for a remix; a preset's words come before the member's own.
+    """Return the order for a remix.
 
-    Raises:
-        PromptMissingError: neither words nor a preset.
+    Args:
+        image: the picture to start from.
+        prompt: what the model is told, see ``told``.
+        words: the member's own of these, which the reply names.
+        preset: the ready-made edit that was chosen.
+        strength: the preset's, or the usual one, if None.
+        seed: any if None.
+        model: the checkpoint; that of ``/remix`` if None.
     """
-    words = preset.said(prompt) if preset else prompt
-    if not words:
-        raise PromptMissingError("neither a prompt nor a preset")
     if strength is None:
         strength = preset.strength if preset else DEFAULT_STRENGTH
     title = preset.title if preset else ""
@@ -42,14 +46,27 @@ def remix_order(
         command="remix",
         pipeline="remix",
         image=image,
-        prompt=words,
-        subject=" · ".join(filter(None, (title, prompt))),
+        prompt=prompt,
+        subject=" · ".join(filter(None, (title, words))),
         strength=strength,
         seed=any_seed(seed),
         preset=preset.name if preset else None,
         layers=preset.layers if preset else (),
         model=model,
     )
+
+
+def told(words: str, *, preset: Preset | None) -> str:
+    """Return what the model is told: a preset's words and the member's own.
+
+    Raises:
+        PromptMissingError: there are neither.
+        PromptTooLongError: together they have too many characters.
+    """
+    prompt = clean_prompt(preset.said(words)) if preset else words
+    if not prompt:
+        raise PromptMissingError("neither a prompt nor a preset")
+    return prompt
 
 
 def named_for(models: Models, preset: Preset | None, *, model: str | None = None) -> str | None:
@@ -92,12 +109,16 @@ class Remix(commands.Cog):
         services.models.require("remix", model)
         words = clean_prompt(prompt)
         chosen = preset_named(preset, services.presets) if preset else None
-        if not words and chosen is None:
-            raise PromptMissingError("neither a prompt nor a preset")
+        prompt = told(words, preset=chosen)
         model = named_for(services.models, chosen, model=model)
-        picture = await services.pictures.upload(image)
         order = remix_order(
-            picture, prompt=words, preset=chosen, strength=strength, seed=seed, model=model
+            await services.pictures.upload(image),
+            prompt=prompt,
+            words=words,
+            preset=chosen,
+            strength=strength,
+            seed=seed,
+            model=model,
         )
         await services.dispatcher.place(interaction, order)
 
@@ -132,12 +153,15 @@ async def remix_message(interaction: discord.Interaction, message: discord.Messa
         await sent.response.defer(thinking=True)
         words = clean_prompt(filled.prompt)
         chosen = preset_named(filled.preset, services.presets) if filled.preset else None
-        if not words and chosen is None:
-            raise PromptMissingError("the form is empty")
+        prompt = told(words, preset=chosen)
         model = named_for(services.models, chosen)
-        picture = await services.pictures.upload(attachment)
         order = remix_order(
-            picture, prompt=words, preset=chosen, strength=filled.strength, model=model
+            await services.pictures.upload(attachment),
+            prompt=prompt,
+            words=words,
+            preset=chosen,
+            strength=filled.strength,
+            model=model,
         )
         await services.dispatcher.place(sent, order)
 

@@ -1,8 +1,12 @@
 """Again, Vary, Edit and Delete: for the owner, on the right server, in any process."""
 
+import discord
 import pytest
 
 from bot.composition import Bot
+from bot.forms import Filled, PictureForm
+from bot.prompts import MAX_PROMPT
+from bot.texts import Voice, load_texts
 from tests.bot.members import job_of, labels, text_of
 from tests.bot.stage import Stage, rows
 
@@ -41,6 +45,19 @@ async def test_edit_of_a_styled_picture_asks_for_the_strength_alone(stage: Stage
     assert "'prompt'" not in str((await stage.ada.event("MODAL"))["components"])
     await stage.ada.fill(strength="1")
     assert "strength 1" in text_of((await stage.ada.results(2))[1])
+
+
+@pytest.mark.parametrize("length", [5, MAX_PROMPT + 90])
+async def test_a_form_opens_with_words_of_any_length(length: int) -> None:
+    form = PictureForm(
+        Voice(load_texts()), title="Edit", custom_id="edit", submit=no_submit,
+        prompt="x" * length, strength=0.5,
+    )  # fmt: skip
+    [field] = [
+        part for part in form.walk_children() if getattr(part, "default", "") == "x" * length
+    ]
+    assert isinstance(field, discord.ui.TextInput)
+    assert field.max_length == max(MAX_PROMPT, length)
 
 
 async def test_delete_removes_the_message_and_the_file(stage: Stage) -> None:
@@ -140,6 +157,10 @@ async def test_again_after_the_quota_is_used_up_is_refused(stage: Stage) -> None
     async with stage.running(quota_device_s=0.001):
         await stage.ada.press(message, "Again")
         await stage.ada.text("Your device time is used up")
+
+
+async def no_submit(interaction: discord.Interaction, filled: Filled) -> None:
+    """Do nothing with a form."""
 
 
 def move_to_another_guild(bot: Bot, job_id: str) -> None:

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bot.choices import NAME_LENGTH
+from bot.errors import UnknownModelError
+from bot.models import Models
 from generation.catalogue import mark
+from generation.registry import PIPELINES
 from generation.weights import STARTER
 from tests.bot.members import text_of
 from tests.bot.stage import Stage, rows
@@ -80,3 +84,19 @@ async def test_the_model_is_recorded_and_priced_and_kept_until_it_cannot_be_used
     await stage.ada.press(message, "Again")
     await stage.ada.text("The model mine cannot be used right now. These can: remix.")
     assert rows(bot, "SELECT count(*) FROM jobs") == [(3,)]
+
+
+async def test_names_that_discord_could_not_send_are_not_offered_nor_too_many_said(
+    tmp_path: Path,
+) -> None:
+    names = ["a" * NAME_LENGTH, "b" * (NAME_LENGTH + 1), *(f"m{each:02}" for each in range(30))]
+    for name in names:
+        (tmp_path / name).symlink_to(STARTER / "remix")
+    models = Models(models_dir=tmp_path, pipelines=PIPELINES)
+    await models.refresh()
+    assert {entry.name for entry in models.usable} == {"remix", *names} - {names[1]}
+    with pytest.raises(UnknownModelError) as refused:
+        models.require("remix", "absent")
+    said = str(refused.value.values["known"])
+    assert said.startswith(f"remix, {names[0]}, m00, ")
+    assert said.endswith("m22, …")

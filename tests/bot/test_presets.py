@@ -21,7 +21,7 @@ from generation.registry import PIPELINES, resolve
 from generation.request import ImageRequest, Pixels
 from generation.weights import STARTER
 from tests.bot.members import text_of
-from tests.bot.stage import Stage
+from tests.bot.stage import Stage, rows
 
 FOR_MODELS = {
     "film", "game_character", "advertising", "product", "interior_modern", "interior_classical",
@@ -121,6 +121,14 @@ def test_an_installations_own_presets_come_first_and_replace_those_that_ship(
         ('{"x": {"prompt": "a", "layers": ["glitter"]}}', "no layer 'glitter'"),
         ('{"x": {"prompt": "a", "colour": 1}}', "colour"),
         ('{"x": {"prompt": "a", "sample": "absent"}}', "no sample 'absent'"),
+        ('{"x": {"prompt": ["ink"]}}', "its prompt is to be a text"),
+        ('{"x": {"prompt": "a", "title": 7}}', "its title is to be a text"),
+        ('{"x": {"prompt": "a", "title": ""}}', "its title is to be a text"),
+        ('{"x": {"prompt": "a", "name": "y"}}', "name"),
+        ('{"x": {"prompt": "a", "model": 7}}', "its model is to be a text"),
+        ('{"x": {"prompt": "a", "edits": "no"}}', "edits is true or false"),
+        (json.dumps({"x" * 65: {"prompt": "a"}}), "at most 64"),
+        (json.dumps({"x": {"prompt": "a" * 301}}), "at most 300"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused_with_the_place(
@@ -136,7 +144,7 @@ async def test_members_are_offered_presets_and_layers_are_drawn_again_too(stage:
     model(models, "able")
     own = {"house": {"title": "House style", "prompt": "ink, {words}", "layers": ["grain"]}}
     (stage.folder / "data" / "presets.json").write_text(json.dumps(own))
-    await stage.start()
+    bot = await stage.start()
     image = await stage.ada.upload()
     answer = await stage.ada.interact(
         kind="autocomplete", name="remix", options={"image": image, "preset": "HOUSE"},
@@ -150,6 +158,21 @@ async def test_members_are_offered_presets_and_layers_are_drawn_again_too(stage:
     for message in await stage.ada.results(2):
         with Image.open(BytesIO(await stage.ada.picture(message))) as picture:
             assert len(picture.getcolors(maxcolors=10**6) or ()) > 10
+    await stage.ada.press(first, "Edit")
+    await stage.ada.fill(prompt="ink, a cat", strength="0.5")
+    third = (await stage.ada.results(3))[2]
+    assert "House style \u00b7 a cat" in text_of(third)
+    await stage.ada.press(third, "Edit")
+    await stage.ada.fill(prompt="a dog", strength="0.5")
+    assert "House style" not in text_of((await stage.ada.results(4))[3])
+    kept = [json.loads(str(text)) for (text,) in rows(bot, "SELECT parameters FROM jobs")]
+    assert [(one["preset"], one["layers"]) for one in kept] == [("house", ["grain"])] * 3 + [
+        (None, [])
+    ]
+    files = sorted(bot.settings.files_folder.rglob("*"))
+    await stage.ada.remix("c" * 299, preset="house", model="able")
+    await stage.ada.text("That prompt is too long: 304 characters.")
+    assert sorted(bot.settings.files_folder.rglob("*")) == files
     await stage.ada.remix("", preset="film", model="remix")
     await stage.ada.text("That model cannot do the preset Film look. These can: able.")
 
