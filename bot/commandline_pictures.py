@@ -3,9 +3,10 @@
 import asyncio
 import secrets
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from math import inf
 from pathlib import Path
 from uuid import uuid4
 
@@ -114,10 +115,10 @@ def chosen_canvas(text: str) -> Canvas:
 
 
 def make(order: PictureOrder, settings: Settings) -> list[Made]:
-    """Make what was ordered and write it.
+    """Make what was ordered, and write each picture as soon as it is finished.
 
     Raises:
-        GenerationError: it cannot be made; the sentence says why.
+        GenerationError: one cannot be made; the sentence says why. The others are written.
         OSError: a file cannot be read or written.
     """
     image_format = _check(order)
@@ -200,23 +201,19 @@ async def _make(
             timeout_s=TIMEOUT_S,
             previews=False,
         )
-        requests = [
-            replace(request, job_id=uuid4().hex, seed=(first + each) % (MAX_SEED + 1))
-            for each in range(order.count)
-        ]
+        requests = {
+            target: replace(request, job_id=uuid4().hex, seed=(first + each) % (MAX_SEED + 1))
+            for each, target in enumerate(order.targets)
+        }
         write = partial(_write, order, codecs=codecs, image_format=image_format, notes=notes)
-        results = await _run(requests, settings)
-        return [
-            await write(result, target=target)
-            for result, target in zip(results, order.targets, strict=True)
-        ]
+        return await _run(requests, settings, write=write)
 
 
 async def _write(
     order: PictureOrder,
     result: Result,
-    *,
     target: Path,
+    *,
     codecs: CodecPool,
     image_format: ImageFormat,
     notes: tuple[Note, ...],
@@ -251,8 +248,17 @@ async def _read(
     return await codecs.decode(prepared.png), prepared.notes
 
 
-async def _run(requests: Sequence[ImageRequest], settings: Settings) -> list[Result]:
-    """Run requests together in an engine of their own, with a progress bar for each."""
+async def _run(
+    requests: Mapping[Path, ImageRequest],
+    settings: Settings,
+    *,
+    write: Callable[[Result, Path], Awaitable[Made]],
+) -> list[Made]:
+    """Run requests together in an engine of their own, with a progress bar for each.
+
+    Raises:
+        GenerationError: that of the first that failed, once all others are written.
+    """
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
@@ -270,15 +276,27 @@ async def _run(requests: Sequence[ImageRequest], settings: Settings) -> list[Res
             data_dir=Path(folder),
             nice=0,
             max_attempts=1,
+            max_wait_s=inf,
             pipelines=settings.pipelines,
         )
         executor = Executor(config)
         await executor.start()
         try:
-            tickets = [executor.submit(request) for request in requests]
-            return await asyncio.gather(*(_follow(ticket, bar=bar) for ticket in tickets))
+            tickets = {target: executor.submit(it) for target, it in requests.items()}
+
+            async def finish(ticket: Ticket, target: Path) -> Made:
+                return await write(await _follow(ticket, bar=bar), target)
+
+            ends = await asyncio.gather(
+                *(finish(ticket, target) for target, ticket in tickets.items()),
+                return_exceptions=True,
+            )
         finally:
             await executor.close()
+    for end in ends:
+        if isinstance(end, BaseException):
+            raise end
+    return [end for end in ends if isinstance(end, Made)]
 
 
 async def _follow(ticket: Ticket, *, bar: Progress) -> Result:

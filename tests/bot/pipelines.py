@@ -28,7 +28,7 @@ class ShadePipeline(OneByOne):
     """Fills the picture with one colour that its words and seed give.
 
     The word "slow" in the prompt takes a second and a half, "steady" five and "endless" a
-    minute; "refuse" fails, and "die" ends the engine.
+    minute; "refuse" fails, "odd" does where the seed is odd, and "die" ends the engine.
     """
 
     @classmethod
@@ -36,7 +36,7 @@ class ShadePipeline(OneByOne):
         return cls()
 
     def admit(self, request: ImageRequest) -> ShadeRow:
-        if "refuse" in request.prompt:
+        if "refuse" in request.prompt or ("odd" in request.prompt and request.seed % 2):
             raise InvalidRequestError("this prompt is refused")
         steps, step_s = STEPS, 0.0
         if "slow" in request.prompt:

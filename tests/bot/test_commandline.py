@@ -11,6 +11,7 @@ import sys
 import time
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,8 +21,13 @@ from PIL.PngImagePlugin import PngImageFile
 from typer.testing import CliRunner
 
 from bot.__main__ import app
+from bot.commandline_pictures import PictureOrder, make
+from bot.settings import Settings
+from generation.errors import InvalidRequestError
+from generation.registry import PipelineSpec
 from storage.lock import hold
 from storage.migrating import downgrade, head_of, upgrade
+from tests.bot.pipelines import PIPELINES
 from tests.generation import pictures
 from tests.generation.checkpoints import save_img2img
 from tests.photographs import photograph_path
@@ -247,6 +253,29 @@ def test_remix_does_what_the_prompt_says_and_writes_it_into_the_file(tmp_path: P
         left, right = ((after.crop(half), before.crop(half)) for half in halves)
         assert ImageChops.difference(*left).getbbox() is None
         assert brightness(right[0]) < 0.7 * brightness(right[1])
+
+
+class LongWaits(Settings):
+    """Tiny pipelines, of which two are expected to take longer than a member would wait."""
+
+    @property
+    def pipelines(self) -> dict[str, PipelineSpec]:
+        return {name: replace(it, typical_device_ms=10**6) for name, it in PIPELINES.items()}
+
+
+def test_of_many_pictures_none_is_refused_for_the_wait_and_what_is_made_is_kept(
+    tmp_path: Path,
+) -> None:
+    source = upload(tmp_path)
+    order = PictureOrder(
+        pipeline="collage", source=source, artwork=source, target=tmp_path / "out.png",
+        prompt="odd", seed=2, count=3,
+    )  # fmt: skip
+    with pytest.raises(InvalidRequestError, match="this prompt is refused"):
+        make(order, LongWaits())
+    assert [target.exists() for target in order.targets] == [True, False, True]
+    made = make(replace(order, prompt="", count=2), LongWaits())
+    assert [(it.target, it.seed) for it in made] == list(zip(order.targets, (2, 3), strict=False))
 
 
 @pytest.mark.slow
