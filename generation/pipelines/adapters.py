@@ -90,7 +90,8 @@ class Adapters:
         while len(self._loaded) > MAX_LOADED:
             oldest = next(each for each in self._loaded if each not in wanted)
             self._forgetting()
-            _remove(_library(self._checkpoint), self._loaded.pop(oldest))
+            with _quiet():
+                _library(self._checkpoint).delete_adapters(self._loaded.pop(oldest))
 
 
 def _load(model: Checkpoint, file: Path, *, adapter: str) -> None:
@@ -102,11 +103,24 @@ def _load(model: Checkpoint, file: Path, *, adapter: str) -> None:
                 file.parent, weight_name=file.name, adapter_name=adapter,
                 local_files_only=True, use_safetensors=True,
             )  # fmt: skip
+        _place(model, adapter, wanted=_tensors(library, file))
     except _MISFITS as err:
-        _remove(library, adapter)
+        with _quiet():
+            library.delete_adapters(adapter)
         if isinstance(err, torch.OutOfMemoryError):
             raise
-        raise _misfit(model, file) from err
+        raise InvalidRequestError(
+            f"the LoRA {file.stem} does not fit {model.name}: it was made for another kind of model"
+        ) from err
+
+
+def _place(model: Checkpoint, adapter: str, *, wanted: int) -> None:
+    """Move a LoRA's tensors to where the checkpoint's are.
+
+    Raises:
+        ValueError: fewer are there than wanted.
+        NotImplementedError: one has no numbers.
+    """
     networks = (model.unet, model.text_encoder, model.text_encoder_2)
     laid = [
         value
@@ -115,9 +129,8 @@ def _load(model: Checkpoint, file: Path, *, adapter: str) -> None:
         for name, value in network.named_parameters()
         if f".{adapter}." in name
     ]
-    if len(laid) < _tensors(library, file):
-        _remove(library, adapter)
-        raise _misfit(model, file)
+    if len(laid) < wanted:
+        raise ValueError("a part of it has no place here")
     for value in laid:
         value.data = value.data.to(model.device, model.dtype)
         value.requires_grad = False
@@ -144,18 +157,6 @@ def _tensors(library: Any, file: Path) -> int:  # noqa: ANN401 - diffusers' own
     )
     tensors = state[0] if isinstance(state, tuple) else state
     return max(1, sum("alpha" not in name for name in tensors))
-
-
-def _misfit(model: Checkpoint, file: Path) -> InvalidRequestError:
-    return InvalidRequestError(
-        f"the LoRA {file.stem} does not fit {model.name}: it was made for another kind of model"
-    )
-
-
-def _remove(library: Any, adapter: str) -> None:  # noqa: ANN401 - diffusers' own
-    if any(adapter in names for names in library.get_list_adapters().values()):
-        with _quiet():
-            library.delete_adapters(adapter)
 
 
 def _adapters(network: nn.Module) -> Sequence[str]:

@@ -34,6 +34,12 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save_lora(base / "loras/large.safetensors", base=base / "xl", words=False)
     save_file({"foo.weight": torch.zeros(2)}, base / "loras/foreign.safetensors")
     (base / "loras/torn.safetensors").write_bytes(b"torn")
+    layer = "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_{}.lora_{}.weight"
+    half = {
+        layer.format(*it): torch.zeros(2, wide) for *it, wide in (("q", "A", 32), ("k", "A", 16))
+    }
+    half[layer.format("q", "B")] = torch.zeros(32, 2)
+    save_file(half, base / "loras/half.safetensors")
     return base
 
 
@@ -155,15 +161,40 @@ def test_a_member_who_tries_every_weight_takes_no_more_memory(
     assert [plain.retire(row).image for row in rows] == alone
 
 
-@pytest.mark.parametrize("name", ["large", "foreign", "torn"])
+def _laid(pipeline: Img2ImgPipeline) -> set[str]:
+    """Return the names of all that lies beside a checkpoint's weights."""
+    networks = pipeline.checkpoint.modules
+    return {name for each in networks for name, _ in each.named_parameters() if ".lora_" in name}
+
+
+@pytest.mark.parametrize("name", ["large", "foreign", "torn", "half"])
 def test_what_does_not_fit_is_refused_with_a_sentence_and_leaves_nothing(
     plain: Img2ImgPipeline, name: str
 ) -> None:
-    before = _image(plain, "night")
+    before, laid = _image(plain, "night"), _laid(plain)
     with pytest.raises(InvalidRequestError, match=f"the LoRA {name} does not fit plain"):
         plain.admit(replace(REQUEST, prompt=f"night <{name}:1>"))
+    assert _laid(plain) == laid
     assert _image(plain, "night") == before
     assert _image(plain, "night <ink:1>") != before
+
+
+def test_a_lora_that_finds_no_memory_leaves_nothing_and_is_tried_again(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = EngineConfig(device="cpu", models_dir=models)
+    pipeline = Img2ImgPipeline.load(model="plain", config=config)
+    without = _image(pipeline, "night")
+
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("there is no room for it")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(adapters, "_tensors", full)
+        with pytest.raises(torch.OutOfMemoryError):
+            pipeline.admit(replace(REQUEST, prompt="night <ink:1>"))
+    assert not _laid(pipeline)
+    assert _image(pipeline, "night") == without != _image(pipeline, "night <ink:1>")
 
 
 def test_a_lora_that_fits_in_part_only_is_refused(plain: Img2ImgPipeline, models: Path) -> None:
