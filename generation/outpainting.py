@@ -6,6 +6,8 @@ from generation.errors import InvalidRequestError
 from generation.request import MAX_CANVAS_SIDE, Pixels
 
 MAX_RATIO = 4.0
+MAX_DIGITS = 5
+"""Of a side's number: Python turns a few hundred into no quotient, and thousands not even read."""
 
 
 def parsed_ratio(text: str) -> float:
@@ -17,6 +19,8 @@ def parsed_ratio(text: str) -> float:
     sides = text.split(":")
     if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
         raise InvalidRequestError(f"{text!r} is no shape; write WIDTH:HEIGHT, such as 16:9")
+    if max(len(side) for side in sides) > MAX_DIGITS:
+        raise InvalidRequestError(f"the numbers of a shape have {MAX_DIGITS} digits at most")
     width, height = (int(side) for side in sides)
     if not min(width, height) or max(width, height) > MAX_RATIO * min(width, height):
         raise InvalidRequestError(f"a side may be {MAX_RATIO:g} times the other at most")

@@ -15,7 +15,7 @@ from generation.errors import ModelUnavailableError
 from generation.families import Family
 from generation.heads import read_head
 from generation.recognition import INDEX, family_of, has_part, parts_of, read_config
-from generation.weights import known_architecture
+from generation.weights import PICKLES, known_architecture
 
 LIBRARIES = frozenset({"diffusers", "transformers"})
 
@@ -44,6 +44,9 @@ def load_single(single: Path, **options: object) -> Any:  # noqa: ANN401 - diffu
             f" {'that folder' if len(lacking) == 1 else 'those folders'} of {family.source} into"
             f" {folder.name}"
         )
+    # A part that diffusers does not know in the file it would read from the folder.
+    for name in (each for each in networks if each not in beside):
+        _require_no_pickle(folder / name)
     own = {name: _part(folder, name, index, options) for name in beside}
     loader = getattr(diffusers, str(family.loader))
     return loader.from_single_file(
@@ -63,6 +66,14 @@ def _require_likeness(single: Path, family: Family) -> None:
         raise ModelUnavailableError(
             f"{single.name} is built otherwise than {family.title}, which {single.parent.name} is"
             " set up for"
+        )
+
+
+def _require_no_pickle(part: Path) -> None:
+    if pickles := sorted(path.name for path in part.iterdir() if path.suffix in PICKLES):
+        raise ModelUnavailableError(
+            f"{part.parent.name}/{part.name} holds {pickles[0]}, a pickle; remove it, only"
+            " safetensors are loaded"
         )
 
 

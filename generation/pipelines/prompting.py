@@ -3,6 +3,7 @@
 Prompts that were read once are kept: presets and second tries make most of them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -102,7 +103,7 @@ class Prompts:
             self._adapters.use(loras)
             fragments, plain = fragments_of(prompt), unweighted(prompt)
             found = model.embed_negative(plain) if negative else model.embed(plain)
-            if any(fragment.weight != 1 for fragment in fragments):
+            if any(each.weight != 1 and each.text.strip() for each in fragments):
                 found = replace(found, words=weighed_words(model, fragments))
             self._kept.put(key, found)
         return found
@@ -118,11 +119,15 @@ def weighed_words(model: Checkpoint, fragments: Sequence[Fragment]) -> Tensor:
         - returns: ``(1, length, width)``.
     """
     large = model.unet.config.addition_embed_type == "text_time"
+    # Compel drops a start that a prompt spells out, and then does not find the fragment again;
+    # without any fragment it fails.
+    start = re.compile(re.escape(model.tokenizer.bos_token or "<|startoftext|>"), re.IGNORECASE)
+    spelt = [(start.sub(" ", each.text), each.weight) for each in fragments]
+    said = [(text, weight) for text, weight in spelt if text.strip()] or [(",", 1.0)]
     kinds = ReturnedEmbeddingsType
     encoders = (
         (model.text_encoder, model.tokenizer), (model.text_encoder_2, model.tokenizer_2)
     )  # fmt: skip
-    said = [fragment for fragment in fragments if fragment.text.strip()]
     found = [
         EmbeddingsProvider(
             tokenizer,
@@ -133,8 +138,8 @@ def weighed_words(model: Checkpoint, fragments: Sequence[Fragment]) -> Tensor:
             device=model.device,
             model_max_length=model.max_tokens,
         ).get_embeddings_for_weighted_prompt_fragments(
-            [[fragment.text for fragment in said]],
-            [[fragment.weight for fragment in said]],
+            [[text for text, _ in said]],
+            [[weight for _, weight in said]],
             device=model.device,
         )
         for encoder, tokenizer in encoders

@@ -57,7 +57,21 @@ def test_shapes_are_read(text: str, ratio: float) -> None:
     assert parsed_ratio(text) == ratio
 
 
-@pytest.mark.parametrize("text", ["", "16", "16:0", "0:0", "5:1", "a:b", "1:2:3", "²:1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "16",
+        "16:0",
+        "0:0",
+        "5:1",
+        "a:b",
+        "1:2:3",
+        "²:1",
+        f"{'9' * 400}:{'9' * 400}",
+        "9" * 5000 + ":1",
+    ],
+)
 def test_what_is_no_shape_is_refused(text: str) -> None:
     with pytest.raises(InvalidRequestError):
         parsed_ratio(text)

@@ -76,6 +76,24 @@ def test_weights_change_the_picture_and_those_of_1_do_not_change_a_byte(
     assert len({plain.data, *(image.data for image in heavier)}) == 4
 
 
+@pytest.mark.parametrize(
+    ("odd", "plainly"),
+    [
+        ("( :0.5)", " "),
+        ("night ( :1.5)", "night"),
+        ("<|startoftext|>night (fog:0.5)", "night (fog:0.5)"),
+        ("night <|startoftext|>(<|startoftext|>fog:0.5)", "night (fog:0.5)"),
+        ("(<|startoftext|>:0.5)", ","),
+        ("<|StartOfText|>night (fog:0.5)", "night (fog:0.5)"),
+    ],
+)
+def test_weights_of_nothing_and_starts_that_are_spelt_out_do_no_harm(
+    models: dict[str, Img2ImgPipeline], odd: str, plainly: str
+) -> None:
+    assert _image(models["plain"], odd) == _image(models["plain"], plainly)
+    _image(models["xl"], odd)
+
+
 def test_a_weighted_prompt_is_cut_where_a_plain_one_is(models: dict[str, Img2ImgPipeline]) -> None:
     pipeline = models["plain"]
     for prompt, cut in (("(night:1.3) fog", False), (" ".join(["(night:1.3) fog"] * 9), True)):
