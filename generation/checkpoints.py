@@ -23,7 +23,7 @@ from generation.heads import elements, read_head
 from generation.pipelines.base import Dtype, EngineConfig
 from generation.recognition import INDEX, family_of, longer_side, read_config
 from generation.single_files import load_single
-from generation.tiny_codec import TinyCodec, tiny_codec
+from generation.tiny_codec import DAMAGE, TinyCodec, tiny_codec
 from generation.weights import (
     Manifest,
     checkpoint_elements,
@@ -32,8 +32,6 @@ from generation.weights import (
     single_file,
     weight_files,
 )
-
-DAMAGE = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,7 +283,6 @@ def load_folder(folder: Path, **options: object) -> Any:  # noqa: ANN401 - diffu
     except NotImplementedError as err:
         # What diffusers found no numbers for cannot be converted to others.
         raise ModelUnavailableError(f"{folder.name} lacks weights of a network") from err
-    # diffusers, transformers and safetensors raise errors of many kinds for damaged files.
     except (*DAMAGE, SingleFileComponentError) as err:
         raise ModelUnavailableError(f"{folder.name} could not be loaded: {err}") from err
     _require_all_weights(folder, loaded)

@@ -10,14 +10,18 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderTiny
+from safetensors import SafetensorError
 from torch import Tensor
 
 from generation.devices import ready
-from generation.errors import ModelUnavailableError
+from generation.errors import UNREADABLE, ModelUnavailableError
 
 FOLDER = "tiny_vae"
 NETWORK: Any = AutoencoderTiny
 """Diffusers' class, which carries no types."""
+
+DAMAGE = (*UNREADABLE, OSError, RuntimeError, ImportError, SafetensorError)
+"""What diffusers, transformers and safetensors raise for damaged files: errors of many kinds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +71,7 @@ def tiny_codec(
         network = NETWORK.from_pretrained(
             folder / FOLDER, local_files_only=True, use_safetensors=True, dtype=dtype
         )
-    # As with whole checkpoints: the libraries raise errors of many kinds for damaged files.
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as err:
+    except DAMAGE as err:
         raise ModelUnavailableError(f"{place} could not be loaded: {err}") from err
     if _make(network) != _make(vae):
         raise ModelUnavailableError(f"{place} does not speak the latents of {folder.name}")

@@ -9,10 +9,11 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
-from generation.errors import GenerationError, ModelUnavailableError
+from generation.errors import UNREADABLE, GenerationError, ModelUnavailableError
 from generation.pipelines.base import EngineConfig
 from generation.registry import pipeline_spec, resolve
 from generation.request import ImageRequest, Pixels
+from generation.weights import known_words
 
 SIDE, STEPS = 512, 2
 
@@ -62,18 +63,22 @@ def trial_here(model: str, *, pipeline: str, config: EngineConfig) -> Trial:
     device = torch_device(config.device)
     loader = resolve(pipeline_spec(pipeline).target)
     before = _grown(device.type)
-    loaded = loader.load(model=model, config=config)
+    words = known_words(model, models_dir=config.models_dir)
+    prompt = words[0] if words else "a photograph"
     try:
-        row = loaded.admit(_request(model, pipeline=pipeline))
+        loaded = loader.load(model=model, config=config)
+        row = loaded.admit(_request(model, pipeline=pipeline, prompt=prompt))
         while row.step < row.total_steps:
             loaded.advance([row])
         loaded.retire(row)
-    except torch.OutOfMemoryError as err:
+    except (torch.OutOfMemoryError, MemoryError) as err:
         raise ModelUnavailableError(
             f"{model} does not fit into the {device.type}'s memory"
         ) from err
-    # What a network is told of shapes that it was not built for, torch says.
-    except (GenerationError, RuntimeError, ValueError, TypeError) as err:
+    except ModelUnavailableError:
+        raise
+    # What a network is told of shapes that it was not built for, torch and diffusers say.
+    except (GenerationError, RuntimeError, AssertionError, *UNREADABLE) as err:
         raise ModelUnavailableError(f"{model} loads but makes no picture: {err}") from err
     return Trial(
         device=device.type,
@@ -82,13 +87,13 @@ def trial_here(model: str, *, pipeline: str, config: EngineConfig) -> Trial:
     )
 
 
-def _request(model: str, *, pipeline: str) -> ImageRequest:
+def _request(model: str, *, pipeline: str, prompt: str) -> ImageRequest:
     grey = Pixels(width=SIDE, height=SIDE, data=bytes([128]) * (SIDE * SIDE * 3))
     return ImageRequest(
         job_id="trial",
         pipeline=pipeline,
         image=grey,
-        prompt="a photograph",
+        prompt=prompt,
         strength=1.0,
         num_inference_steps=STEPS,
         model=model,

@@ -4,7 +4,7 @@ import json
 import os
 import pickle
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from generation import converting
+from generation import checkpoints, converting
 from generation.cards import Card, card_place, read_card, write_card
 from generation.catalogue import (
     PARTIAL,
@@ -25,9 +25,12 @@ from generation.catalogue import (
     remove,
     verify,
 )
+from generation.checkpoints import load_checkpoint
 from generation.converting import convert, pickles_of, rewrite, target_of
 from generation.errors import ModelUnavailableError
 from generation.pipelines.base import EngineConfig
+from generation.pipelines.img2img import Img2ImgPipeline
+from generation.pipelines.img2img_row import Img2ImgRow
 from generation.trial import trial_here
 from generation.weights import checkpoint_folder
 from tests.generation.checkpoints import save_img2img
@@ -270,6 +273,65 @@ def test_weights_of_other_shapes_than_configured_are_refused(models: Path) -> No
     config = EngineConfig(device="cpu", models_dir=models)
     with pytest.raises(ModelUnavailableError, match="could not be loaded"):
         trial_here("mine", pipeline="remix", config=config)
+
+
+def test_a_trial_asks_for_an_edit_that_the_checkpoint_knows(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = {"words": {"night": ["night"]}, "fillers": ["a", "photograph"]}
+    (models / "mine" / "atelier.json").write_text(json.dumps(told))
+    prompts: list[str] = []
+    advance = Img2ImgPipeline.advance
+
+    def watched(pipeline: Img2ImgPipeline, rows: Sequence[Img2ImgRow]) -> None:
+        prompts.extend(row.request.prompt for row in rows)
+        advance(pipeline, rows)
+
+    monkeypatch.setattr(Img2ImgPipeline, "advance", watched)
+    trial_here("mine", pipeline="remix", config=EngineConfig(device="cpu", models_dir=models))
+    assert set(prompts) == {"night"}
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (torch.OutOfMemoryError("short"), "does not fit into the cpu's memory"),
+        (AssertionError("odd"), "makes no picture: odd"),
+        (IndexError("odd"), "makes no picture: odd"),
+        (ModelUnavailableError("mine is odd"), "^mine is odd$"),
+    ],
+)
+def test_what_fails_while_a_trial_loads_is_a_sentence(
+    models: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, why: str
+) -> None:
+    def short(*_: object) -> None:
+        raise error
+
+    # Stands in for a device that is full.
+    monkeypatch.setattr(checkpoints, "ready", short)
+    with pytest.raises(ModelUnavailableError, match=why):
+        trial_here("mine", pipeline="remix", config=EngineConfig(device="cpu", models_dir=models))
+
+
+def odd_numbers(folder: Path) -> None:
+    """Say of a network's weights that they are of a kind of numbers that does not exist."""
+    place = folder / "text_encoder" / "model.safetensors"
+    place.write_bytes(place.read_bytes().replace(b'"F32"', b'"F99"'))
+
+
+def no_groups(folder: Path) -> None:
+    """Ask for something to be divided by zero."""
+    place = folder / "unet" / "config.json"
+    place.write_text(json.dumps({**json.loads(place.read_text()), "norm_num_groups": 0}))
+
+
+@pytest.mark.parametrize("harm", [odd_numbers, no_groups])
+def test_files_that_the_libraries_stumble_over_are_refused_with_a_sentence(
+    saved: Path, tmp_path: Path, harm: Callable[[Path], object]
+) -> None:
+    harm(shutil.copytree(saved, tmp_path / "odd"))
+    with pytest.raises(ModelUnavailableError, match="odd could not be loaded"):
+        load_checkpoint("odd", models_dir=tmp_path, device=torch.device("cpu"))
 
 
 @pytest.fixture
