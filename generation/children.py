@@ -7,6 +7,7 @@ a decoder) or takes too long, the call fails and the next one finds a fresh chil
 import asyncio
 import ctypes
 import multiprocessing
+import os
 import queue
 import resource
 import signal
@@ -199,6 +200,8 @@ def _serve(pipe: "Connection[Any, Any]", limits: Limits) -> None:
     """Answer calls until the parent goes away; any other error ends the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limits.apply()
+    # NumPy and SciPy would reserve 40 MB of the address space each for a thread on every core.
+    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
     _keep_freed_memory()
     while True:
         try:

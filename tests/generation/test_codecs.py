@@ -105,6 +105,12 @@ async def test_open_files_are_limited(intake: IntakePool) -> None:
     assert await intake.call(child_calls.open_files) < 32
 
 
+async def test_drawing_layers_needs_no_threads_however_many_cores_there_are(
+    codecs: CodecPool,
+) -> None:
+    assert await codecs.call(child_calls.threads_with_layers) == 1
+
+
 async def test_a_child_is_replaced_after_its_calls() -> None:
     async with ChildPool(limits=Limits(max_calls=3)) as pool:
         pids = [await pool.call(os.getpid) for _ in range(7)]
