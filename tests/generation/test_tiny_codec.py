@@ -134,7 +134,7 @@ def test_a_codec_of_other_latents_and_a_missing_one_are_refused(folder: Path) ->
     save_tiny_codec(folder, levels=3)
     with pytest.raises(ModelUnavailableError, match="does not speak the latents"):
         _load(folder)
-    for text in ("{", '{"num_encoder_blocks": [1], "encoder_block_out_channels": []}'):
+    for text in ("{", '{"num_decoder_blocks": [], "decoder_block_out_channels": []}'):
         (folder / "tiny_vae" / "config.json").write_text(text)
         with pytest.raises(ModelUnavailableError, match="could not be loaded"):
             _load(folder)
