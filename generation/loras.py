@@ -1,7 +1,7 @@
 """LoRA by name: how a prompt asks for them, and where their files are; without torch."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from generation.errors import InvalidRequestError
@@ -16,10 +16,20 @@ _ASKED = re.compile(r"<(?:lora:)?([^<>:\s][^<>:]*):([-+]?\d+(?:\.\d*)?|[-+]?\.\d
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
-    """One that is asked for: a file's name without its ending, and how much it counts."""
+    """One that is asked for: a file's name without its ending, and how much it counts.
+
+    Args:
+        version: what tells its file from one that takes its place, once it was looked for.
+    """
 
     name: str
     weight: float
+    version: tuple[int, int] | None = None
+
+    @property
+    def file(self) -> tuple[str, tuple[int, int] | None]:
+        """What is read, whatever it counts."""
+        return self.name, self.version
 
 
 def split_loras(prompt: str) -> tuple[str, tuple[Lora, ...]]:
@@ -57,6 +67,19 @@ def lora_file(name: str, *, models_dir: Path) -> Path:
         known = ", ".join(names) or "none"
         raise InvalidRequestError(f"there is no LoRA {name!r}; there are: {known}")
     return models_dir / FOLDER / f"{name}.safetensors"
+
+
+def current(loras: tuple[Lora, ...], *, models_dir: Path) -> tuple[Lora, ...]:
+    """Return what is asked for with the versions of the files that are there now.
+
+    Raises:
+        InvalidRequestError: one is not there; the message lists those there are.
+    """
+    files = [lora_file(lora.name, models_dir=models_dir).stat() for lora in loras]
+    return tuple(
+        replace(lora, version=(file.st_mtime_ns, file.st_size))
+        for lora, file in zip(loras, files, strict=True)
+    )
 
 
 def lora_names(*, models_dir: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ without any, the networks' answers are those of the checkpoint, to the bit.
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -47,7 +47,7 @@ class Adapters:
         self._checkpoint = checkpoint
         self._models_dir = models_dir
         self._forgetting = forgetting
-        self._loaded: OrderedDict[str, str] = OrderedDict()
+        self._loaded: OrderedDict[Hashable, str] = OrderedDict()
         self._serials = count()
         self._used: tuple[Lora, ...] | None = ()
 
@@ -62,9 +62,9 @@ class Adapters:
         if len(loras) > MAX_LOADED:
             raise InvalidRequestError(f"at most {MAX_LOADED} LoRA can be combined")
         for lora in loras:
-            self._require(lora.name, wanted=[each.name for each in loras])
+            self._require(lora, wanted=[each.file for each in loras])
         library: Any = peft_utils
-        known = {self._loaded[lora.name]: lora.weight for lora in loras}
+        known = {self._loaded[lora.file]: lora.weight for lora in loras}
         for network in self._networks:
             here = {name: known[name] for name in known if name in _adapters(network)}
             library.set_adapter_layers(network, enabled=bool(here))
@@ -78,15 +78,16 @@ class Adapters:
         found = (model.unet, model.text_encoder, model.text_encoder_2)
         return [network for network in found if network is not None]
 
-    def _require(self, name: str, *, wanted: Sequence[str]) -> None:
+    def _require(self, lora: Lora, *, wanted: Sequence[Hashable]) -> None:
         """Load one if it is not there; of too many, let go of the one that was longest unused."""
-        if name not in self._loaded:
+        if lora.file not in self._loaded:
             # Whatever becomes of this, it is not said any more which of them are in use.
             self._used = None
             adapter = f"lora_{next(self._serials)}"
-            _load(self._checkpoint, lora_file(name, models_dir=self._models_dir), adapter=adapter)
-            self._loaded[name] = adapter
-        self._loaded.move_to_end(name)
+            file = lora_file(lora.name, models_dir=self._models_dir)
+            _load(self._checkpoint, file, adapter=adapter)
+            self._loaded[lora.file] = adapter
+        self._loaded.move_to_end(lora.file)
         while len(self._loaded) > MAX_LOADED:
             oldest = next(each for each in self._loaded if each not in wanted)
             self._forgetting()
@@ -132,7 +133,8 @@ def _place(model: Checkpoint, adapter: str, *, wanted: int) -> None:
     if len(laid) < wanted:
         raise ValueError("a part of it has no place here")
     for value in laid:
-        value.data = value.data.to(model.device, model.dtype)
+        # Without a copy they may lie in the file, which somebody may write anew.
+        value.data = value.data.to(model.device, model.dtype, copy=True)
         value.requires_grad = False
 
 

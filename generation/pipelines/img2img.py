@@ -23,7 +23,7 @@ from generation.checkpoints import Checkpoint, FromCheckpoint, load_checkpoint
 from generation.devices import move, torch_device, weight_bytes
 from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
-from generation.loras import split_loras
+from generation.loras import current, split_loras
 from generation.pipelines.adapters import Adapters
 from generation.pipelines.autoencoding import Codec, Encoded, Encoder
 from generation.pipelines.base import EngineConfig, Finished
@@ -67,6 +67,7 @@ class Img2ImgPipeline(FromCheckpoint):
         self.checkpoint = checkpoint
         self.exact = config.exact
         self.batch_rows = config.batch_rows
+        self._models_dir = config.models_dir
         self._codec = Codec(checkpoint, exact=config.exact, rows=config.vae_rows or 1)
         self._encoder = Encoder(checkpoint, self._codec, max_bytes=config.kept_bytes)
         self._calls: OrderedDict[Hashable, Call] = OrderedDict()
@@ -144,7 +145,8 @@ class Img2ImgPipeline(FromCheckpoint):
                 asks for a LoRA that is not there or does not fit.
         """
         model = self.checkpoint
-        text, loras = split_loras(request.prompt)
+        text, asked = split_loras(request.prompt)
+        loras = current(asked, models_dir=self._models_dir)
         bare = isinstance(request.image, Canvas)
         if bare and (model.family.edits or model.manifest.finish is not None):
             raise InvalidRequestError(f"{model.name} changes pictures; it needs one to start from")
@@ -212,8 +214,8 @@ class Img2ImgPipeline(FromCheckpoint):
         if wanted == row.width:
             return wanted
         # What a LoRA weighs is a factor, which leaves the kernels as they are.
-        names = tuple(lora.name for lora in row.loras)
-        key = (names, tuple(row.source.shape[-2:]), wanted)
+        files = tuple(lora.file for lora in row.loras)
+        key = (files, tuple(row.source.shape[-2:]), wanted)
         if key not in self._apart:
             self._apart[key] = self._call(row, wanted).keeps_apart()
             if not self._apart[key]:

@@ -1,5 +1,6 @@
 """LoRA: diffusers' own, beside everybody else's rows, and as if they had never been there."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,6 +160,20 @@ def test_a_member_who_tries_every_weight_takes_no_more_memory(
         for row in rows:
             plain.advance([row])
     assert [plain.retire(row).image for row in rows] == alone
+
+
+def test_a_file_that_takes_anothers_place_is_read_by_those_who_come_after(
+    plain: Img2ImgPipeline, models: Path
+) -> None:
+    file = models / "loras/changing.safetensors"
+    images = [_image(plain, f"night <{name}:1>") for name in ("ink", "neon")]
+    shutil.copy(models / "loras/ink.safetensors", file)
+    under_way = plain.admit(replace(REQUEST, prompt="night <changing:1>"))
+    plain.advance([under_way])
+    shutil.copy(models / "loras/neon.safetensors", file)
+    assert _image(plain, "night <changing:1>") == images[1]
+    plain.advance([under_way])
+    assert plain.retire(under_way).image == images[0]
 
 
 def _laid(pipeline: Img2ImgPipeline) -> set[str]:
