@@ -16,7 +16,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProject
 
 from generation.errors import ModelUnavailableError
 from generation.families import FAMILIES
-from generation.heads import read_head
+from generation.heads import MAX_HEAD_BYTES, read_head
 from generation.recognition import architecture_of, family_of, plainest
 from tests.generation.checkpoints import real
 from tests.generation.single_files import (
@@ -227,6 +227,14 @@ def test_s6_a_damaged_head_is_refused_with_a_sentence(tmp_path: Path, damage: st
     path = tmp_path / "merged.safetensors"
     path.write_bytes(DAMAGED[damage])
     with pytest.raises(ModelUnavailableError, match=r"merged\.safetensors has damaged weights: \w"):
+        read_head(path)
+
+
+def test_a_head_that_takes_long_to_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "merged.safetensors"
+    path.write_bytes(_head({"__metadata__": {"notes": " " * MAX_HEAD_BYTES}}, data=0))
+    assert MAX_HEAD_BYTES < 20e6
+    with pytest.raises(ModelUnavailableError, match="damaged weights"):
         read_head(path)
 
 
