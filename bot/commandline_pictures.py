@@ -1,6 +1,7 @@
 """Pictures without any chat: the same intake, engine and encoding as on Discord."""
 
 import asyncio
+import re
 import secrets
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -109,7 +110,7 @@ def chosen_canvas(text: str) -> Canvas:
         InvalidRequestError: a side is too short or too long.
     """
     sides = text.lower().split("x")
-    if len(sides) != 2 or not all(side.isascii() and side.isdigit() for side in sides):
+    if len(sides) != 2 or not all(re.fullmatch("[0-9]{1,9}", side) for side in sides):
         fail(f"{text!r} is no size; write WIDTHxHEIGHT, such as 768x512")
     return Canvas(width=int(sides[0]), height=int(sides[1]))
 

@@ -157,6 +157,7 @@ def test_no_command_at_all_shows_help() -> None:
             "the picture has this shape already",
         ),
         (["imagine", "out.png", "--prompt", "night", "--size", "512"], "'512' is no size"),
+        (["imagine", "out.png", "--prompt", "fog", "--size", "9" * 5000 + "x64"], "is no size"),
         (["imagine", "out.png", "--prompt", "night", "--size", "9x512"], "64 to 4096 pixels"),
         (
             ["imagine", "out.png", "--prompt", "night"],
