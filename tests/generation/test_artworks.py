@@ -49,6 +49,7 @@ def test_no_two_artworks_look_alike() -> None:
         assert all(np.abs(one - other).mean() > 15 for other in tiny[:index])
 
 
+@pytest.mark.slow
 def test_the_script_paints_the_artwork_that_ships() -> None:
     with Image.open(artworks()[RECIPE.name].path) as shipped:
         there = np.asarray(shipped.convert("RGB"), np.float32)

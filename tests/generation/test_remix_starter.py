@@ -90,6 +90,7 @@ def _fogged(pipeline: Img2ImgPipeline, name: str) -> bool:
     return bool(paler) and _keeps_layout(before, after)
 
 
+@pytest.mark.slow
 def test_with_the_finish_off_night_darkens_and_fog_lowers_contrast(
     starter: Img2ImgPipeline,
 ) -> None:
@@ -122,7 +123,9 @@ def test_two_prompts_differ_more_than_two_seeds(starter: Img2ImgPipeline) -> Non
     assert _distance(night, fog) > 3 * _distance(night, other)
 
 
-@pytest.mark.parametrize("prompt", ["night", "sunset", "snow"])
+@pytest.mark.parametrize(
+    "prompt", ["night", *(pytest.param(it, marks=pytest.mark.slow) for it in ("sunset", "snow"))]
+)
 def test_the_distance_to_the_photograph_grows_with_strength(
     starter: Img2ImgPipeline, prompt: str
 ) -> None:

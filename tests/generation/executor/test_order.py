@@ -64,6 +64,7 @@ async def test_who_has_none_under_way_starts_though_another_has_taken_all_places
         ticket.cancel()
 
 
+@pytest.mark.slow
 async def test_who_waits_is_told_of_getting_ahead(executor: Executor) -> None:
     tickets = [executor.submit(request("slow", steps=15, member=1)) for _ in range(10)]
     seen = await progress_of(tickets[-1])
