@@ -75,10 +75,10 @@ def add(
 ) -> None:
     """Copy a checkpoint into the models folder and record its SHA-256 sums."""
     with refusals():
-        from generation import catalogue
+        from generation import upkeep
 
         folder = read_settings().models_folder
-        entry = catalogue.add(path, models_dir=folder, name=name, origin=origin, licence=licence)
+        entry = upkeep.add(path, models_dir=folder, name=name, origin=origin, licence=licence)
         _say_added(entry)
 
 
@@ -88,7 +88,7 @@ def remove(
 ) -> None:
     """Delete a checkpoint of yours."""
     with refusals():
-        from generation import catalogue
+        from generation import catalogue, upkeep
 
         settings = read_settings()
         if name == settings.remix_model != type(settings).model_fields["remix_model"].default:
@@ -96,7 +96,7 @@ def remove(
         entry = catalogue.entry_named(name, models_dir=settings.models_folder)
         if not (yes or entry.starter):
             typer.confirm(f"Delete {entry.folder} ({_size(entry.size_bytes)})?", abort=True)
-        catalogue.remove(name, models_dir=settings.models_folder)
+        upkeep.remove(name, models_dir=settings.models_folder)
         typer.echo(f"{name} is gone.")
 
 
@@ -109,14 +109,14 @@ def verify(
 ) -> None:
     """Compare checkpoints with their recorded sums, and try each; what is wrong is not used."""
     with refusals():
-        from generation import catalogue
+        from generation import catalogue, upkeep
         from generation.errors import ModelUnavailableError
 
         folder = read_settings().models_folder
         broken = 0
         for name in names or [entry.name for entry in catalogue.entries(models_dir=folder)]:
             try:
-                catalogue.verify(name, models_dir=folder, said=_note)
+                upkeep.verify(name, models_dir=folder, said=_note)
                 typer.echo(f"{name}: its files are whole{_tried(name) if trial else ''}")
             except ModelUnavailableError as error:
                 typer.echo(f"atelier: {error}", err=True)
@@ -190,9 +190,9 @@ def pull(
 
 def _tried(name: str) -> str:
     """Make a picture with a checkpoint, write down what came of it, and return it in words."""
-    from generation.catalogue import mark
     from generation.errors import ModelUnavailableError
     from generation.trial import tried
+    from generation.upkeep import mark
 
     settings = read_settings()
     folder = settings.models_folder

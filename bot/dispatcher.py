@@ -28,6 +28,7 @@ from bot.replies import span
 from bot.waiting import Waiting, WaitingRoom
 from generation.errors import EngineLostError, GenerationError, JobCancelledError
 from generation.executor.client import Executor, Ticket
+from generation.executor.policy import finds_place
 from generation.request import ImageRequest, Result
 from storage.errors import StorageError
 from storage.jobs import JobStore
@@ -250,16 +251,13 @@ class Dispatcher:
         await self._wake.wait()
 
     def _may_begin(self) -> bool:
-        """Return whether one more job may be under way.
-
-        The engines find a place for a member who has none, so that such a job need not wait.
-        """
+        """Return whether the job whose turn it is may be under way, too."""
         limit, entry = self._limit(), self._room.next()
-        if self.running < limit or entry is None or self._pace.parallel_jobs is not None:
+        if entry is None or self._pace.parallel_jobs is not None:
             return self.running < limit
-        members = {(job.guild_id, job.member_id) for job in self._running.values()}
+        under_way = [(job.guild_id, job.member_id) for job in self._running.values()]
         member = entry.job.guild_id, entry.job.member_id
-        return member not in members and len(members) < limit
+        return finds_place(member, under_way, capacity=limit)
 
     def _limit(self) -> int:
         """Return how many jobs may be under way: one is brought along for every engine."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx2
-from huggingface_hub import HfApi, hf_hub_download
+from huggingface_hub import HfApi, ModelInfo, hf_hub_download
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
@@ -21,8 +21,9 @@ from huggingface_hub.errors import (
 )
 
 from generation.cards import Card, read_card
-from generation.catalogue import PARTIAL, Entry, alone, checked_name, entries, put
+from generation.catalogue import Entry, entries
 from generation.errors import ModelUnavailableError
+from generation.upkeep import PARTIAL, alone, checked_name, put
 from generation.weights import INDEX, MANIFEST, PICKLES
 from generation.wholeness import sha256_of
 
@@ -58,6 +59,67 @@ class Remote:
         return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest() == self.blob  # noqa: S324
 
 
+class Hub:
+    """A repository of the hub's, at one revision."""
+
+    def __init__(self, repository: str, *, revision: str | None, endpoint: str | None) -> None:
+        self._repository = repository
+        self._revision = revision
+        self._endpoint = endpoint
+
+    def fetch(
+        self, folder: Path, *, config_only: bool, watch: Watch
+    ) -> tuple[ModelInfo, list[Remote]]:
+        """Fetch into a folder what is loaded, and nothing else; return what the hub says of it.
+
+        Raises:
+            ModelUnavailableError: the hub has no such checkpoint or wants an account, it breaks
+                off, or a file came with other sums.
+        """
+        try:
+            found = HfApi(endpoint=self._endpoint).model_info(
+                self._repository, revision=self._revision, files_metadata=True
+            )
+            remotes = _remotes(found.siblings or ())
+            chosen = _chosen(remotes, self._repository, config_only=config_only)
+            for file in chosen:
+                self._fetch_file(file, folder, commit=str(found.sha), watch=watch)
+        except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError) as err:
+            message = _refusal(self._repository, self._revision, err)
+            raise ModelUnavailableError(message) from err
+        except HFValidationError as err:
+            message = f"{self._repository!r} is no id of the hub's: OWNER/NAME"
+            raise ModelUnavailableError(message) from err
+        except httpx2.HTTPError as err:
+            reason = err or type(err).__name__
+            message = f"the hub broke off ({reason}); the same command goes on from there"
+            raise ModelUnavailableError(message) from err
+        _clear(folder, {each.path for each in chosen})
+        return found, chosen
+
+    def _fetch_file(self, file: Remote, folder: Path, *, commit: str, watch: Watch) -> None:
+        """Fetch one file, or what is missing of it.
+
+        Raises:
+            ModelUnavailableError: it came with other sums; it was deleted.
+        """
+        fetched = hf_hub_download(
+            self._repository,
+            file.path,
+            revision=commit,
+            local_dir=folder,
+            tqdm_class=_watching(file, watch),
+            endpoint=self._endpoint,
+        )
+        if not file.is_that_of(Path(fetched)):
+            Path(fetched).unlink()
+            raise ModelUnavailableError(
+                f"{self._repository}: {file.path} came with other sums than the hub names, and"
+                " was deleted"
+            )
+        watch(file.path, file.size_bytes, file.size_bytes)
+
+
 def pull(
     repository: str,
     *,
@@ -88,59 +150,27 @@ def pull(
             kept for the next pull.
     """
     name = checked_name(name or repository.rpartition("/")[2])
+    place, folder = models_dir / name, models_dir / PARTIAL / name
     with alone(name, models_dir=models_dir):
-        return _pulled(
-            repository,
-            models_dir=models_dir,
-            name=name,
-            revision=revision,
-            config_only=config_only,
-            watch=watch,
-            endpoint=endpoint,
-        )
+        waiting = config_only and not (place / INDEX).is_file()
+        if not waiting:
+            _refuse_taken(name, repository, models_dir=models_dir)
+        hub = Hub(repository, revision=revision, endpoint=endpoint)
+        found, chosen = hub.fetch(folder, config_only=config_only, watch=watch)
+        before, origin = read_card(name, models_dir=models_dir), repository
+        replaced = () if config_only else _brought(before.files, chosen)
+        for path in (path for path in _paths(place) if path not in replaced):
+            _keep(path, place, folder)
+        for single in place.glob("*.safetensors") if waiting else ():
+            origin = f"{before.origin or single.name}, with the configuration of {repository}"
+        card = Card(origin=origin, revision=str(found.sha), licence=_licence(found))
+        return put(folder, card, models_dir=models_dir)
 
 
-def _pulled(
-    repository: str,
-    *,
-    models_dir: Path,
-    name: str,
-    revision: str | None,
-    config_only: bool,
-    watch: Watch,
-    endpoint: str | None,
-) -> Entry:
-    place = models_dir / name
-    waiting = config_only and not (place / INDEX).is_file()
-    if not waiting:
-        _refuse_taken(name, repository, models_dir=models_dir)
-    try:
-        found = HfApi(endpoint=endpoint).model_info(
-            repository, revision=revision, files_metadata=True
-        )
-        chosen = _chosen(_remotes(found.siblings or ()), repository, config_only=config_only)
-        folder = models_dir / PARTIAL / name
-        for file in chosen:
-            _fetch(file, folder, repository, str(found.sha), watch=watch, endpoint=endpoint)
-    except (GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError) as err:
-        raise ModelUnavailableError(_refusal(repository, revision, err)) from err
-    except HFValidationError as err:
-        raise ModelUnavailableError(f"{repository!r} is no id of the hub's: OWNER/NAME") from err
-    except httpx2.HTTPError as err:
-        raise ModelUnavailableError(
-            f"the hub broke off ({err or type(err).__name__}); the same command goes on from there"
-        ) from err
-    _clear(folder, {each.path for each in chosen})
-    before, origin = read_card(name, models_dir=models_dir), repository
-    replaced = () if config_only else _brought(before.files, chosen)
-    for path in (path for path in _paths(place) if path not in replaced):
-        _keep(path, place, folder)
-    for single in place.glob("*.safetensors") if waiting else ():
-        origin = f"{before.origin or single.name}, with the configuration of {repository}"
+def _licence(found: ModelInfo) -> str:
+    """Return the licence as the hub's card of a model names it, empty if it does not."""
     told = (getattr(found.card_data, name, None) for name in ("license_name", "license"))
-    licence = str(next(filter(None, told), ""))
-    card = Card(origin=origin, revision=str(found.sha), licence=licence)
-    return put(folder, card, models_dir=models_dir)
+    return str(next(filter(None, told), ""))
 
 
 def _refuse_taken(name: str, repository: str, *, models_dir: Path) -> None:
@@ -238,32 +268,6 @@ def _is_plain_weights(path: str) -> bool:
     """Return whether a file is weights of a part, and not the same once more in other numbers."""
     place = Path(path)
     return place.suffix == ".safetensors" and len(place.parts) == 2 and "." not in place.stem
-
-
-def _fetch(
-    file: Remote, folder: Path, repository: str, commit: str, *, watch: Watch, endpoint: str | None
-) -> None:
-    """Fetch one file, or what is missing of it.
-
-    Raises:
-        ModelUnavailableError: it came with other sums; it was deleted.
-    """
-    place = Path(
-        hf_hub_download(
-            repository,
-            file.path,
-            revision=commit,
-            local_dir=folder,
-            tqdm_class=_watching(file, watch),
-            endpoint=endpoint,
-        )
-    )
-    if not file.is_that_of(place):
-        place.unlink()
-        raise ModelUnavailableError(
-            f"{repository}: {file.path} came with other sums than the hub names, and was deleted"
-        )
-    watch(file.path, file.size_bytes, file.size_bytes)
 
 
 def _watching(file: Remote, watch: Watch) -> Any:  # noqa: ANN401 - what the library takes for tqdm

@@ -155,7 +155,7 @@ class Engine:
         return busy if self._arriving is None else {*busy, self._arriving}
 
     def _admit_some(self, first: Submit) -> None:
-        """Admit a request, with the member's others that are worth preparing together."""
+        """Admit a request, with others that are worth preparing together."""
         roster, before_ns = self._roster, self._calls.passed_ns
         kind = self._arriving = roster.kind(first)
         ready, account, group = roster.ready, roster.account(first), list[Running]()

@@ -130,6 +130,20 @@ def may_join(queued: Queued, under_way: Collection[Queued]) -> bool:
     return not under_way or not (queued.suspect or any(other.suspect for other in under_way))
 
 
+def finds_place(member: Hashable, under_way: Collection[Hashable], *, capacity: int) -> bool:
+    """Return whether one more request may be under way where there are so many places.
+
+    Whoever has none there finds a place even if one member has taken all there are.
+
+    Args:
+        member: whose request it is.
+        under_way: whose are under way, a member for each request.
+        capacity: how many places there are; so many members may have one.
+    """
+    members = set(under_way)
+    return len(under_way) < capacity or (member not in members and len(members) < capacity)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Forecast(Generic[PlaceT]):
     """A place as it will be."""

@@ -198,7 +198,7 @@ class Router:
         job = station.jobs.pop(serial)
         spent_ms = job.spent_ms if spent_ms is None else spent_ms
         self.queue.end(job, spent_ms=spent_ms)
-        self._records.spend((job.guild, job.member), spent_ms)
+        self._records.spend(job.owner, spent_ms)
         return job
 
     def _up(self, station: Station) -> None:

@@ -23,7 +23,7 @@ from generation.executor.messages import (
     Release,
     Submit,
 )
-from generation.executor.policy import may_join
+from generation.executor.policy import finds_place, may_join
 
 AnyKeeper = Keeper | ClusterKeeper
 
@@ -119,14 +119,10 @@ class Station:
         return self.up and not self._stuffed and len(self.jobs) < self.capacity
 
     def takes(self, job: Job) -> bool:
-        """Return whether a request may start here now.
-
-        Whoever has none here finds a place even if one member has taken all there are.
-        """
-        members = {it.owner for it in self.jobs.values()}
-        first = job.owner not in members and len(members) < self.capacity
-        room = self.room or (first and self.up and not self._stuffed)
-        return room and may_join(job, self.jobs.values())
+        """Return whether a request may start here now."""
+        here = self.jobs.values()
+        place = finds_place(job.owner, [it.owner for it in here], capacity=self.capacity)
+        return self.up and not self._stuffed and place and may_join(job, here)
 
     def start(self, job: Job) -> bool:
         """Hand the engine a request, unless there is no room for its pictures now."""

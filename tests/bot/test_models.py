@@ -9,8 +9,8 @@ import pytest
 from bot.choices import NAME_LENGTH
 from bot.errors import UnknownModelError
 from bot.models import Models
-from generation.catalogue import mark
 from generation.registry import PIPELINES
+from generation.upkeep import mark
 from generation.weights import STARTER
 from tests.bot.members import text_of
 from tests.bot.stage import Stage, rows

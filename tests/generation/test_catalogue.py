@@ -15,16 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from generation import checkpoints, converting
 from generation.cards import Card, card_place, read_card, write_card
-from generation.catalogue import (
-    PARTIAL,
-    add,
-    alone,
-    entries,
-    entry_named,
-    public_checkpoints,
-    remove,
-    verify,
-)
+from generation.catalogue import entries, entry_named, public_checkpoints
 from generation.checkpoints import load_checkpoint
 from generation.converting import convert, pickles_of, rewrite, target_of
 from generation.errors import ModelUnavailableError
@@ -32,6 +23,7 @@ from generation.pipelines.base import EngineConfig
 from generation.pipelines.img2img import Img2ImgPipeline
 from generation.pipelines.img2img_row import Img2ImgRow
 from generation.trial import trial_here
+from generation.upkeep import PARTIAL, add, alone, remove, verify
 from generation.weights import checkpoint_folder
 from tests.generation.checkpoints import save_img2img
 

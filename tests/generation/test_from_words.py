@@ -10,7 +10,7 @@ import torch
 
 from generation.errors import InvalidRequestError
 from generation.pipelines.base import EngineConfig
-from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow
+from generation.pipelines.img2img import Img2ImgPipeline
 from generation.pipelines.whole import WholePipeline
 from generation.request import Canvas, ImageRequest, Pixels
 from tests.generation.checkpoints import (
@@ -21,6 +21,7 @@ from tests.generation.checkpoints import (
     save_sd3,
     save_xl,
 )
+from tests.generation.rows import loaded_from, row_beside
 
 # Diffusers hands tensors to numpy in a way that numpy 2 is going to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
@@ -39,18 +40,7 @@ def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Img2ImgP
     save_xl(base / "xl")
     save_inpaint(base / "filling")
     save_instruct(base / "instruct")
-    config = EngineConfig(device="cpu", models_dir=base, batch_rows=4)
-    return {
-        folder.name: Img2ImgPipeline.load(model=folder.name, config=config)
-        for folder in base.iterdir()
-    }
-
-
-def _row(pipeline: Img2ImgPipeline, request: ImageRequest, *others: ImageRequest) -> Img2ImgRow:
-    rows = [pipeline.admit(each) for each in (*others, request)]
-    while rows[-1].step < rows[-1].total_steps:
-        pipeline.advance([row for row in rows if row.step < row.total_steps])
-    return rows[-1]
+    return loaded_from(base, batch_rows=4)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +51,7 @@ def test_rows_of_an_empty_canvas_are_the_steps_of_diffusers_text_to_image(
     pipelines: Mapping[str, Img2ImgPipeline], name: str, scheduler: str | None, guidance: float
 ) -> None:
     pipeline = pipelines[name]
-    row = _row(pipeline, replace(REQUEST, scheduler=scheduler, guidance_scale=guidance))
+    row = row_beside(pipeline, replace(REQUEST, scheduler=scheduler, guidance_scale=guidance))
     assert row.edit is not None
     model = pipeline.checkpoint
     parts: dict[str, Any] = {
@@ -96,22 +86,22 @@ def test_a_picture_from_words_has_the_canvas_size_and_hangs_on_seed_and_words_al
     pipelines: Mapping[str, Img2ImgPipeline], name: str
 ) -> None:
     pipeline = pipelines[name]
-    made = pipeline.retire(_row(pipeline, REQUEST)).image
+    made = pipeline.retire(row_beside(pipeline, REQUEST)).image
     assert (made.width, made.height) == (128, 64)
     same = replace(REQUEST, strength=0.0, job_id="two")
-    assert pipeline.retire(_row(pipeline, same)).image == made
+    assert pipeline.retire(row_beside(pipeline, same)).image == made
     for other in (replace(REQUEST, seed=6), replace(REQUEST, prompt="fog")):
-        assert pipeline.retire(_row(pipeline, other)).image != made
+        assert pipeline.retire(row_beside(pipeline, other)).image != made
 
 
 def test_pictures_from_words_and_from_pictures_share_calls_and_keep_their_bytes(
     pipelines: Mapping[str, Img2ImgPipeline],
 ) -> None:
     pipeline = pipelines["plain"]
-    alone = pipeline.retire(_row(pipeline, REQUEST)).image
+    alone = pipeline.retire(row_beside(pipeline, REQUEST)).image
     grey = Pixels(width=128, height=64, data=bytes([128]) * (3 * 128 * 64))
     other = replace(REQUEST, job_id="two", image=grey, seed=7)
-    crowded = _row(pipeline, REQUEST, other)
+    crowded = row_beside(pipeline, REQUEST, other)
     assert pipeline.admit(other).bucket == crowded.bucket
     assert pipeline.retire(crowded).image == alone
 

@@ -18,6 +18,7 @@ from generation.pipelines.masking import EVERYWHERE, fresh_latents, hidden, laid
 from generation.pipelines.whole import WholePipeline
 from generation.request import Canvas, ImageRequest, Pixels
 from tests.generation.checkpoints import (
+    euler,
     real,
     save_img2img,
     save_inpaint,
@@ -25,6 +26,7 @@ from tests.generation.checkpoints import (
     save_sd3,
     save_xl,
 )
+from tests.generation.rows import loaded_from, row_beside
 
 # Diffusers hands tensors to numpy in a way that numpy 2 is going to drop.
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
@@ -58,34 +60,17 @@ REQUEST = ImageRequest(
 )  # fmt: skip
 
 
-def _euler() -> object:
-    return real.EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", steps_offset=1
-    )
-
-
 @pytest.fixture(scope="module")
 def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Img2ImgPipeline]:
     base = tmp_path_factory.mktemp("models")
     ddim = real.DDIMScheduler(clip_sample=False, steps_offset=1)
     save_img2img(base / "plain", scheduler=ddim)
-    save_img2img(base / "euler", scheduler=_euler())
-    save_inpaint(base / "filling", scheduler=_euler())
+    save_img2img(base / "euler", scheduler=euler())
+    save_inpaint(base / "filling", scheduler=euler())
     save_xl(base / "xl", in_channels=4)
     save_xl(base / "xl filling", in_channels=9)
     save_instruct(base / "instruct")
-    config = EngineConfig(device="cpu", models_dir=base, batch_rows=6)
-    return {
-        folder.name: Img2ImgPipeline.load(model=folder.name, config=config)
-        for folder in base.iterdir()
-    }
-
-
-def _row(pipeline: Img2ImgPipeline, request: ImageRequest, *others: ImageRequest) -> Img2ImgRow:
-    rows = [pipeline.admit(each) for each in (*others, request)]
-    while rows[-1].step < rows[-1].total_steps:
-        pipeline.advance([row for row in rows if row.step < row.total_steps])
-    return rows[-1]
+    return loaded_from(base, batch_rows=6)
 
 
 def _expected(pipeline: Img2ImgPipeline, row: Img2ImgRow) -> torch.Tensor:
@@ -131,7 +116,7 @@ def test_rows_under_a_mask_are_the_steps_of_diffusers_own_inpainting(
     pipelines: Mapping[str, Img2ImgPipeline], name: str, strength: float, guidance: float
 ) -> None:
     request = replace(REQUEST, strength=strength, guidance_scale=guidance)
-    row = _row(pipelines[name], request)
+    row = row_beside(pipelines[name], request)
     assert row.edit is not None
     expected = _expected(pipelines[name], row)
     assert float((row.edit.latents - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
@@ -142,7 +127,7 @@ def test_what_is_outside_a_mask_stays_and_what_is_inside_does_not(
     pipelines: Mapping[str, Img2ImgPipeline], name: str
 ) -> None:
     pipeline = pipelines[name]
-    made = _values(pipeline.retire(_row(pipeline, REQUEST)).image)
+    made = _values(pipeline.retire(row_beside(pipeline, REQUEST)).image)
     before = _values(PICTURE)
     assert np.array_equal(made[:, :24], before[:, :24])
     assert np.abs(made[:, 24:].astype(int) - before[:, 24:]).mean() > 10
@@ -153,12 +138,12 @@ def test_rows_with_and_without_masks_share_calls_and_keep_their_bytes(
     pipelines: Mapping[str, Img2ImgPipeline], name: str
 ) -> None:
     pipeline = pipelines[name]
-    alone = pipeline.retire(_row(pipeline, REQUEST)).image
+    alone = pipeline.retire(row_beside(pipeline, REQUEST)).image
     others = (
         replace(REQUEST, job_id="two", mask=None, seed=9, strength=0.7),
         replace(REQUEST, job_id="three", mask=_mask(left=36), seed=7),
     )
-    crowded = _row(pipeline, REQUEST, *others)
+    crowded = row_beside(pipeline, REQUEST, *others)
     assert len({pipeline.admit(each).bucket for each in (REQUEST, *others)}) == 1
     assert pipeline.retire(crowded).image == alone
 
@@ -168,7 +153,7 @@ def test_without_a_mask_what_fills_holes_makes_everything_anew(
 ) -> None:
     pipeline = pipelines["filling"]
     bare, everywhere = (
-        pipeline.retire(_row(pipeline, replace(REQUEST, mask=mask))).image
+        pipeline.retire(row_beside(pipeline, replace(REQUEST, mask=mask))).image
         for mask in (None, EVERYWHERE)
     )
     assert bare == everywhere
@@ -179,7 +164,8 @@ def test_a_hole_is_hidden_from_what_fills_it(pipelines: Mapping[str, Img2ImgPipe
     changed[:, 32:] = 0
     pipeline = pipelines["filling"]
     first, second = (
-        _row(pipeline, replace(REQUEST, image=image)).edit for image in (PICTURE, _pixels(changed))
+        row_beside(pipeline, replace(REQUEST, image=image)).edit
+        for image in (PICTURE, _pixels(changed))
     )
     assert first is not None
     assert second is not None
@@ -205,7 +191,9 @@ def test_the_grey_of_a_mask_blends(pipelines: Mapping[str, Img2ImgPipeline]) -> 
     pipeline, before = pipelines["plain"], _values(PICTURE).astype(float)
     grey = Pixels(width=1, height=1, data=bytes([153] * 3))
     full, part = (
-        _values(pipeline.retire(_row(pipeline, replace(REQUEST, mask=mask))).image).astype(float)
+        _values(pipeline.retire(row_beside(pipeline, replace(REQUEST, mask=mask))).image).astype(
+            float
+        )
         for mask in (EVERYWHERE, grey)
     )
     assert np.abs(part - (before + 0.6 * (full - before))).max() <= 1

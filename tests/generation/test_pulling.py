@@ -12,9 +12,10 @@ import pytest
 from huggingface_hub import constants
 from safetensors.numpy import save_file
 
-from generation.catalogue import PARTIAL, Entry, alone, entries, entry_named, verify
+from generation.catalogue import Entry, entries, entry_named
 from generation.errors import ModelUnavailableError
 from generation.pulling import pull
+from generation.upkeep import PARTIAL, alone, verify
 from tests.generation.hub import COMMIT, Hub, serving
 
 CHUNK_BYTES = 2**10

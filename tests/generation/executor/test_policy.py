@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from generation.executor.policy import Queue, may_join, replay
+from generation.executor.policy import Queue, finds_place, may_join, replay
 
 
 @dataclass(eq=False)
@@ -142,3 +142,10 @@ def test_removing_takes_out_that_one_only() -> None:
     queue.remove(one)
     queue.remove(Waiting(2))
     assert list(queue) == [two]
+
+
+def test_whoever_has_none_under_way_finds_a_place_beside_somebodys_hundred() -> None:
+    assert finds_place("heavy", ["heavy"], capacity=2)
+    assert not finds_place("heavy", ["heavy"] * 2, capacity=2)
+    assert finds_place("light", ["heavy"] * 100, capacity=2)
+    assert not finds_place("third", [*["heavy"] * 2, "light"], capacity=2)
