@@ -6,6 +6,7 @@ StorageError
 ├── QuotaExceededError           what is left does not cover the reservation
 ├── InvalidAmountError           an amount is negative, zero where that means nothing, or absurd
 ├── TextTooLongError             a text has more characters than are kept
+├── TooManyError                 there are as many of something as are kept
 ├── FileStoreError               a stored file cannot be used
 │   ├── InvalidDigestError       a name that is not a SHA-256 in lower-case hexadecimal
 │   ├── FileMissingError         nothing is stored under that digest
@@ -61,6 +62,10 @@ class InvalidAmountError(StorageError):
 
 class TextTooLongError(StorageError):
     """A text has more characters than are kept."""
+
+
+class TooManyError(StorageError):
+    """There are as many of something as are kept; one has to go first."""
 
 
 class FileStoreError(StorageError):

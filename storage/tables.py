@@ -261,3 +261,57 @@ class KeyValueRow(Base):
     key: Mapped[Name] = mapped_column(primary_key=True)
     value: Mapped[LongText]
     updated_at: Mapped[Moment]
+
+
+class GuildSettingsRow(Base):
+    """What a guild's admins have chosen; without a row, and where it is null, the operator's."""
+
+    __tablename__ = "guild_settings"
+    __table_args__ = (_one_of("safety", "off", "spoiler", "block"),)
+
+    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
+    safety: Mapped[Word | None]
+    updated_at: Mapped[Moment]
+
+
+class WordRuleRow(Base):
+    """A word that a guild does not want in prompts, by what it is compared as."""
+
+    __tablename__ = "word_rules"
+    __table_args__ = (_one_of("action", "warn", "block"),)
+
+    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
+    plain: Mapped[Word] = mapped_column(primary_key=True)
+    word: Mapped[Word]
+    action: Mapped[Word]
+    created_at: Mapped[Moment]
+
+
+class GuildPresetRow(Base):
+    """A preset of a guild's own; without fields, that the installation's is not offered there."""
+
+    __tablename__ = "guild_presets"
+
+    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
+    name: Mapped[Word] = mapped_column(primary_key=True)
+    fields: Mapped[Json | None]
+    created_at: Mapped[Moment]
+
+
+class AuditRow(Base):
+    """One act of an admin: who, when, what, and how it was before and after; rows are only added.
+
+    It never holds what members asked for.
+    """
+
+    __tablename__ = "audit"
+    __table_args__ = (Index(None, "guild_id", "id"),)
+
+    id: Mapped[CountedKey]
+    guild_id: Mapped[Snowflake] = mapped_column(ForeignKey("guilds.id"))
+    actor_id: Mapped[Snowflake]
+    act: Mapped[Word]
+    subject: Mapped[Word]
+    before: Mapped[Json | None]
+    after: Mapped[Json | None]
+    created_at: Mapped[Moment]

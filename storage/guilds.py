@@ -1,0 +1,266 @@
+"""What the admins of a guild have chosen, and the log of every act by which they did.
+
+An act and its line in the log are one transaction. What changes nothing leaves no line, and no
+line holds a prompt: of a preset's there is a sum that tells whether it changed. Guild 0 stands for
+direct messages, which have no admins and so no choices.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from storage.clock import Clock, utc_now
+from storage.database import Database, reads, writes
+from storage.errors import TooManyError
+from storage.portable import insert_new, upsert
+from storage.tables import (
+    AuditRow,
+    Base,
+    GuildPresetRow,
+    GuildRow,
+    GuildSettingsRow,
+    WordRuleRow,
+)
+from storage.text import clean_json, clean_text
+
+SafetyPolicy = Literal["off", "spoiler", "block"]
+WordAction = Literal["warn", "block"]
+PresetFields = Mapping[str, Any]
+
+MAX_WORDS, MAX_PRESETS = 200, 50
+"""Of one guild: every prompt is compared with the words, and a choice shows 25 presets."""
+LOG_LENGTH = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordRule:
+    """A word that is not wanted in prompts.
+
+    Args:
+        word: as an admin wrote it.
+        plain: as it is compared; two rules of a guild have different ones.
+        action: whether who writes it is told so, or is given no picture.
+    """
+
+    word: str
+    plain: str
+    action: WordAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuildChoices:
+    """What a guild's admins have chosen.
+
+    Args:
+        safety: what becomes of unsafe pictures; None leaves it to the installation.
+        words: in the order in which they were added.
+        presets: the guild's own by name; None hides the installation's of that name.
+    """
+
+    safety: SafetyPolicy | None = None
+    words: tuple[WordRule, ...] = ()
+    presets: Mapping[str, PresetFields | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """A line of the log: who did what to what, and how that was before and after."""
+
+    id: int
+    actor_id: int
+    act: str
+    subject: str
+    before: Any
+    after: Any
+    created_at: datetime
+
+
+class GuildStore:
+    """Choices and the log; every writing method is an act of ``actor_id``."""
+
+    def __init__(self, database: Database, *, clock: Clock = utc_now) -> None:
+        self._database = database
+        self._clock = clock
+
+    @reads
+    def choices(self, session: Session, guild_id: int) -> GuildChoices:
+        """Return all that a guild's admins have chosen."""
+        here = {"guild_id": guild_id}
+        settings = session.get(GuildSettingsRow, guild_id)
+        words = session.scalars(
+            select(WordRuleRow)
+            .filter_by(**here)
+            .order_by(WordRuleRow.created_at, WordRuleRow.plain)
+        )
+        presets = session.scalars(
+            select(GuildPresetRow)
+            .filter_by(**here)
+            .order_by(GuildPresetRow.created_at, GuildPresetRow.name)
+        )
+        return GuildChoices(
+            safety=settings.safety if settings is not None else None,  # type: ignore[arg-type]
+            words=tuple(
+                WordRule(word=row.word, plain=row.plain, action=row.action)  # type: ignore[arg-type]
+                for row in words
+            ),
+            presets={row.name: row.fields for row in presets},
+        )
+
+    @writes
+    def set_safety(
+        self, session: Session, guild_id: int, policy: SafetyPolicy, *, actor_id: int
+    ) -> None:
+        """Choose what becomes of unsafe pictures."""
+        self._meet(session, guild_id)
+        row = session.get(GuildSettingsRow, guild_id)
+        before = row.safety if row is not None else None
+        values = {"safety": policy, "updated_at": self._clock()}
+        upsert(session, GuildSettingsRow, key={"guild_id": guild_id}, values=values)
+        self._write_down(session, guild_id, actor_id, "safety", before=before, after=policy)
+
+    @writes
+    def set_word(self, session: Session, guild_id: int, rule: WordRule, *, actor_id: int) -> None:
+        """Add a word rule, or give the one of that word another action.
+
+        Raises:
+            TooManyError: the guild has ``MAX_WORDS``.
+        """
+        self._meet(session, guild_id)
+        key = {"guild_id": guild_id, "plain": rule.plain}
+        row = session.get(WordRuleRow, (guild_id, rule.plain))
+        before = row.action if row is not None else None
+        if row is None:
+            _require_room(session, WordRuleRow, guild_id, most=MAX_WORDS)
+        values = {
+            "word": clean_text(rule.word),
+            "action": rule.action,
+            "created_at": row.created_at if row is not None else self._clock(),
+        }
+        upsert(session, WordRuleRow, key=key, values=values)
+        self._write_down(
+            session, guild_id, actor_id, "word", rule.word, before=before, after=rule.action
+        )
+
+    @writes
+    def remove_word(self, session: Session, guild_id: int, plain: str, *, actor_id: int) -> bool:
+        """Remove a word rule by what it is compared as; False if there is none."""
+        row = session.get(WordRuleRow, (guild_id, plain))
+        if row is None:
+            return False
+        self._write_down(session, guild_id, actor_id, "word", row.word, before=row.action)
+        session.delete(row)
+        return True
+
+    @writes
+    def set_preset(
+        self,
+        session: Session,
+        guild_id: int,
+        name: str,
+        fields: PresetFields | None,
+        *,
+        actor_id: int,
+    ) -> None:
+        """Give a guild a preset of its own, or without fields hide the installation's.
+
+        Raises:
+            TooManyError: the guild has ``MAX_PRESETS``, hidden ones included.
+        """
+        self._meet(session, guild_id)
+        row = session.get(GuildPresetRow, (guild_id, name))
+        if row is None:
+            _require_room(session, GuildPresetRow, guild_id, most=MAX_PRESETS)
+        before = _preset_state(row.fields) if row is not None else None
+        values = {
+            "fields": None if fields is None else clean_json(fields),
+            "created_at": row.created_at if row is not None else self._clock(),
+        }
+        upsert(session, GuildPresetRow, key={"guild_id": guild_id, "name": name}, values=values)
+        after = _preset_state(fields)
+        self._write_down(session, guild_id, actor_id, "preset", name, before=before, after=after)
+
+    @writes
+    def remove_preset(self, session: Session, guild_id: int, name: str, *, actor_id: int) -> bool:
+        """Remove a preset of a guild's own, or show the installation's again; False if neither."""
+        row = session.get(GuildPresetRow, (guild_id, name))
+        if row is None:
+            return False
+        before = _preset_state(row.fields)
+        session.execute(delete(GuildPresetRow).filter_by(guild_id=guild_id, name=name))
+        self._write_down(session, guild_id, actor_id, "preset", name, before=before)
+        return True
+
+    @reads
+    def log(
+        self,
+        session: Session,
+        guild_id: int,
+        *,
+        before_id: int | None = None,
+        most: int = LOG_LENGTH,
+    ) -> list[Act]:
+        """Return the newest acts of a guild's admins, or those before one, the newest first."""
+        found = select(AuditRow).filter_by(guild_id=guild_id).order_by(AuditRow.id.desc())
+        if before_id is not None:
+            found = found.where(AuditRow.id < before_id)
+        return [_act(row) for row in session.scalars(found.limit(most))]
+
+    def _meet(self, session: Session, guild_id: int) -> None:
+        """Know the guild, of which nobody may have asked for a picture yet."""
+        insert_new(session, GuildRow, key={"id": guild_id}, values={"first_seen_at": self._clock()})
+
+    def _write_down(
+        self,
+        session: Session,
+        guild_id: int,
+        actor_id: int,
+        act: str,
+        subject: str = "",
+        *,
+        before: object = None,
+        after: object = None,
+    ) -> None:
+        if before == after:
+            return
+        session.add(
+            AuditRow(
+                guild_id=guild_id,
+                actor_id=actor_id,
+                act=act,
+                subject=clean_text(subject),
+                before=before,
+                after=after,
+                created_at=self._clock(),
+            )
+        )
+
+
+def _require_room(session: Session, table: type[Base], guild_id: int, *, most: int) -> None:
+    there = select(func.count()).select_from(table).filter_by(guild_id=guild_id)
+    if (session.scalar(there) or 0) >= most:
+        raise TooManyError(f"a guild keeps {most} of these")
+
+
+def _preset_state(fields: PresetFields | None) -> object:
+    """Return a preset as the log has it: its prompt's sum alone, and a word for a hidden one."""
+    if fields is None:
+        return "hidden"
+    told = hashlib.sha256(str(fields.get("prompt")).encode()).hexdigest()
+    return {**fields, "prompt": f"sha256:{told[:8]}"}
+
+
+def _act(row: AuditRow) -> Act:
+    return Act(
+        id=row.id,
+        actor_id=row.actor_id,
+        act=row.act,
+        subject=row.subject,
+        before=row.before,
+        after=row.after,
+        created_at=row.created_at,
+    )
