@@ -1,7 +1,7 @@
 """An order as the engine is asked what it costs, and as the job that is written down."""
 
 from bot.orders import Order, Origin, Parameters
-from generation.request import ImageRequest, Pixels
+from generation.request import Canvas, ImageRequest, Pixels
 from storage.records import NewJob
 
 NONCE_LENGTH = 25
@@ -9,14 +9,20 @@ NONCE_LENGTH = 25
 
 
 def probe_of(order: Order, origin: Origin) -> ImageRequest:
-    """Return a request of the order's size, to ask what it costs and how long it would wait."""
-    width, height = order.image.width, order.image.height
+    """Return a request of the order's size, to ask what one costs and how long it would wait."""
+    width, height = order.size
+    image: Pixels | Canvas
+    if isinstance(order.image, Canvas):
+        image = order.image
+    else:
+        image = Pixels(width=width, height=height, data=bytes(width * height * 3))
     return ImageRequest(
         job_id="probe",
         pipeline=order.pipeline,
-        image=Pixels(width=width, height=height, data=bytes(width * height * 3)),
+        image=image,
         prompt=order.prompt,
         strength=order.strength,
+        num_inference_steps=order.num_inference_steps,
         seed=order.seed,
         model=order.model,
         guild=origin.guild_id or 0,
@@ -38,8 +44,7 @@ def new_job(job_id: str, order: Order, origin: Origin, *, reserve_ms: int) -> Ne
         prompt=order.prompt,
         parameters=Parameters.of(order, origin).to_json(),
         seed=order.seed,
-        image=order.image.file,
-        style_image=order.style_image.file if order.style_image else None,
+        inputs=order.inputs,
         reserve_ms=max(1, reserve_ms),
         interaction_token=origin.token,
         token_expires_at=origin.token_expires_at,

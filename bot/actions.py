@@ -16,6 +16,7 @@ from bot.prompts import clean_prompt
 from bot.services import client_of, services_of, voice_of
 from bot.variations import variation
 from generation.registry import pipeline_spec
+from generation.request import Canvas
 from storage.errors import NotOwnerError
 from storage.records import Job
 
@@ -37,8 +38,8 @@ async def again(interaction: discord.Interaction, job_id: str) -> None:
     await services_of(interaction).dispatcher.place(interaction, order)
 
 
-async def vary(interaction: discord.Interaction, job_id: str) -> None:
-    """Order another picture like a job's result, a little different.
+async def vary(interaction: discord.Interaction, job_id: str, number: int = 0) -> None:
+    """Order another picture like one of a job's results, a little different.
 
     Raises:
         NotYoursError: somebody else's; nothing was reserved.
@@ -48,9 +49,10 @@ async def vary(interaction: discord.Interaction, job_id: str) -> None:
     """
     job = await _own(interaction, job_id)
     before = order_of(job)
-    if job.output is None:
+    if number not in job.outputs:
         raise PictureDeletedError(job.id)
-    picture = dataclasses.replace(before.image, file=job.output, notes=())
+    width, height = before.size
+    picture = Picture(file=job.outputs[number], width=width, height=height)
     takes_words = not pipeline_spec(job.pipeline).takes_style_image
     order = variation(
         services_of(interaction),
@@ -58,6 +60,7 @@ async def vary(interaction: discord.Interaction, job_id: str) -> None:
         picture,
         amount="subtle",
         prompt=before.prompt,
+        negative_prompt=before.negative_prompt,
         model=job.model if takes_words else None,
         parent_id=job.id,
     )
@@ -87,7 +90,7 @@ async def edit(interaction: discord.Interaction, job_id: str) -> None:
         custom_id=f"atelier:edit:{job_id}",
         submit=submit,
         prompt=order.prompt if takes_words else None,
-        strength=order.strength,
+        strength=order.strength if isinstance(order.image, Picture) else None,
     )
     await client_of(interaction).open_form(interaction, form)
 
@@ -101,7 +104,8 @@ async def edited(interaction: discord.Interaction, job_id: str, filled: Filled) 
     """
     job = await _own(interaction, job_id)
     order = order_of(job)
-    order = dataclasses.replace(order, strength=filled.strength, seed=job.seed)
+    strength = order.strength if filled.strength is None else filled.strength
+    order = dataclasses.replace(order, strength=strength, seed=job.seed)
     prompt = clean_prompt(filled.prompt)
     if order.prompt and not prompt:
         raise PromptMissingError("the form's prompt is empty")
@@ -152,27 +156,35 @@ def order_of(job: Job) -> Order:
     Raises:
         PictureDeletedError: what it was made from is no longer kept.
     """
-    if job.parameters is None or job.image is None or job.deleted_at is not None:
+    if job.parameters is None or job.deleted_at is not None:
         raise PictureDeletedError(job.id)
-    kept = Parameters.from_json(job.parameters)
-    style = None
-    if job.style_image is not None and kept.style_size is not None:
-        width, height = kept.style_size
-        style = Picture(file=job.style_image, width=width, height=height)
+    kept = Parameters.of_job(job)
     return Order(
         command=job.command,
         pipeline=job.pipeline,
-        image=Picture(file=job.image, width=kept.width, height=kept.height, notes=kept.notes),
-        style_image=style,
+        image=_start_of(job, kept),
+        beside={name: file for name, file in job.inputs.items() if name != "image"},
         strength=kept.strength,
         seed=any_seed(),
         prompt=job.prompt or "",
+        negative_prompt=kept.negative_prompt,
+        guidance_scale=kept.guidance_scale,
+        num_inference_steps=kept.num_inference_steps,
+        ratio=kept.ratio,
+        count=kept.count,
         subject=kept.subject,
         preset=kept.preset,
         layers=kept.layers,
         model=job.model,
         parent_id=job.id,
     )
+
+
+def _start_of(job: Job, kept: Parameters) -> Picture | Canvas:
+    """Return the picture that a job started from, or the empty canvas of one from words alone."""
+    if job.image is None:
+        return Canvas(width=kept.width, height=kept.height)
+    return Picture(file=job.image, width=kept.width, height=kept.height, notes=kept.notes)
 
 
 async def _own(interaction: discord.Interaction, job_id: str) -> Job:

@@ -22,6 +22,7 @@ from bot.delivery import Delivery
 from bot.dispatcher import Dispatcher, Pace
 from bot.engine_metrics import EngineCounters
 from bot.job_pictures import JobPictures
+from bot.making import Maker
 from bot.metrics import Metrics
 from bot.models import Models
 from bot.overview import Overview, overview
@@ -184,8 +185,9 @@ class Bot:
 
     def _dispatcher(self) -> Dispatcher:
         settings, stores, workers = self.settings, self.stores, self.workers
+        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         return Dispatcher(
-            owner=f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}",
+            owner=owner,
             pace=Pace(
                 parallel_jobs=settings.parallel_jobs,
                 lease_s=settings.lease_s,
@@ -195,7 +197,17 @@ class Bot:
                 sweep_s=settings.redelivery_s,
             ),
             jobs=stores.jobs,
-            pictures=JobPictures(files=stores.files, codecs=workers.codecs, metrics=self.metrics),
+            maker=Maker(
+                owner=owner,
+                lease_s=settings.lease_s,
+                jobs=stores.jobs,
+                pictures=JobPictures(
+                    files=stores.files, codecs=workers.codecs, metrics=self.metrics
+                ),
+                executor=workers.executor,
+                delivery=self.delivery,
+                metrics=self.metrics,
+            ),
             executor=workers.executor,
             delivery=self.delivery,
             models=self.models,

@@ -24,8 +24,8 @@ class JobButton(ui.DynamicItem[Button], template=f"atelier:job:{JOB}"):
     action: ClassVar[str]
     look: ClassVar[discord.ButtonStyle] = discord.ButtonStyle.secondary
 
-    def __init__(self, job_id: str, *, label: str | None) -> None:
-        custom_id = f"atelier:{self.action}:{job_id}"
+    def __init__(self, job_id: str, *, label: str | None, suffix: str = "") -> None:
+        custom_id = f"atelier:{self.action}:{job_id}{suffix}"
         super().__init__(ui.Button(label=label, style=self.look, custom_id=custom_id))
         self.job_id = job_id
 
@@ -47,14 +47,26 @@ class AgainButton(JobButton, template=f"atelier:again:{JOB}"):
         await guarded(interaction, actions.again(interaction, self.job_id))
 
 
-class VaryButton(JobButton, template=f"atelier:vary:{JOB}"):
-    """Makes another picture like the result."""
+class VaryButton(JobButton, template=f"atelier:vary:{JOB}(?::(?P<number>[0-9]))?"):
+    """Makes another picture like the result, or like one of several."""
 
     action = "vary"
 
+    def __init__(self, job_id: str, *, label: str | None, number: int | None = None) -> None:
+        super().__init__(job_id, label=label, suffix="" if number is None else f":{number}")
+        self.number = number or 0
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Pressed, item: ui.Item[Any], match: re.Match[str]
+    ) -> Self:
+        """Rebuild the button from what was pressed."""
+        number = match["number"]
+        return cls(match["job"], label=_label(item), number=int(number) if number else None)
+
     async def callback(self, interaction: Pressed) -> None:
         """Order the variation."""
-        await guarded(interaction, actions.vary(interaction, self.job_id))
+        await guarded(interaction, actions.vary(interaction, self.job_id, self.number))
 
 
 class EditButton(JobButton, template=f"atelier:edit:{JOB}"):

@@ -15,8 +15,15 @@ import structlog
 from bot.errors import stored_sentence
 from bot.live import LiveMessage, Page
 from bot.notices import notice
-from bot.orders import Parameters, notes_from_json
-from bot.replies import Caption, failure_page, note_sentence, progress_page, result_page
+from bot.orders import Parameters, notes_from_json, seed_of
+from bot.replies import (
+    Caption,
+    details,
+    failure_page,
+    note_sentence,
+    progress_page,
+    result_page,
+)
 from bot.texts import Texts, Voice
 from generation import errors as generation_errors
 from generation.codecs import CodecPool
@@ -83,18 +90,18 @@ class Delivery:
 
     async def progress(self, job: Job, progress: Progress) -> Page:
         """Draw how far a job is."""
-        file = None
+        files: tuple[discord.File, ...] = ()
         if progress.preview is not None:
             small = await self._codecs.thumbnail(progress.preview)
             name = f"preview-{progress.step}.{small.extension}"
-            file = discord.File(io.BytesIO(small.data), filename=name)
+            files = (discord.File(io.BytesIO(small.data), filename=name),)
         view = progress_page(
             self._voice(job),
             self._caption(job),
             progress,
-            preview=file.filename if file else None,
+            preview=files[0].filename if files else None,
         )
-        return Page(view=view, file=file)
+        return Page(view=view, files=files)
 
     async def restarting(self, job: Job) -> None:
         """Say that the bot goes away for a moment, and that the job stays."""
@@ -149,10 +156,7 @@ class Delivery:
         if not late:
             return await self._edit_original(job, page)
         channel = self._client.get_partial_messageable(job.channel_id)
-        if page.file is None:
-            message = await channel.send(view=page.view, nonce=job.nonce)
-        else:
-            message = await channel.send(view=page.view, file=page.file, nonce=job.nonce)
+        message = await channel.send(view=page.view, files=page.files, nonce=job.nonce)
         return message.id
 
     async def _edit_original(self, job: Job, page: Page) -> int:
@@ -162,8 +166,7 @@ class Delivery:
         webhook = discord.Webhook.partial(
             application_id, job.interaction_token, client=self._client
         )
-        files = [page.file] if page.file else []
-        message = await webhook.edit_message(ORIGINAL, view=page.view, attachments=files)
+        message = await webhook.edit_message(ORIGINAL, view=page.view, attachments=page.files)
         return message.id
 
     async def _find_sent(self, job: Job) -> int | None:
@@ -185,41 +188,47 @@ class Delivery:
             opening = voice.say("result.late_failure", member=job.member_id) if late else None
             text = stored_sentence(error_named(job.error), self._texts, job.locale)
             return Page(view=failure_page(voice, job.id, text=text, opening=opening))
-        data, extension = await self._picture(job, max_bytes=max_bytes)
-        name = f"atelier-{job.id[:8]}.{extension}"
-        outcome = job.notes if isinstance(job.notes, dict) else {}
-        notes = (*_parameters(job).notes, *notes_from_json(outcome.get("notes")))
+        files = [
+            await self._file(job, number, max_bytes=max_bytes) for number in sorted(job.outputs)
+        ]
         view = result_page(
             voice,
             self._caption(job),
-            picture=name,
-            details=voice.say(
-                "result.details",
-                method=outcome.get("model", job.pipeline),
-                seed=job.seed,
-                strength=f"{_parameters(job).strength:g}",
-                seconds=f"{(job.device_ms or 0) / 1000:.1f}",
-            ),
-            notes=[note_sentence(voice, note) for note in notes],
+            pictures={number: it.filename for number, it in zip(job.outputs, files, strict=True)},
+            details=details(voice, job),
+            notes=self._remarks(job),
             opening=voice.say("result.late", member=job.member_id) if late else None,
         )
-        return Page(view=view, file=discord.File(io.BytesIO(data), filename=name))
+        return Page(view=view, files=tuple(files))
 
-    async def _picture(self, job: Job, *, max_bytes: int) -> tuple[bytes, str]:
-        """Return the output as a file of at most so many bytes, and its extension."""
-        assert job.output is not None, "a job that is done has an output until it is deleted"
-        data = await self._files.read(job.output.sha256)
-        if len(data) <= max_bytes:
-            return data, "png"
-        pixels = await self._codecs.decode(data)
-        smaller = await self._codecs.encode(
-            pixels, max_bytes=max_bytes, metadata={"Seed": str(job.seed)}
-        )
-        return smaller.data, smaller.extension
+    def _remarks(self, job: Job) -> list[str]:
+        """Return the sentences that are owed to the member besides."""
+        voice = self._voice(job)
+        outcome = job.notes if isinstance(job.notes, dict) else {}
+        notes = (*Parameters.of_job(job).notes, *notes_from_json(outcome.get("notes")))
+        said = [note_sentence(voice, note) for note in notes]
+        failed = outcome.get("failed", ())
+        if failed:
+            why = stored_sentence(error_named(failed[0]), self._texts, job.locale)
+            said.append(voice.say("result.partly", failed=len(failed), sentence=why))
+        return said
+
+    async def _file(self, job: Job, number: int, *, max_bytes: int) -> discord.File:
+        """Return one of the outputs as a file of at most so many bytes."""
+        seed = seed_of(job.seed, number=number)
+        data, extension = await self._files.read(job.outputs[number].sha256), "png"
+        if len(data) > max_bytes:
+            pixels = await self._codecs.decode(data)
+            smaller = await self._codecs.encode(
+                pixels, max_bytes=max_bytes, metadata={"Seed": str(seed)}
+            )
+            data, extension = smaller.data, smaller.extension
+        named = f"{job.id[:8]}-{number + 1}" if len(job.outputs) > 1 else job.id[:8]
+        return discord.File(io.BytesIO(data), filename=f"atelier-{named}.{extension}")
 
     def _max_bytes(self, job: Job, *, late: bool) -> int:
         guild = self._client.get_guild(job.guild_id) if late and job.guild_id else None
-        return guild.filesize_limit if guild is not None else _parameters(job).max_bytes
+        return guild.filesize_limit if guild is not None else Parameters.of_job(job).max_bytes
 
     def _token_lives(self, job: Job) -> bool:
         return job.interaction_token is not None and self._now_before(job.token_expires_at)
@@ -232,7 +241,7 @@ class Delivery:
 
     def _caption(self, job: Job) -> Caption:
         title = self._voice(job).say(f"title.{job.command}")
-        return Caption(job_id=job.id, title=title, subject=_parameters(job).subject)
+        return Caption(job_id=job.id, title=title, subject=Parameters.of_job(job).subject)
 
 
 def error_named(name: str | None) -> type[BaseException]:
@@ -241,10 +250,6 @@ def error_named(name: str | None) -> type[BaseException]:
     if isinstance(found, type) and issubclass(found, GenerationError):
         return found
     return Exception
-
-
-def _parameters(job: Job) -> Parameters:
-    return Parameters.from_json(job.parameters or {"strength": 0.0, "width": 1, "height": 1})
 
 
 def _carries(message: discord.Message, job_id: str) -> bool:

@@ -9,7 +9,6 @@ start is this process's own.
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
-from functools import partial
 from uuid import uuid4
 
 import discord
@@ -18,24 +17,20 @@ import structlog
 from bot.acceptance import new_job, probe_of
 from bot.delivery import Delivery
 from bot.errors import WaitTooLongError
-from bot.job_pictures import JobPictures
 from bot.live import LiveMessage
+from bot.making import Maker
 from bot.metrics import Metrics
 from bot.models import Models
-from bot.orders import Order, Origin, notes_to_json
+from bot.orders import Order, Origin, Parameters
 from bot.places import Places, UnderWay
 from bot.replies import span
 from bot.waiting import Waiting, WaitingRoom
-from generation.errors import EngineLostError, GenerationError, JobCancelledError
-from generation.executor.client import Executor, Ticket
+from generation.errors import JobCancelledError
+from generation.executor.client import Executor
 from generation.executor.policy import finds_place
-from generation.request import ImageRequest, Result
-from storage.errors import StorageError
 from storage.jobs import JobStore
 from storage.records import Job, JobState
 
-MAX_ATTEMPTS = 3
-"""A job that outlives so many bots is taken for what kills them."""
 UNREACHABLE_WAIT_S = 12 * 60.0
 """Where the bot itself may not speak, a picture after the token's fifteen minutes is lost."""
 PAUSE_AFTER_FAULT_S = 1.0
@@ -74,7 +69,7 @@ class Dispatcher:
         owner: str,
         pace: Pace,
         jobs: JobStore,
-        pictures: JobPictures,
+        maker: Maker,
         executor: Executor,
         delivery: Delivery,
         models: Models,
@@ -83,7 +78,7 @@ class Dispatcher:
         self.owner = owner
         self._pace = pace
         self._jobs = jobs
-        self._pictures = pictures
+        self._maker = maker
         self._executor = executor
         self._delivery = delivery
         self._models = models
@@ -95,9 +90,7 @@ class Dispatcher:
         )
         self._moving = asyncio.Lock()
         self._sole = False
-        self._tickets: dict[str, Ticket] = {}
         self._running: dict[str, Job] = {}
-        self._stopping: set[str] = set()
         self._delivering: set[str] = set()
         self._keepers: set[asyncio.Task[None]] = set()
         self._runs: set[asyncio.Task[None]] = set()
@@ -171,8 +164,8 @@ class Dispatcher:
         model = self._executor.model_of(probe)
         await self._models.require_readable(order.prompt, model=model)
         order = replace(order, model=model)
-        cost_ms = self._executor.cost_ms(probe)
-        promised_s = self._promised_s(probe, cost_ms=cost_ms)
+        cost_ms = self._executor.cost_ms(probe) * order.count
+        promised_s = self._promised_s(order, origin, cost_ms=cost_ms)
         self._refuse_long_wait(origin, promised_s)
         accepted = await self._jobs.accept(new_job(uuid4().hex, order, origin, reserve_ms=cost_ms))
         if not accepted.created:
@@ -189,9 +182,7 @@ class Dispatcher:
         """Stop a job that waits or runs; its reservation is refunded. Others are left alone."""
         async with self._moving:
             if job_id in self._running:
-                self._stopping.add(job_id)
-                if job_id in self._tickets:
-                    self._tickets[job_id].cancel()
+                self._maker.stop(job_id)
                 return
             job = await self._jobs.get(job_id)
             if not await self._jobs.fail(
@@ -206,9 +197,11 @@ class Dispatcher:
         self._metrics.finish(job, JobState.CANCELLED)
         await self._hand_over(job, self._live(job, entry))
 
-    def _promised_s(self, probe: ImageRequest, *, cost_ms: int) -> float:
-        """Return in how many seconds the picture of a new job is to be expected."""
+    def _promised_s(self, order: Order, origin: Origin, *, cost_ms: int) -> float:
+        """Return in how many seconds the pictures of an order are to be expected."""
+        probe = probe_of(order, origin)
         ahead_ms = self._room.ahead_ms(guild=probe.guild, member=probe.member, cost_ms=cost_ms)
+        ahead_ms += cost_ms - cost_ms // order.count
         return self._executor.estimate_s(probe) + ahead_ms / self._under_way().devices / 1000
 
     def _under_way(self) -> UnderWay:
@@ -255,7 +248,11 @@ class Dispatcher:
         limit, entry = self._limit(), self._room.next()
         if entry is None or self._pace.parallel_jobs is not None:
             return self.running < limit
-        under_way = [(job.guild_id, job.member_id) for job in self._running.values()]
+        under_way = [
+            (job.guild_id, job.member_id)
+            for job in self._running.values()
+            for _ in range(Parameters.of_job(job).count)
+        ]
         member = entry.job.guild_id, entry.job.member_id
         return finds_place(member, under_way, capacity=limit)
 
@@ -292,94 +289,17 @@ class Dispatcher:
     async def _run(self, entry: Waiting, job: Job) -> None:
         """Run a claimed job to its end, and tell the member."""
         live = self._live(job, entry)
-        beat = asyncio.create_task(self._beat(job), name=f"heartbeat {job.id}")
         try:
-            making = self._make(entry, job, live)
-            (error,) = await asyncio.gather(making, return_exceptions=True)
-            self._room.end(entry)
-            if error is not None:
-                await self._give_up(job, error)
+            await self._maker.make(entry, job, live)
         except asyncio.CancelledError:
             # No progress may follow on the word that the bot is being restarted.
             await live.close()
             raise
         finally:
-            beat.cancel()
-            self._tickets.pop(job.id, None)
+            self._room.end(entry)
             self._running.pop(job.id, None)
-            self._stopping.discard(job.id)
             self._wake.set()
         await self._hand_over(job, live)
-
-    async def _make(self, entry: Waiting, job: Job, live: LiveMessage) -> None:
-        """Make the picture and settle.
-
-        Raises:
-            GenerationError: it could not be made.
-            StorageError: it could not be read or written.
-        """
-        if job.attempt > MAX_ATTEMPTS:
-            raise EngineLostError("the job was begun too often")
-        request = await self._pictures.request(job)
-        ticket = self._executor.submit(request)
-        self._tickets[job.id] = ticket
-        if job.id in self._stopping:
-            ticket.cancel()
-        async for progress in ticket.events():
-            entry.spent_ms = entry.turn.cost_ms * progress.step / max(1, progress.total_steps)
-            live.show(partial(self._delivery.progress, job, progress))
-        result = await ticket.result()
-        entry.spent_ms = result.device_ms
-        await self._settle(job, result)
-        self._metrics.made(job, age_s=entry.age_s, promised_s=entry.promised_s)
-        self._metrics.retries.inc(result.attempts - 1)
-
-    async def _settle(self, job: Job, result: Result) -> None:
-        """Store the picture and charge what it cost, unless the job is another attempt's now."""
-        output = await self._pictures.keep(job, result)
-        outcome = {
-            "model": result.model,
-            "notes": notes_to_json(result.notes),
-            "parameters": dict(result.parameters),
-        }
-        kept = await self._jobs.settle(
-            job.id,
-            owner=self.owner,
-            attempt=job.attempt,
-            output=output,
-            device_ms=result.device_ms,
-            notes=outcome,
-        )
-        log.info("made", job=job.id, device_ms=result.device_ms, kept=kept)
-
-    async def _give_up(self, job: Job, error: BaseException) -> None:
-        """Refund a job that failed, with the kind of error that its member is told."""
-        expected = isinstance(error, GenerationError | StorageError)
-        log.warning(
-            "failed",
-            job=job.id,
-            error=type(error).__name__,
-            detail=str(error),
-            exc_info=None if expected else error,
-        )
-        state = JobState.CANCELLED if isinstance(error, JobCancelledError) else JobState.FAILED
-        await self._jobs.fail(
-            job.id, owner=self.owner, attempt=job.attempt, error=type(error).__name__, state=state
-        )
-        self._metrics.finish(job, state)
-
-    async def _beat(self, job: Job) -> None:
-        """Prolong the lease while the job runs; stop the work when it is somebody else's."""
-        lease_s = self._pace.lease_s
-        while True:
-            await asyncio.sleep(lease_s / 3)
-            ours = await self._jobs.heartbeat(
-                job.id, owner=self.owner, attempt=job.attempt, lease_s=lease_s
-            )
-            if not ours and job.id in self._tickets:
-                log.warning("a job went to another owner", job=job.id)
-                self._tickets[job.id].cancel()
-                return
 
     async def _hand_over(self, job: Job, live: LiveMessage) -> None:
         """Close the live message, then deliver what is final; the sweep repeats what failed."""

@@ -22,7 +22,7 @@ class Filled:
     """What a member wrote into a form; nothing of it is checked but the number."""
 
     prompt: str
-    strength: float
+    strength: float | None
     preset: str | None = None
 
 
@@ -36,7 +36,7 @@ class PictureForm(ui.Modal):
         custom_id: names the form across restarts.
         submit: what is done with it.
         prompt: the words to start from, None for a command that takes none.
-        strength: the strength to start from.
+        strength: the strength to start from, None for pictures from words alone, which have none.
         presets: the ready-made edits that can be chosen; none leaves the choice out.
     """
 
@@ -48,7 +48,7 @@ class PictureForm(ui.Modal):
         custom_id: str,
         submit: Submit,
         prompt: str | None,
-        strength: float,
+        strength: float | None,
         presets: Sequence[Preset] = (),
     ) -> None:
         super().__init__(title=title, custom_id=custom_id, timeout=FORM_LIFE_S)
@@ -57,19 +57,24 @@ class PictureForm(ui.Modal):
         self._prompt = _prompt_input(prompt)
         self._presets = _preset_select(voice, presets)
         self._strength = ui.TextInput["PictureForm"](
-            custom_id="strength", default=f"{strength:g}", max_length=8, required=True
+            custom_id="strength",
+            default=None if strength is None else f"{strength:g}",
+            max_length=8,
+            required=True,
         )
+        self._strong = strength is not None
         if prompt is not None:
             self.add_item(ui.Label(text=voice.say("form.prompt"), component=self._prompt))
         if presets:
             self.add_item(ui.Label(text=voice.say("form.preset"), component=self._presets))
-        self.add_item(
-            ui.Label(
-                text=voice.say("form.strength"),
-                description=voice.say("form.strength.about"),
-                component=self._strength,
+        if strength is not None:
+            self.add_item(
+                ui.Label(
+                    text=voice.say("form.strength"),
+                    description=voice.say("form.strength.about"),
+                    component=self._strength,
+                )
             )
-        )
 
     async def on_submit(self, interaction: discord.Interaction) -> None:
         """Hand over what was written."""
@@ -77,9 +82,12 @@ class PictureForm(ui.Modal):
 
     async def _read(self, interaction: discord.Interaction) -> None:
         chosen = next(iter(self._presets.values), OWN_WORDS)
+        field, strength = self._voice.say("form.strength"), None
+        if self._strong:
+            strength = number(self._strength.value, field=field)
         filled = Filled(
             prompt=self._prompt.value,
-            strength=number(self._strength.value, field=self._voice.say("form.strength")),
+            strength=strength,
             preset=None if chosen == OWN_WORDS else chosen,
         )
         await self._submit(interaction, filled)

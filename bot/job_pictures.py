@@ -1,9 +1,13 @@
 """A job's pictures on their way from the file store to the engine, and back."""
 
+import asyncio
+from dataclasses import replace
+
 from bot.metrics import Metrics
-from bot.orders import Parameters
+from bot.orders import Parameters, seed_of
 from generation.codecs import CodecPool
-from generation.request import ImageRequest, Pixels, Result
+from generation.outpainting import outpainted, parsed_ratio
+from generation.request import Canvas, ImageRequest, Pixels, Result
 from storage.files import FileStore, StoredFile
 from storage.records import Job
 
@@ -18,27 +22,39 @@ class JobPictures:
         self._codecs = codecs
         self._metrics = metrics
 
-    async def request(self, job: Job) -> ImageRequest:
-        """Return what the engine is asked, from what was stored.
+    async def requests(self, job: Job) -> tuple[ImageRequest, ...]:
+        """Return what the engine is asked, from what was stored: one request for each picture.
 
         Raises:
             StorageError: a picture cannot be read.
         """
-        assert job.image is not None, "an accepted job has its picture"
-        kept = Parameters.from_json(job.parameters or {})
-        style = job.style_image
-        return ImageRequest(
+        kept = Parameters.of_job(job)
+        given = {name: await self._pixels(file.sha256) for name, file in job.inputs.items()}
+        image, mask = given.get("image"), given.get("mask")
+        if image is not None and kept.ratio is not None:
+            ratio = parsed_ratio(kept.ratio)
+            image, mask = await asyncio.to_thread(outpainted, image, ratio=ratio)
+        first = ImageRequest(
             job_id=job.id,
             pipeline=job.pipeline,
-            image=await self._pixels(job.image.sha256),
-            style_image=await self._pixels(style.sha256) if style else None,
+            image=image or Canvas(width=kept.width, height=kept.height),
+            mask=mask,
+            style_image=given.get("style_image"),
             prompt=job.prompt or "",
+            negative_prompt=kept.negative_prompt,
             strength=kept.strength,
+            guidance_scale=kept.guidance_scale,
+            num_inference_steps=kept.num_inference_steps,
             seed=job.seed,
             model=job.model,
             guild=job.guild_id or 0,
             member=job.member_id,
         )
+        others = (
+            replace(first, job_id=f"{job.id}-{number}", seed=seed_of(job.seed, number=number))
+            for number in range(1, kept.count)
+        )
+        return (first, *others)
 
     async def keep(self, job: Job, result: Result) -> StoredFile:
         """Store a result as a PNG file that says how it was made.
@@ -46,9 +62,9 @@ class JobPictures:
         Raises:
             StorageError: it cannot be written.
         """
-        image, layers = result.image, Parameters.from_json(job.parameters or {}).layers
+        image, layers = result.image, Parameters.of_job(job).layers
         if layers:
-            image = await self._codecs.under_layers(image, layers, seed=job.seed)
+            image = await self._codecs.under_layers(image, layers, seed=result.seed)
         about = {"Model": result.model, "Seed": str(result.seed), "Prompt": job.prompt or ""}
         with self._metrics.png_seconds.time():
             encoded = await self._codecs.encode(

@@ -14,10 +14,10 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One state of a message: what it shows and the picture that belongs to it."""
+    """One state of a message: what it shows and the pictures that belong to it."""
 
     view: ui.LayoutView
-    file: discord.File | None = None
+    files: tuple[discord.File, ...] = ()
 
 
 Render = Callable[[], Awaitable[Page]]

@@ -2,17 +2,21 @@
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 import discord
 
 from bot.texts import DEFAULT_LOCALE
-from generation.request import MAX_SEED, Note, NoteCode
+from generation.outpainting import outer_size, parsed_ratio
+from generation.request import MAX_SEED, Canvas, Note, NoteCode
 from storage.files import StoredFile
+from storage.records import Job
 
 TOKEN_LIFE = timedelta(minutes=15)
+PURGED: Mapping[str, Any] = {"strength": 0.0, "width": 1, "height": 1, "max_bytes": 0}
+"""What is left of a purged job's parameters: nothing that anybody looks at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,28 +31,49 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One picture that is asked for.
+    """A picture that is asked for, or several that differ by their seeds.
 
     Args:
         command: the command's family, which gives the title.
+        image: the picture to start from, or an empty canvas for one from words alone.
+        beside: the other pictures, by the names that requests give them: ``style_image``,
+            ``mask``.
+        ratio: the shape to extend the picture to, as WIDTH:HEIGHT; None leaves it as it is.
         subject: what the reply names: the prompt or the artwork's title.
         preset: the ready-made edit or artwork that was chosen.
         layers: what is drawn over the result.
+        count: how many; the seeds count up from the first.
         parent_id: the job that this one repeats or edits.
     """
 
     command: str
     pipeline: str
-    image: Picture
+    image: Picture | Canvas
     strength: float
     seed: int
     prompt: str = ""
+    negative_prompt: str = ""
+    guidance_scale: float | None = None
+    num_inference_steps: int | None = None
+    beside: Mapping[str, StoredFile] = field(default_factory=dict)
+    ratio: str | None = None
     subject: str = ""
-    style_image: Picture | None = None
     preset: str | None = None
     layers: tuple[str, ...] = ()
     model: str | None = None
+    count: int = 1
     parent_id: str | None = None
+
+    @property
+    def inputs(self) -> dict[str, StoredFile]:
+        """All pictures that go into it, by the names that requests give them."""
+        own = {"image": self.image.file} if isinstance(self.image, Picture) else {}
+        return {**own, **self.beside}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of what comes out."""
+        return result_size(self.image.width, self.image.height, ratio=self.ratio)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,58 +114,70 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """What is kept with a job beside its columns, as JSON."""
+    """What is kept with a job beside its columns, as JSON.
+
+    Args:
+        width: of the picture that it starts from, or of the empty canvas if it has none.
+        height: likewise.
+    """
 
     strength: float
     width: int
     height: int
     max_bytes: int
+    negative_prompt: str = ""
+    guidance_scale: float | None = None
+    num_inference_steps: int | None = None
+    ratio: str | None = None
+    count: int = 1
     subject: str = ""
     preset: str | None = None
-    style_size: tuple[int, int] | None = None
     layers: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
 
     @classmethod
     def of(cls, order: Order, origin: Origin) -> Self:
         """Return what is kept of an order."""
-        style = order.style_image
         return cls(
             strength=order.strength,
             width=order.image.width,
             height=order.image.height,
             max_bytes=origin.max_bytes,
+            negative_prompt=order.negative_prompt,
+            guidance_scale=order.guidance_scale,
+            num_inference_steps=order.num_inference_steps,
+            ratio=order.ratio,
+            count=order.count,
             subject=order.subject,
             preset=order.preset,
-            style_size=(style.width, style.height) if style else None,
             layers=order.layers,
-            notes=order.image.notes,
+            notes=order.image.notes if isinstance(order.image, Picture) else (),
         )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of what comes out."""
+        return result_size(self.width, self.height, ratio=self.ratio)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON."""
-        return {
-            "strength": self.strength,
-            "width": self.width,
-            "height": self.height,
-            "max_bytes": self.max_bytes,
-            "subject": self.subject,
-            "preset": self.preset,
-            "style_size": list(self.style_size) if self.style_size else None,
-            "layers": list(self.layers),
-            "notes": notes_to_json(self.notes),
-        }
+        kept = {"layers": list(self.layers), "notes": notes_to_json(self.notes)}
+        return {**asdict(self), **kept}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> Self:
-        """Read what was kept."""
-        size = stored.get("style_size")
-        fields = {
-            **stored,
-            "layers": tuple(stored.get("layers", ())),
-            "notes": notes_from_json(stored.get("notes")),
-        }
-        return cls(**{**fields, "style_size": (size[0], size[1]) if size else None})
+    def of_job(cls, job: Job) -> Self:
+        """Read what was kept with a job; what other versions kept besides is left aside."""
+        known, stored = {each.name for each in fields(cls)}, job.parameters or PURGED
+        found = {name: value for name, value in stored.items() if name in known}
+        layers, notes = tuple(stored.get("layers", ())), notes_from_json(stored.get("notes"))
+        return cls(**{**found, "layers": layers, "notes": notes})
+
+
+def result_size(width: int, height: int, *, ratio: str | None) -> tuple[int, int]:
+    """Return the width and height of what is made of a picture, extended to a shape or not."""
+    if ratio is None:
+        return width, height
+    return outer_size(width, height, ratio=parsed_ratio(ratio))
 
 
 def notes_to_json(notes: tuple[Note, ...]) -> list[dict[str, Any]]:
@@ -169,3 +206,8 @@ def locale_of(interaction: discord.Interaction) -> str:
 def any_seed(seed: int | None = None) -> int:
     """Return the seed that was asked for, or a new one."""
     return secrets.randbelow(MAX_SEED + 1) if seed is None else seed
+
+
+def seed_of(first: int, *, number: int) -> int:
+    """Return the seed of one of several pictures; they count up, and on from 0 at the end."""
+    return (first + number) % (MAX_SEED + 1)

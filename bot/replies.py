@@ -1,6 +1,6 @@
 """What the bot's messages look like: Components V2, built anew for every edit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import discord
@@ -8,11 +8,15 @@ from discord import ui
 
 from bot.controls import AgainButton, DeleteButton, EditButton, StopButton, VaryButton
 from bot.notices import ACCENT, QUIET, refusal
+from bot.orders import Parameters, seed_of
 from bot.prompts import shown
 from bot.texts import Voice
 from generation.request import Note, NoteCode, Progress, Stage
+from storage.records import Job
 
 BAR_CELLS = 16
+ROW_BUTTONS = 5
+"""As many as Discord puts into one row."""
 MAX_NOTE_WORDS = 24
 
 
@@ -38,7 +42,7 @@ def progress_page(
     lines = f"{_heading(caption)}\n{progress_line(voice, progress)}"
     box = ui.Container[ui.LayoutView](ui.TextDisplay(lines), accent_colour=QUIET)
     if preview is not None:
-        box.add_item(_gallery(preview, voice.say("progress.preview.alt")))
+        box.add_item(_gallery(preview, description=voice.say("progress.preview.alt")))
     view.add_item(box)
     view.add_item(ui.ActionRow(StopButton(caption.job_id, label=voice.say("button.stop"))))
     return view
@@ -84,17 +88,17 @@ def result_page(
     voice: Voice,
     caption: Caption,
     *,
-    picture: str,
+    pictures: Mapping[int, str],
     details: str,
     notes: Iterable[str] = (),
     opening: str | None = None,
 ) -> ui.LayoutView:
-    """Return the message with the finished picture and its buttons.
+    """Return the message with the finished pictures and their buttons.
 
     Args:
         voice: the member's language.
         caption: what the job is.
-        picture: the attached file's name.
+        pictures: the attached files' names, by the pictures' numbers.
         details: the parameters that it was made with.
         notes: sentences that the pipeline owes the member.
         opening: a line before all others, such as whom a late picture is for.
@@ -102,18 +106,46 @@ def result_page(
     view = ui.LayoutView(timeout=None)
     head = "\n".join(filter(None, (opening, _heading(caption))))
     box = ui.Container[ui.LayoutView](ui.TextDisplay(head), accent_colour=ACCENT)
-    box.add_item(_gallery(picture, voice.say("result.alt", subject=caption.subject[:200])))
+    alt = voice.say("result.alt", subject=caption.subject[:200])
+    box.add_item(_gallery(*pictures.values(), description=alt))
     box.add_item(ui.TextDisplay("\n".join(f"-# {line}" for line in (details, *notes))))
     view.add_item(box)
+    vary = voice.say("button.vary")
+    if len(pictures) > 1:
+        each = [VaryButton(caption.job_id, number=it, label=f"{vary} {it + 1}") for it in pictures]
+        for row in range(0, len(each), ROW_BUTTONS):
+            view.add_item(ui.ActionRow(*each[row : row + ROW_BUTTONS]))
     view.add_item(
         ui.ActionRow(
             AgainButton(caption.job_id, label=voice.say("button.again")),
-            VaryButton(caption.job_id, label=voice.say("button.vary")),
+            *([] if len(pictures) > 1 else [VaryButton(caption.job_id, label=vary)]),
             EditButton(caption.job_id, label=voice.say("button.edit")),
             DeleteButton(caption.job_id, label=voice.say("button.delete")),
         )
     )
     return view
+
+
+def details(voice: Voice, job: Job) -> str:
+    """Return the line about what a finished job's pictures were made with."""
+    kept = Parameters.of_job(job)
+    outcome = job.notes if isinstance(job.notes, dict) else {}
+    seeds = [str(seed_of(job.seed, number=number)) for number in sorted(job.outputs)]
+    given: dict[str, object] = {
+        "seed" if len(seeds) == 1 else "seeds": ", ".join(seeds),
+        "strength": f"{kept.strength:g}" if job.image is not None else None,
+        "size": f"{kept.width} x {kept.height}" if job.image is None else None,
+        "ratio": kept.ratio,
+        "steps": kept.num_inference_steps,
+        "guidance": None if kept.guidance_scale is None else f"{kept.guidance_scale:g}",
+        "seconds": f"{(job.device_ms or 0) / 1000:.1f}",
+    }
+    said = (
+        voice.say(f"detail.{name}", value=value)
+        for name, value in given.items()
+        if value is not None
+    )
+    return " · ".join((str(outcome.get("model", job.pipeline)), *said))
 
 
 def failure_page(
@@ -140,6 +172,7 @@ def _heading(caption: Caption) -> str:
     return f"**{caption.title}** · {subject}" if subject else f"**{caption.title}**"
 
 
-def _gallery(name: str, description: str) -> ui.MediaGallery[ui.LayoutView]:
-    item = discord.MediaGalleryItem(f"attachment://{name}", description=description[:256])
-    return ui.MediaGallery(item)
+def _gallery(*names: str, description: str) -> ui.MediaGallery[ui.LayoutView]:
+    about = description[:256]
+    items = (discord.MediaGalleryItem(f"attachment://{it}", description=about) for it in names)
+    return ui.MediaGallery(*items)

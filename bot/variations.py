@@ -19,6 +19,7 @@ def variation(
     *,
     amount: str,
     prompt: str = "",
+    negative_prompt: str = "",
     model: str | None = None,
     parent_id: str | None = None,
 ) -> Order:
@@ -34,6 +35,7 @@ def variation(
         image: the picture to vary.
         amount: a key of ``AMOUNTS``; Discord sends no other.
         prompt: the words that the picture was made with.
+        negative_prompt: the words that it was made without.
         model: the checkpoint; that of ``/remix`` if None.
         parent_id: the job whose result it is.
 
@@ -52,6 +54,7 @@ def variation(
         pipeline="remix",
         image=image,
         prompt=prompt,
+        negative_prompt=negative_prompt,
         subject=" \u00b7 ".join(filter(None, (voice.say(f"amount.{amount}"), prompt))),
         strength=AMOUNTS[amount],
         seed=seed,

@@ -27,6 +27,20 @@ def parsed_ratio(text: str) -> float:
     return width / height
 
 
+def outer_size(width: int, height: int, *, ratio: float) -> tuple[int, int]:
+    """Return the width and height of a picture with its margins.
+
+    Raises:
+        InvalidRequestError: it has this shape already, or would become too large.
+    """
+    outer = max(width, round(height * ratio)), max(height, round(width / ratio))
+    if outer == (width, height):
+        raise InvalidRequestError("the picture has this shape already")
+    if max(outer) > MAX_CANVAS_SIDE:
+        raise InvalidRequestError(f"a side may have {MAX_CANVAS_SIDE} pixels at most")
+    return outer
+
+
 def outpainted(picture: Pixels, *, ratio: float) -> tuple[Pixels, Pixels]:
     """Return a picture amid new margins, and the mask of these; no pixel of it is changed.
 
@@ -37,11 +51,7 @@ def outpainted(picture: Pixels, *, ratio: float) -> tuple[Pixels, Pixels]:
         InvalidRequestError: it has this shape already, or would become too large.
     """
     inner = (picture.width, picture.height)
-    outer = max(inner[0], round(inner[1] * ratio)), max(inner[1], round(inner[0] / ratio))
-    if outer == inner:
-        raise InvalidRequestError("the picture has this shape already")
-    if max(outer) > MAX_CANVAS_SIDE:
-        raise InvalidRequestError(f"a side may have {MAX_CANVAS_SIDE} pixels at most")
+    outer = outer_size(*inner, ratio=ratio)
     left, top = ((out - own) // 2 for out, own in zip(outer, inner, strict=True))
     box = (left, top, left + inner[0], top + inner[1])
     image = Image.frombytes("RGB", inner, picture.data)

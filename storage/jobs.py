@@ -7,7 +7,7 @@ the output, charges what was used and refunds the rest; failing refunds everythi
 owner finished stays unfinished, whatever happens to the process, and is found again.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -89,12 +89,14 @@ class JobStore:
         *,
         owner: str,
         attempt: int,
-        output: StoredFile,
+        outputs: Mapping[int, StoredFile],
         device_ms: int,
         notes: Any = None,  # noqa: ANN401 (any JSON)
         message_id: int | None = None,
     ) -> bool:
-        """Finish a job: output, charge and refund of the rest; False when it was fenced off.
+        """Finish a job: outputs, charge and refund of the rest; False when it was fenced off.
+
+        The outputs go by their numbers, which count from 0; what could not be made is left out.
 
         Raises:
             InvalidAmountError: ``device_ms`` is negative or absurd; nothing was changed.
@@ -106,8 +108,11 @@ class JobStore:
         fence = _running(job_id, owner=owner, attempt=attempt)
         if not _change(session, fence, **_finish(JobState.DONE, now=now), **values):
             return False
-        remember_files(session, [output], now=now)
-        session.add(OutputRow(job_id=job_id, sha256=output.sha256, created_at=now))
+        remember_files(session, outputs.values(), now=now)
+        session.add_all(
+            OutputRow(job_id=job_id, number=number, sha256=output.sha256, created_at=now)
+            for number, output in outputs.items()
+        )
         ledger.settle(session, job_id=job_id, device_ms=device_ms, now=now)
         return True
 
@@ -301,11 +306,9 @@ def _insert(session: Session, new: NewJob, *, now: datetime) -> bool:
 
 
 def _refer(session: Session, new: NewJob, *, now: datetime) -> None:
-    inputs = {"image": new.image, "style_image": new.style_image}
-    given = {role: file for role, file in inputs.items() if file is not None}
-    remember_files(session, given.values(), now=now)
+    remember_files(session, new.inputs.values(), now=now)
     session.add_all(
-        InputRow(job_id=new.id, role=role, sha256=file.sha256) for role, file in given.items()
+        InputRow(job_id=new.id, role=role, sha256=file.sha256) for role, file in new.inputs.items()
     )
 
 

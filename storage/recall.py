@@ -1,11 +1,12 @@
 """Read jobs with their files, inside a transaction of the caller."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
 
 from storage.errors import NotFoundError
 from storage.files import StoredFile
@@ -15,17 +16,25 @@ from storage.tables import DIRECT_MESSAGES, FileRow, InputRow, JobRow, OutputRow
 _COPIED = [
     field.name
     for field in fields(Job)
-    if field.name not in {"guild_id", "state", "image", "style_image", "output"}
+    if field.name not in {"guild_id", "state", "inputs", "outputs"}
 ]
+_BATCH = 1000
+"""Of jobs whose files are read together; databases take no more than 32,766 values."""
+
+_Files = dict[str, dict[Any, StoredFile]]
+"""By job, and then by what each is for, or by its number."""
 
 
 def jobs_where(
     session: Session, *conditions: ColumnElement[bool], limit: int | None = None
 ) -> list[Job]:
     """Return the jobs that meet all conditions, oldest first."""
-    query = _with_files().where(*conditions).order_by(JobRow.created_at, JobRow.id).limit(limit)
-    rows = session.execute(query.execution_options(populate_existing=True))
-    return [_job(row) for row in rows]
+    found = select(JobRow).where(*conditions).order_by(JobRow.created_at, JobRow.id).limit(limit)
+    rows = session.scalars(found.execution_options(populate_existing=True)).all()
+    job_ids = [row.id for row in rows]
+    inputs = _files(session, InputRow, InputRow.role, job_ids=job_ids)
+    outputs = _files(session, OutputRow, OutputRow.number, job_ids=job_ids)
+    return [_job(row, inputs=inputs[row.id], outputs=outputs[row.id]) for row in rows]
 
 
 def job_where(session: Session, *conditions: ColumnElement[bool]) -> Job:
@@ -45,35 +54,37 @@ def guild_key(guild_id: int | None) -> int:
     return DIRECT_MESSAGES if guild_id is None else guild_id
 
 
-def _with_files() -> Select[JobRow, FileRow, FileRow, FileRow]:
-    picture, artwork, result = aliased(FileRow), aliased(FileRow), aliased(FileRow)
-    image, style = aliased(InputRow), aliased(InputRow)
-    return (
-        select(JobRow, picture, artwork, result)
-        .outerjoin(image, and_(image.job_id == JobRow.id, image.role == "image"))
-        .outerjoin(picture, picture.sha256 == image.sha256)
-        .outerjoin(style, and_(style.job_id == JobRow.id, style.role == "style_image"))
-        .outerjoin(artwork, artwork.sha256 == style.sha256)
-        .outerjoin(OutputRow, OutputRow.job_id == JobRow.id)
-        .outerjoin(result, result.sha256 == OutputRow.sha256)
-    )
+def _files(
+    session: Session,
+    table: type[InputRow] | type[OutputRow],
+    name: Any,  # noqa: ANN401 (a column of either)
+    *,
+    job_ids: Sequence[str],
+) -> _Files:
+    """Return the files that jobs refer to, in the order of their names."""
+    found: _Files = defaultdict(dict)
+    for start in range(0, len(job_ids), _BATCH):
+        rows = session.execute(
+            select(table.job_id, name, FileRow)
+            .join(FileRow, FileRow.sha256 == table.sha256)
+            .where(table.job_id.in_(job_ids[start : start + _BATCH]))
+            .order_by(table.job_id, name)
+        )
+        for job_id, each, row in rows:
+            found[job_id][each] = StoredFile(
+                sha256=row.sha256,
+                size_bytes=row.size_bytes,
+                place=row.place,
+                media_type=row.media_type,
+            )
+    return found
 
 
-def _job(row: Sequence[Any]) -> Job:
-    job, picture, artwork, result = row
+def _job(row: JobRow, *, inputs: dict[str, StoredFile], outputs: dict[int, StoredFile]) -> Job:
     return Job(
-        guild_id=None if job.guild_id == DIRECT_MESSAGES else job.guild_id,
-        state=JobState(job.state),
-        image=_file(picture),
-        style_image=_file(artwork),
-        output=_file(result),
-        **{name: getattr(job, name) for name in _COPIED},
-    )
-
-
-def _file(row: FileRow | None) -> StoredFile | None:
-    if row is None:
-        return None
-    return StoredFile(
-        sha256=row.sha256, size_bytes=row.size_bytes, place=row.place, media_type=row.media_type
+        guild_id=None if row.guild_id == DIRECT_MESSAGES else row.guild_id,
+        state=JobState(row.state),
+        inputs=inputs,
+        outputs=outputs,
+        **{name: getattr(row, name) for name in _COPIED},
     )

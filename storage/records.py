@@ -34,8 +34,8 @@ class NewJob:
         prompt: the member's words, at most 6,000 characters; stored cleaned.
         parameters: JSON of what else was asked for; texts in it are stored cleaned.
         seed: 0 to 2**32 - 1.
-        image: the picture to change, already in the file store.
-        style_image: the artwork, already in the file store, for commands that take one.
+        inputs: the pictures that go into it, already in the file store, by what each is for
+            (``image``, ``style_image``, ``mask`` ...); none for one from words alone.
         reserve_ms: device milliseconds to set aside from the quota, at least 1.
         interaction_token: what edits the original reply until ``token_expires_at``.
         parent_id: the job that this one repeats or edits.
@@ -50,7 +50,7 @@ class NewJob:
     command: str
     pipeline: str
     seed: int
-    image: StoredFile
+    inputs: Mapping[str, StoredFile]
     reserve_ms: int
     interaction_token: str = field(repr=False)
     token_expires_at: datetime
@@ -58,7 +58,6 @@ class NewJob:
     model: str | None = None
     prompt: str = ""
     parameters: Mapping[str, Any] | None = None
-    style_image: StoredFile | None = None
     parent_id: str | None = None
     locale: str = "en-US"
 
@@ -75,7 +74,9 @@ class Job:
         wait_ms: from acceptance to the first claim.
         notes: JSON of what the pipeline remarked, for delivering it again.
         delivered_at: when the member got the result or the refusal.
-        deleted_at: when the output was deleted at somebody's wish.
+        deleted_at: when the outputs were deleted at somebody's wish.
+        inputs: by what each is for, see ``NewJob``; none once it has been purged.
+        outputs: by their numbers, which count from 0; those that could not be made are left out.
     """
 
     id: str
@@ -110,9 +111,18 @@ class Job:
     delivered_at: datetime | None
     deleted_at: datetime | None
     purged_at: datetime | None
-    image: StoredFile | None
-    style_image: StoredFile | None
-    output: StoredFile | None
+    inputs: Mapping[str, StoredFile]
+    outputs: Mapping[int, StoredFile]
+
+    @property
+    def image(self) -> StoredFile | None:
+        """The picture to change."""
+        return self.inputs.get("image")
+
+    @property
+    def output(self) -> StoredFile | None:
+        """The first picture that came out of it."""
+        return next(iter(self.outputs.values()), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

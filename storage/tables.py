@@ -168,10 +168,10 @@ class JobRow(Base):
 
 
 class InputRow(Base):
-    """A picture that went into a job: the one to change, or the artwork."""
+    """A picture that went into a job: the one to change, an artwork, a mask; the bot names it."""
 
     __tablename__ = "inputs"
-    __table_args__ = (_one_of("role", "image", "style_image"), Index(None, "sha256"))
+    __table_args__ = (Index(None, "sha256"),)
 
     job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
     role: Mapped[Word] = mapped_column(primary_key=True)
@@ -179,12 +179,15 @@ class InputRow(Base):
 
 
 class OutputRow(Base):
-    """The picture that came out of a job."""
+    """A picture that came out of a job; those that could not be made leave their numbers out."""
 
     __tablename__ = "outputs"
-    __table_args__ = (Index(None, "sha256"),)
+    __table_args__ = (_within("number", high=1000), Index(None, "sha256"))
 
     job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(
+        primary_key=True, autoincrement=False, server_default=text("0")
+    )
     sha256: Mapped[Digest] = mapped_column(ForeignKey("files.sha256"))
     created_at: Mapped[Moment]
 

@@ -55,7 +55,7 @@ class Style(commands.Cog):
             command="style",
             pipeline="collage",
             image=await pictures.upload(image),
-            style_image=style,
+            beside={"style_image": style.file},
             subject=subject,
             strength=strength,
             seed=any_seed(seed),

@@ -12,7 +12,7 @@ async def test_a_preset_paints_in_the_manner_of_an_artwork_that_ships(stage: Sta
     message = await stage.ada.result()
     assert "**Style** · Great Waves" in text_of(message)
     job = await bot.stores.jobs.get(job_of(message))
-    assert job.style_image is not None
+    assert job.inputs.get("style_image") is not None
 
 
 async def test_an_own_artwork_is_taken_and_both_or_none_are_refused(stage: Stage) -> None:

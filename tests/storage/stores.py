@@ -78,7 +78,7 @@ class Stores:
         job = await self.claimed(**changes)
         output = await self.files.put(f"output of {job.id}".encode(), media_type="image/png")
         assert await self.jobs.settle(
-            job.id, owner="bot", attempt=job.attempt, output=output, device_ms=device_ms
+            job.id, owner="bot", attempt=job.attempt, outputs={0: output}, device_ms=device_ms
         )
         return await self.jobs.get(job.id)
 
@@ -100,7 +100,7 @@ def new_job(**changes: object) -> NewJob:
         command="remix",
         pipeline="img2img",
         seed=2**32 - 1,
-        image=PICTURE,
+        inputs={"image": PICTURE},
         reserve_ms=100,
         interaction_token=f"token-{number}",
         token_expires_at=NOON + timedelta(minutes=15),

@@ -11,13 +11,13 @@ from tests.storage.stores import CHANNEL, GUILD, MEMBER, PICTURE, RESULT, Stores
 
 
 async def test_an_accepted_job_comes_back_as_it_was_given(stores: Stores) -> None:
-    new = new_job(style_image=RESULT, model="starter", locale="zh-CN")
+    new = new_job(inputs={"image": PICTURE, "style_image": RESULT}, model="starter", locale="zh-CN")
     accepted = await stores.jobs.accept(new)
     job = await stores.jobs.get(new.id)
     assert accepted.created
     assert accepted.job == job
     assert (job.guild_id, job.member_id, job.channel_id) == (GUILD, MEMBER, CHANNEL)
-    assert (job.image, job.style_image, job.output) == (PICTURE, RESULT, None)
+    assert (job.inputs, job.outputs) == ({"image": PICTURE, "style_image": RESULT}, {})
     assert (job.state, job.attempt, job.seed) == (JobState.QUEUED, 0, 2**32 - 1)
     assert job.parameters == {"strength": 0.7}
     assert job.created_at == stores.clock.now
@@ -128,9 +128,11 @@ async def test_a_job_whose_lease_is_over_goes_to_the_next_owner_and_the_first_is
     assert (taken.id, taken.attempt, taken.wait_ms) == (job.id, 2, 0)
     late = {"owner": "bot", "attempt": 1}
     assert not await stores.jobs.heartbeat(job.id, **late, lease_s=60)  # type: ignore[arg-type]
-    assert not await stores.jobs.settle(job.id, **late, output=RESULT, device_ms=5)  # type: ignore[arg-type]
+    assert not await stores.jobs.settle(job.id, **late, outputs={0: RESULT}, device_ms=5)  # type: ignore[arg-type]
     assert not await stores.jobs.fail(job.id, **late, error="lost")  # type: ignore[arg-type]
-    assert await stores.jobs.settle(job.id, owner="other", attempt=2, output=RESULT, device_ms=40)
+    assert await stores.jobs.settle(
+        job.id, owner="other", attempt=2, outputs={0: RESULT}, device_ms=40
+    )
 
 
 async def test_a_heartbeat_prolongs_the_lease(stores: Stores) -> None:
@@ -147,7 +149,7 @@ async def test_settling_keeps_the_output_and_what_the_pipeline_remarked(stores: 
         job.id,
         owner="bot",
         attempt=1,
-        output=RESULT,
+        outputs={0: RESULT},
         device_ms=40,
         notes=[{"code": "fitted", "words": ["512"]}],
         message_id=CHANNEL,
@@ -164,7 +166,7 @@ async def test_a_job_settles_once(stores: Stores) -> None:
     job = await stores.claimed()
     outcomes = await asyncio.gather(
         *(
-            stores.jobs.settle(job.id, owner="bot", attempt=1, output=RESULT, device_ms=40)
+            stores.jobs.settle(job.id, owner="bot", attempt=1, outputs={0: RESULT}, device_ms=40)
             for _ in range(10)
         )
     )
@@ -243,7 +245,7 @@ async def test_in_direct_messages_a_job_has_no_guild(stores: Stores) -> None:
 
 async def test_a_repeated_job_remembers_its_parent(stores: Stores) -> None:
     parent = await stores.done()
-    child = await stores.accept(parent_id=parent.id, image=parent.image)
+    child = await stores.accept(parent_id=parent.id, inputs=parent.inputs)
     assert child.parent_id == parent.id
     assert child.image == PICTURE
 
@@ -253,3 +255,26 @@ async def test_neither_a_job_nor_a_request_shows_its_token(stores: Stores) -> No
     job = (await stores.jobs.accept(new)).job
     assert job.interaction_token == "very-secret"
     assert "very-secret" not in repr(new) + repr(job)
+
+
+async def test_a_job_without_pictures_is_kept_and_has_several_results_by_their_numbers(
+    stores: Stores,
+) -> None:
+    job = await stores.claimed(inputs={})
+    assert (job.inputs, job.image, job.outputs, job.output) == ({}, None, {}, None)
+    outputs = {2: PICTURE, 0: RESULT, 3: RESULT}
+    assert await stores.jobs.settle(job.id, owner="bot", attempt=1, outputs=outputs, device_ms=40)
+    kept = await stores.jobs.get(job.id)
+    assert list(kept.outputs.items()) == [(0, RESULT), (2, PICTURE), (3, RESULT)]
+    assert kept.output == RESULT
+
+
+async def test_many_jobs_are_read_with_their_own_files(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.recall._BATCH", 2)
+    given = [{}, {"image": PICTURE}, {"image": RESULT, "mask": PICTURE}]
+    for inputs in given:
+        await stores.accept(inputs=inputs)
+        stores.clock.advance(seconds=1)
+    assert [job.inputs for job in await stores.jobs.unfinished()] == given

@@ -33,7 +33,7 @@ async def write_for_ever(url: str, folder: Path) -> None:
             assert claimed is not None
             output = await stores.files.put(job.id.encode(), media_type="image/png")
             await stores.jobs.settle(
-                job.id, owner="bot", attempt=claimed.attempt, output=output, device_ms=7
+                job.id, owner="bot", attempt=claimed.attempt, outputs={0: output}, device_ms=7
             )
             print("settled", job.id, flush=True)  # noqa: T201
 

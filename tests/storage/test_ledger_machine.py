@@ -130,7 +130,7 @@ class Books:
 
     async def _settle(self, job_id: str, attempt: int, device_ms: int) -> bool:
         return await self.stores.jobs.settle(
-            job_id, owner="bot", attempt=attempt, output=RESULT, device_ms=device_ms
+            job_id, owner="bot", attempt=attempt, outputs={0: RESULT}, device_ms=device_ms
         )
 
 

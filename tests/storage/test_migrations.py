@@ -12,15 +12,16 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from storage import migrating
 from storage.database import connect_once
 from storage.errors import SchemaOutdatedError, SchemaTooNewError
+from storage.files import StoredFile
 from storage.migrating import alembic_config, check, downgrade, head_of, upgrade
 from storage.tables import Base
-from tests.storage.stores import open_stores
+from tests.storage.stores import PICTURE, RESULT, open_stores
 
 NEXT = '''"""Add a table.
 
@@ -96,6 +97,41 @@ def test_r22_up_down_and_up_again(database_url: str) -> None:
     upgrade(database_url)
     assert tables_of(database_url) == everything
     check(database_url)
+
+
+def test_jobs_of_before_keep_their_pictures_and_going_back_keeps_the_first_results(
+    database_url: str, tmp_path: Path
+) -> None:
+    def statements(*lines: str) -> list[tuple[object, ...]]:
+        def run(connection: Connection) -> list[tuple[object, ...]]:
+            results = [connection.execute(text(line)) for line in lines]
+            return [tuple(row) for row in results[-1]]
+
+        return connect_once(database_url, run, read_only=False)
+
+    async def settled(*, inputs: dict[str, StoredFile], outputs: dict[int, StoredFile]) -> str:
+        stores = open_stores(database_url, tmp_path)
+        job = await stores.claimed(inputs=inputs)
+        await stores.jobs.settle(job.id, owner="bot", attempt=1, outputs=outputs, device_ms=1)
+        await stores.database.close()
+        return job.id
+
+    usual = {"image": PICTURE, "style_image": RESULT}
+    before = asyncio.run(settled(inputs=usual, outputs={0: RESULT}))
+    masked = {"image": PICTURE, "mask": RESULT}
+    later = asyncio.run(settled(inputs=masked, outputs={1: PICTURE, 2: RESULT}))
+    downgrade(database_url, revision="c1709ec42b0c")
+    kept = "SELECT job_id, sha256 FROM outputs ORDER BY sha256"
+    assert statements(kept) == [(later, PICTURE.sha256), (before, RESULT.sha256)]
+    assert statements("SELECT count(*) FROM inputs WHERE role = 'mask'") == [(0,)]
+    upgrade(database_url, backup=False)
+    assert statements("SELECT job_id, number FROM outputs ORDER BY sha256") == [
+        (later, 0),
+        (before, 0),
+    ]
+    assert sorted(statements("SELECT job_id, role FROM inputs")) == sorted(
+        [(before, "image"), (before, "style_image"), (later, "image")]
+    )
 
 
 def test_upgrading_again_changes_and_copies_nothing(sqlite_url: str, tmp_path: Path) -> None:

@@ -66,7 +66,9 @@ async def test_q3_a_job_without_a_picture_is_refunded_exactly_once(
     job = await stores.claimed()
     outcomes = await asyncio.gather(*(end(stores, job) for _ in range(10)))
     assert sum(outcomes) == 1
-    assert not await stores.jobs.settle(job.id, owner="bot", attempt=1, output=RESULT, device_ms=50)
+    assert not await stores.jobs.settle(
+        job.id, owner="bot", attempt=1, outputs={0: RESULT}, device_ms=50
+    )
     balance = await stores.quotas.balance(guild_id=GUILD, member_id=MEMBER)
     assert (balance.used_ms, balance.reserved_ms, balance.remaining_ms) == (0, 0, 1000)
 
@@ -120,7 +122,7 @@ async def test_q5_a_job_over_midnight_settles_in_the_day_it_was_reserved_in(
     stores.clock.now = MIDNIGHT - timedelta(milliseconds=1)
     job = await stores.claimed(reserve_ms=600)
     stores.clock.now = MIDNIGHT + timedelta(milliseconds=1)
-    await stores.jobs.settle(job.id, owner="bot", attempt=1, output=RESULT, device_ms=500)
+    await stores.jobs.settle(job.id, owner="bot", attempt=1, outputs={0: RESULT}, device_ms=500)
     today = await stores.quotas.balance(guild_id=GUILD, member_id=MEMBER)
     assert (today.used_ms, today.reserved_ms, today.remaining_ms) == (0, 0, 1000)
     stores.clock.now = MIDNIGHT - timedelta(milliseconds=1)
@@ -264,7 +266,7 @@ async def test_q8_absurd_amounts_are_refused_before_they_reach_the_database(
         job = await stores.claimed()
         with pytest.raises(InvalidAmountError):
             await stores.jobs.settle(
-                job.id, owner="bot", attempt=1, output=RESULT, device_ms=amount_ms
+                job.id, owner="bot", attempt=1, outputs={0: RESULT}, device_ms=amount_ms
             )
         assert (await stores.jobs.get(job.id)).state is JobState.RUNNING
         with pytest.raises(InvalidAmountError):

@@ -27,7 +27,7 @@ def files_in(folder: Path) -> int:
 async def test_a_purge_empties_old_jobs_and_removes_their_files(
     stores: Stores, tmp_path: Path
 ) -> None:
-    job = await stores.done(image=await put(stores, b"photo"), prompt="private words")
+    job = await stores.done(inputs={"image": await put(stores, b"photo")}, prompt="private words")
     assert files_in(tmp_path / "files") == 2
     stores.clock.advance(days=31)
     report = await stores.retention.purge(older_than=MONTH)
@@ -75,9 +75,9 @@ async def test_the_ledger_outlives_the_purge(stores: Stores) -> None:
 
 async def test_a_file_that_another_job_refers_to_stays(stores: Stores) -> None:
     photo = await put(stores, b"photo")
-    old = await stores.done(image=photo)
+    old = await stores.done(inputs={"image": photo})
     stores.clock.advance(days=31)
-    young = await stores.done(image=photo, parent_id=old.id)
+    young = await stores.done(inputs={"image": photo}, parent_id=old.id)
     report = await stores.retention.purge(older_than=MONTH)
     assert (report.jobs, report.files) == (1, 1)
     assert young.image is not None
@@ -122,7 +122,7 @@ async def test_files_that_no_row_knows_go_after_an_hour(stores: Stores, tmp_path
     orphan = await stores.files.put(b"orphan", media_type="image/png")
     await stores.files.put(b"young orphan", media_type="image/png")
     photo = await put(stores, b"photo")
-    await stores.accept(image=photo)
+    await stores.accept(inputs={"image": photo})
     for path in (tmp_path / "files").rglob(orphan.sha256):
         os.utime(path, (1, 1))
     report = await stores.retention.purge(older_than=MONTH)
@@ -133,7 +133,7 @@ async def test_files_that_no_row_knows_go_after_an_hour(stores: Stores, tmp_path
 async def test_a_deleted_output_is_gone_and_remembered_as_deleted(
     stores: Stores, tmp_path: Path
 ) -> None:
-    job = await stores.done(image=await put(stores, b"photo"))
+    job = await stores.done(inputs={"image": await put(stores, b"photo")})
     assert job.output is not None
     left = await stores.jobs.delete_output(job.id, guild_id=GUILD, member_id=MEMBER)
     assert (left.output, left.deleted_at, left.state) == (None, stores.clock.now, job.state)
@@ -151,7 +151,7 @@ async def test_an_output_that_two_jobs_share_outlives_the_first_deletion(
     first, second = await stores.claimed(), await stores.claimed()
     output = await stores.files.put(b"same seed, same bytes", media_type="image/png")
     for job in (first, second):
-        await stores.jobs.settle(job.id, owner="bot", attempt=1, output=output, device_ms=1)
+        await stores.jobs.settle(job.id, owner="bot", attempt=1, outputs={0: output}, device_ms=1)
     await stores.jobs.delete_output(first.id, guild_id=GUILD, member_id=MEMBER)
     assert await stores.files.read(output.sha256)
     await stores.jobs.delete_output(second.id, guild_id=GUILD, member_id=MEMBER)

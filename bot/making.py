@@ -1,0 +1,217 @@
+"""A claimed job on its way: its pictures asked for together, followed, stored and settled.
+
+Of several pictures those that could be made are delivered and charged, and the others are not.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+
+import structlog
+
+from bot.delivery import Delivery
+from bot.job_pictures import JobPictures
+from bot.live import LiveMessage
+from bot.metrics import Metrics
+from bot.orders import notes_to_json
+from bot.waiting import Waiting
+from generation.errors import EngineLostError, GenerationError, JobCancelledError
+from generation.executor.client import Executor, Ticket
+from generation.request import ImageRequest, Progress, Result, Stage
+from storage.errors import StorageError
+from storage.files import StoredFile
+from storage.jobs import JobStore
+from storage.records import Job, JobState
+
+MAX_ATTEMPTS = 3
+"""A job that outlives so many bots is taken for what kills them."""
+
+Made = tuple[Result, StoredFile]
+Show = Callable[[int, Progress], None]
+
+log = structlog.get_logger()
+
+
+class Maker:
+    """Takes claimed jobs to their end in SQL; all methods belong to the bot's event loop.
+
+    Args:
+        owner: whose claims these are.
+        lease_s: for how long each sign of life prolongs a claim.
+    """
+
+    def __init__(
+        self,
+        *,
+        owner: str,
+        lease_s: float,
+        jobs: JobStore,
+        pictures: JobPictures,
+        executor: Executor,
+        delivery: Delivery,
+        metrics: Metrics,
+    ) -> None:
+        self._owner = owner
+        self._lease_s = lease_s
+        self._jobs = jobs
+        self._pictures = pictures
+        self._executor = executor
+        self._delivery = delivery
+        self._metrics = metrics
+        self._tickets: dict[str, list[Ticket]] = {}
+        self._stopping: set[str] = set()
+
+    async def make(self, entry: Waiting, job: Job, live: LiveMessage) -> None:
+        """Make a job's pictures and settle it, or give its quota back."""
+        beat = asyncio.create_task(self._beat(job), name=f"heartbeat {job.id}")
+        self._tickets[job.id] = []
+        try:
+            making = self._make(entry, job, live)
+            (error,) = await asyncio.gather(making, return_exceptions=True)
+            if error is not None:
+                await self._give_up(job, error)
+        finally:
+            beat.cancel()
+            del self._tickets[job.id]
+            self._stopping.discard(job.id)
+
+    def stop(self, job_id: str) -> None:
+        """Have a claimed job end soon, without any picture."""
+        self._stopping.add(job_id)
+        self._cancel(job_id)
+
+    def _cancel(self, job_id: str) -> None:
+        for ticket in self._tickets.get(job_id, ()):
+            ticket.cancel()
+
+    async def _make(self, entry: Waiting, job: Job, live: LiveMessage) -> None:
+        """Make the pictures and settle.
+
+        Raises:
+            GenerationError: none could be made.
+            StorageError: it could not be read or written.
+        """
+        if job.attempt > MAX_ATTEMPTS:
+            raise EngineLostError("the job was begun too often")
+        requests = await self._pictures.requests(job)
+        seen: dict[int, Progress] = {}
+
+        def show(number: int, progress: Progress) -> None:
+            seen[number] = progress
+            whole = together(seen, newest=progress, count=len(requests))
+            entry.spent_ms = entry.turn.cost_ms * whole.step / max(1, whole.total_steps)
+            live.show(partial(self._delivery.progress, job, whole))
+
+        ends = await asyncio.gather(
+            *(self._one(job, request, number, show) for number, request in enumerate(requests)),
+            return_exceptions=True,
+        )
+        made = {number: end for number, end in enumerate(ends) if isinstance(end, tuple)}
+        faults = [end for end in ends if isinstance(end, BaseException)]
+        stopped = [fault for fault in faults if isinstance(fault, JobCancelledError)]
+        if stopped or not made:
+            raise (stopped or faults)[0]
+        entry.spent_ms = sum(result.device_ms for result, _ in made.values())
+        await self._settle(job, made, faults)
+        self._metrics.made(job, age_s=entry.age_s, promised_s=entry.promised_s)
+        for result, _ in made.values():
+            self._metrics.retries.inc(result.attempts - 1)
+
+    async def _one(self, job: Job, request: ImageRequest, number: int, show: Show) -> Made:
+        """Make one of a job's pictures and store it."""
+        ticket = self._executor.submit(request)
+        self._tickets[job.id].append(ticket)
+        if job.id in self._stopping:
+            ticket.cancel()
+        async for progress in ticket.events():
+            show(number, progress)
+        result = await ticket.result()
+        return result, await self._pictures.keep(job, result)
+
+    async def _settle(
+        self, job: Job, made: Mapping[int, Made], faults: list[BaseException]
+    ) -> None:
+        """Charge what the pictures cost, unless the job is another attempt's now."""
+        for fault in faults:
+            _write_down(job, fault)
+        results = [result for result, _ in made.values()]
+        notes = tuple(dict.fromkeys(note for result in results for note in result.notes))
+        outcome = {
+            "model": results[0].model,
+            "notes": notes_to_json(notes),
+            "parameters": dict(results[0].parameters),
+            "failed": [type(fault).__name__ for fault in faults],
+        }
+        device_ms = sum(result.device_ms for result in results)
+        kept = await self._jobs.settle(
+            job.id,
+            owner=self._owner,
+            attempt=job.attempt,
+            outputs={number: output for number, (_, output) in made.items()},
+            device_ms=device_ms,
+            notes=outcome,
+        )
+        log.info("made", job=job.id, pictures=len(made), device_ms=device_ms, kept=kept)
+
+    async def _give_up(self, job: Job, error: BaseException) -> None:
+        """Refund a job that failed, with the kind of error that its member is told."""
+        _write_down(job, error)
+        state = JobState.CANCELLED if isinstance(error, JobCancelledError) else JobState.FAILED
+        await self._jobs.fail(
+            job.id, owner=self._owner, attempt=job.attempt, error=type(error).__name__, state=state
+        )
+        self._metrics.finish(job, state)
+
+    async def _beat(self, job: Job) -> None:
+        """Prolong the lease while the job runs; stop the work when it is somebody else's."""
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            ours = await self._jobs.heartbeat(
+                job.id, owner=self._owner, attempt=job.attempt, lease_s=self._lease_s
+            )
+            if not ours:
+                log.warning("a job went to another owner", job=job.id)
+                self._cancel(job.id)
+                return
+
+
+def together(seen: Mapping[int, Progress], *, newest: Progress, count: int) -> Progress:
+    """Return how far pictures are that are made together, told as if they were one.
+
+    Args:
+        seen: the newest progress of each that has been heard of, by their numbers.
+        newest: the newest of these.
+        count: how many pictures there are.
+    """
+    if count == 1:
+        return newest
+    stages = {each.stage for each in seen.values()} or {Stage.QUEUED}
+    if len(seen) == count and len(stages) == 1:
+        stage = stages.pop()
+    else:
+        begun = Stage.RUNNING in stages or Stage.FINISHING in stages
+        stage = Stage.RUNNING if begun else max(stages, key=list(Stage).index)
+    etas = [each.eta_s for each in seen.values() if each.eta_s is not None]
+    steps = max(each.total_steps for each in seen.values())
+    done = (steps if it.stage is Stage.FINISHING else it.step for it in seen.values())
+    return replace(
+        newest,
+        stage=stage,
+        step=sum(done),
+        total_steps=steps * count,
+        position=min(each.position for each in seen.values()),
+        eta_s=max(etas, default=None),
+    )
+
+
+def _write_down(job: Job, error: BaseException) -> None:
+    """Write one line: short for what may happen, with the traceback for what is a fault of ours."""
+    expected = isinstance(error, GenerationError | StorageError)
+    log.warning(
+        "failed",
+        job=job.id,
+        error=type(error).__name__,
+        detail=str(error),
+        exc_info=None if expected else error,
+    )
