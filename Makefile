@@ -7,6 +7,7 @@ RUN_STAMP := $(VENV)/.ready-run
 DEV_STAMP := $(VENV)/.ready-dev
 RUN_EXTRAS := heif
 DEV_EXTRAS := heif,postgres,cluster,bench,dev
+TEST_PROCESSES ?= 2
 SOAK_S ?= 600
 FUZZ_S ?= 600
 BENCH_ARGS ?=
@@ -20,8 +21,10 @@ help: ## Show what can be made.
 run: $(RUN_STAMP) ## Start the bot, or without a DISCORD_TOKEN the demo in your browser.
 	@$(BIN)/python -m bot run
 
+# What measures time runs after the rest, alone.
 test: $(DEV_STAMP) ## Run the tests (under ten minutes; skips say what would cure them).
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile -m "not slow and not gpu and not timed"
+	$(BIN)/python -m pytest -m "timed and not slow and not gpu"
 
 test-slow: $(DEV_STAMP) ## Run the tests that take longer.
 	$(BIN)/python -m pytest -m slow --timeout 600

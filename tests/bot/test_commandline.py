@@ -101,6 +101,7 @@ def words_to_picture(folder: Path) -> None:
     (folder / "model.safetensors").write_bytes(b"")
 
 
+@pytest.mark.timed
 def test_help_names_every_command_in_less_than_a_second() -> None:
     took = []
     for _ in range(3):

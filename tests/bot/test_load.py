@@ -14,6 +14,7 @@ from tests.bot.stage import Stage, rows, running, settings_for
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
+@pytest.mark.timed
 async def test_a_hundred_commands_at_once_are_all_answered_within_three_seconds(
     stage: Stage,
 ) -> None:
@@ -34,6 +35,7 @@ async def test_a_hundred_commands_at_once_are_all_answered_within_three_seconds(
     assert stage.sandbox.invalid_requests < 100
 
 
+@pytest.mark.timed
 async def test_r5_the_loop_stays_quick_while_the_real_engine_works(stage: Stage) -> None:
     settings = settings_for(stage.sandbox, stage.folder / "data", progress_interval_s=2.0)
     collage = {"collage": PIPELINES["collage"]}

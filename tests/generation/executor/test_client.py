@@ -177,6 +177,7 @@ async def test_cancel_while_queued_never_reaches_the_engine(executor: Executor) 
     assert [(await other.result()).attempts for other in busy] == [1, 1]
 
 
+@pytest.mark.timed
 async def test_cancel_frees_the_engine_within_a_step(executor: Executor) -> None:
     ticket = executor.submit(request("slow", steps=5000))
     await until_step(ticket, 2)

@@ -21,6 +21,8 @@ from tests.generation.executor.requests import picture, request, until_running
 
 ROOT = Path(__file__).parents[3]
 
+pytestmark = pytest.mark.timed
+
 
 async def test_an_empty_job_is_back_within_milliseconds(
     executor: Executor, record_property: Callable[[str, object], None]
