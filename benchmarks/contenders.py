@@ -78,7 +78,10 @@ def batching(models_dir: str | Path, *, exact: bool = False) -> EngineConfig:
 
 @asynccontextmanager
 async def ours(engine: EngineConfig, **changes: Any) -> AsyncIterator[Ours]:  # noqa: ANN401
-    """Start the executor at the peers' priority, and its codec pool."""
+    """Start the executor at the peers' priority, and its codec pool.
+
+    A template, which is for faults alone, does not do its imports beside what is measured.
+    """
     with tempfile.TemporaryDirectory() as folder:
         values: dict[str, Any] = {
             "engine": engine,
@@ -86,6 +89,7 @@ async def ours(engine: EngineConfig, **changes: Any) -> AsyncIterator[Ours]:  # 
             "pipelines": {NAME: NANO},
             "preload": (NAME,),
             "nice": 0,
+            "template_after_s": None,
             "max_rows": CAPACITY + 1,
             **changes,
         }

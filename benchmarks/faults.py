@@ -1,7 +1,8 @@
 """B8: an engine without memory, an engine that hangs, an engine that is killed; and a cancel.
 
 A crowd asks, the fault strikes in its midst, and everybody is waited for. Nobody may be lost, and
-every picture must have the bytes that it has without a fault.
+every picture must have the bytes that it has without a fault. The executor has been up for a while
+before: its template stands.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ GRACE_S = 0.3
 STRUCK_WITHIN_S = 5.0
 FAULTS = ("out of memory", "hang", "kill -9")
 LONG = 150
+TEMPLATE_WITHIN_S = 120.0
 
 Fault = Callable[[int], Coroutine[Any, Any, float]]
 """Strikes once so many more steps are taken, and returns when it has."""
@@ -51,11 +53,12 @@ async def _measure(effort: Effort) -> list[Figure]:
         save_nano(models_dir)
         engine = batching(models_dir, exact=True)
         async with ours(
-            engine, pipelines={NAME: FAULTY}, hang_timeout_s=HANG_TIMEOUT_S
+            engine, pipelines={NAME: FAULTY}, hang_timeout_s=HANG_TIMEOUT_S, template_after_s=0
         ) as executor:
             rng = random.Random(0)
             crowd = [job(rng) for _ in range(effort.jobs(CROWD))]
             expected = [await executor.make(one) for one in crowd]
+            await until_template(executor)
             taken: dict[str, list[Mapping[str, float]]] = {name: [] for name in FAULTS}
             for _ in range(effort.rounds):
                 for name in FAULTS:
@@ -63,6 +66,17 @@ async def _measure(effort: Effort) -> list[Figure]:
                     taken[name].append(await struck(executor, crowd, expected, fault=fault))
             late = [await steps_after_cancel(executor, models_dir) for _ in range(effort.rounds)]
     return [*held(taken), cancel_held(late)]
+
+
+async def until_template(executor: Ours) -> None:
+    """Wait until the next engine would be forked.
+
+    Raises:
+        TimeoutError: there is no template.
+    """
+    async with asyncio.timeout(TEMPLATE_WITHIN_S):
+        while not executor.executor.stats().stations[0].template:  # noqa: ASYNC110 - as below
+            await asyncio.sleep(0.05)
 
 
 def faults(models_dir: Path, executor: Ours) -> Mapping[str, Fault]:
@@ -185,7 +199,11 @@ def held(taken: Mapping[str, Sequence[Mapping[str, float]]]) -> list[Figure]:
             title="recovery: the longest silence after a fault, the slowest kind",
             goal=at_most(10, "s"),
             turns=slowest,
-            peers=peers | {"a hang is noticed after": f"{HANG_TIMEOUT_S:g} s here"},
+            peers=peers
+            | {
+                "a hang is noticed after": f"{HANG_TIMEOUT_S:g} s here",
+                "engines are replaced by": "forks of a template",
+            },
             runs=runs,
         ),
     ]

@@ -40,6 +40,7 @@ def measure(effort: Effort) -> Sequence[Figure]:
                 data_dir=Path(folder),
                 pipelines={"echo": ECHO},
                 nice=0,
+                template_after_s=None,
             )
         )
         runner.run(executor.start())

@@ -276,6 +276,7 @@ async def _run(
             engine=settings.engine,
             data_dir=Path(folder),
             nice=0,
+            template_after_s=None,
             max_attempts=1,
             max_wait_s=inf,
             pipelines=settings.pipelines,

@@ -37,6 +37,7 @@ from bot.web import HealthPages
 from generation.artworks import artworks
 from generation.codecs import CodecPool, IntakePool
 from generation.executor.client import Executor, ExecutorConfig
+from generation.executor.config import TEMPLATE_AFTER_S
 from generation.registry import PipelineSpec
 from storage.database import Database, sqlite_path
 from storage.files import FileStore
@@ -305,6 +306,7 @@ def _workers(settings: Settings, pipelines: Mapping[str, PipelineSpec]) -> Worke
                 max_wait_s=settings.max_wait_s,
                 preload=tuple(pipelines),
                 cluster=settings.cluster,
+                template_after_s=TEMPLATE_AFTER_S if settings.engine_template else None,
             )
         ),
         charts=ChartPool(),

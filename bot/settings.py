@@ -13,11 +13,14 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from generation.executor.cluster.config import ClusterConfig
+from generation.executor.device import host_memory
 from generation.pipelines.base import Dtype, EngineConfig
 from generation.registry import PIPELINES, PipelineSpec, offered
 from generation.request import MAX_BATCH_ROWS
 
 MEBIBYTE = 1024 * 1024
+TEMPLATE_NEEDS = 4000 * MEBIBYTE
+"""Bytes of memory from which on it is the default: what is left of 4 GB."""
 
 
 class Settings(BaseSettings):
@@ -108,6 +111,10 @@ class Settings(BaseSettings):
         ge=1,
         le=MAX_BATCH_ROWS,
         description="pictures of one call of a model's codec; measured on a GPU, 1 on a CPU",
+    )
+    engine_template: bool = Field(
+        default_factory=lambda: host_memory() >= TEMPLATE_NEEDS,
+        description="whether dead engines are replaced by forks, at once; takes 0.5 GB",
     )
     device_model_bytes: int | None = Field(
         default=None,

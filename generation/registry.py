@@ -1,5 +1,7 @@
 """The pipelines by name; importing this costs no torch."""
 
+import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -84,3 +86,9 @@ def resolve(target: str) -> type[Loader]:
     """Import the class that a registry target names."""
     module, _, name = target.partition(":")
     return cast("type[Loader]", getattr(import_module(module), name))
+
+
+def imported(specs: Iterable[PipelineSpec]) -> tuple[str, ...]:
+    """Return what this process has imported of our modules and of those pipelines' packages."""
+    packages = {"generation", *(spec.target.partition(".")[0] for spec in specs)}
+    return tuple(sorted(name for name in list(sys.modules) if name.partition(".")[0] in packages))

@@ -10,6 +10,9 @@ from generation.executor.figures import Counters
 from generation.pipelines.base import EngineConfig
 from generation.registry import PIPELINES, PipelineSpec
 
+TEMPLATE_AFTER_S = 20.0
+"""A start's rush is over by then."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorConfig:
@@ -24,6 +27,9 @@ class ExecutorConfig:
         hang_timeout_s: an engine without a sign of life for so long is killed and replaced.
         load_timeout_s: the same while it loads a model.
         start_timeout_s: for the start of the engine's process.
+        template_after_s: so long after an engine has loaded a model, a template begins to import
+            the same modules, from which the next engine is forked; None for no template. Where
+            engines are is where templates are, one each.
         deadline_grace_s: how far one step may overrun its request's deadline before the engine
             is killed for it; between steps the deadline holds exactly.
         max_attempts: a request during whose calls so many engines died fails.
@@ -45,6 +51,7 @@ class ExecutorConfig:
     hang_timeout_s: float = 60.0
     load_timeout_s: float = 300.0
     start_timeout_s: float = 60.0
+    template_after_s: float | None = TEMPLATE_AFTER_S
     deadline_grace_s: float = 2.0
     max_attempts: int = 2
     max_wait_s: float = 900.0
@@ -74,6 +81,7 @@ class StationStats:
         ready, loading: models by pipeline and checkpoint.
         busy_ms: device time that what it has still needs.
         restarts: engines that were replaced here.
+        template: whether the next would be forked; not known of a cluster's.
         counters: what this engine and those before it have counted.
     """
 
@@ -86,6 +94,7 @@ class StationStats:
     loading: tuple[str, str] | None
     busy_ms: float
     restarts: int
+    template: bool
     counters: Counters
 
 

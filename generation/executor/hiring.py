@@ -78,4 +78,5 @@ def patience_of(config: ExecutorConfig) -> Patience:
         load_timeout_s=config.load_timeout_s,
         start_timeout_s=config.start_timeout_s,
         grace_s=config.deadline_grace_s,
+        template_after_s=config.template_after_s,
     )

@@ -32,6 +32,7 @@ from generation.executor.messages import (
     Figures,
     Gone,
     Hello,
+    Imported,
     Message,
     Models,
     Moved,
@@ -46,6 +47,7 @@ from generation.executor.roster import Kind, Roster
 from generation.executor.running import Running, took_step
 from generation.executor.turns import CallTimes, next_batch
 from generation.pipelines.base import Pipeline
+from generation.registry import imported
 from generation.request import ImageRequest, Stage
 
 ResultT = TypeVar("ResultT")
@@ -224,10 +226,12 @@ class Engine:
         self._tell_models(loading=kind)
         self._page.enter(Phase.LOAD, [serial] if serial else [])
         try:
-            return self._models.load(kind, busy=self._busy())
+            pipeline = self._models.load(kind, busy=self._busy())
         finally:
             self._page.leave()
             self._tell_models()
+        self._link.send(Imported(modules=imported(self._hello.pipelines.values())))
+        return pipeline
 
     def _tell_models(self, *, loading: Kind | None = None) -> None:
         self._link.send(Models(ready=self._models.ready, loading=loading))

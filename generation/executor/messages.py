@@ -103,6 +103,13 @@ class Models:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """The modules of ours that the engine has imported; said when it has loaded a model."""
+
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """What the engine has counted since it started; said at most once a second, when it is news."""
 
@@ -134,5 +141,5 @@ class Gone:
 
 
 ToEngine = Hello | Submit | Preload | Cancel | Release | Stop
-ToClient = Ready | Release | Moved | Capacity | Models | Figures | Done | Failed | Gone
+ToClient = Ready | Release | Moved | Capacity | Models | Imported | Figures | Done | Failed | Gone
 Message = ToEngine | ToClient

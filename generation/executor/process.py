@@ -6,9 +6,10 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from generation.executor.arena import Arena
 from generation.executor.messages import Hello, Message, Release
@@ -59,61 +60,130 @@ def seen_inside(hello: Hello) -> Hello:
     return replace(hello, config=replace(hello.config, device="cuda"))
 
 
-class EngineProcess:
-    """A running engine and this process's end of the socket pair.
+class Body(Protocol):
+    """A process of ours, however it was started."""
 
-    The engine is an interpreter of its own (never a fork: the bot has threads and a loop), and
-    must be started from a thread that lives as long as it should: the kernel kills it with that
+    @property
+    def pid(self) -> int:
+        """Its id."""
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has ended."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+class Spawned:
+    """An interpreter of its own.
+
+    It must be started from a thread that lives as long as it should: the kernel kills it with that
     thread's process.
 
     Args:
-        on_message: called in the loop with every message; pixels are already copied out.
+        module: what it runs.
+        arguments: of that.
+        fds: what it inherits.
+        environment: what it finds.
 
     Raises:
         OSError: the system has no room for another process.
     """
 
     def __init__(
-        self, *, arena: Arena, hello: Hello, on_message: Callable[[Message], None]
+        self,
+        module: str,
+        arguments: Sequence[object],
+        *,
+        fds: Sequence[int],
+        environment: dict[str, str],
     ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._on_message = on_message
-        self._codec = Codec(outgoing=arena.requests, incoming=arena.results)
-        self._unsent = bytearray()
-        self.lost = asyncio.Event()
-        self._socket, theirs = socket.socketpair()
-        self._socket.setblocking(False)
-        try:
-            self._process = self._spawn(theirs.fileno(), arena=arena, hello=hello)
-        except OSError:
-            self._socket.close()
-            raise
-        finally:
-            theirs.close()
-        self._loop.add_reader(self._socket, self._receive)
-        self.send(seen_inside(hello))
-
-    def _spawn(self, fd: int, *, arena: Arena, hello: Hello) -> subprocess.Popen[bytes]:
-        geometry = arena.geometry
-        numbers = (fd, arena.fd, geometry.slots, geometry.slot_bytes, os.getpid())
-        command = [sys.executable, "-P", "-m", "generation.executor.engine", *map(str, numbers)]
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command,
-            env=engine_environment(threads=hello.config.threads, device=hello.config.device),
-            pass_fds=(fd, arena.fd),
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-P", "-m", module, *map(str, arguments)],
+            env=environment,
+            pass_fds=fds,
             stdin=subprocess.DEVNULL,
             stdout=2,
         )
 
     @property
     def pid(self) -> int:
-        """The process's id."""
+        """Its id."""
         return self._process.pid
 
     @property
     def dead(self) -> bool:
-        """Whether the process has ended."""
+        """Whether it has ended; its parent is asked for it once that is so."""
         return self._process.poll() is not None
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+
+
+def spawned_engine(theirs: socket.socket, *, arena: Arena, hello: Hello) -> Spawned:
+    """Start an engine as an interpreter of its own: a fork of the bot would have its threads.
+
+    Raises:
+        OSError: the system has no room for another process.
+    """
+    geometry = arena.geometry
+    fds = theirs.fileno(), arena.fd
+    return Spawned(
+        "generation.executor.engine",
+        [*fds, geometry.slots, geometry.slot_bytes, os.getpid()],
+        fds=fds,
+        environment=engine_environment(threads=hello.config.threads, device=hello.config.device),
+    )
+
+
+async def buried(body: Body) -> None:
+    """Wait until a process that was killed is gone, with the memory of its device."""
+    for _ in range(int(REAP_S / 0.005)):
+        if body.dead:
+            return
+        await asyncio.sleep(0.005)
+    logger.error("process %d does not end", body.pid)
+
+
+class EngineProcess:
+    """A running engine and this process's end of the socket pair.
+
+    Args:
+        body: its process.
+        end: of the socket pair, whose other end the process has.
+        on_message: called in the loop with every message; pixels are already copied out.
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        end: socket.socket,
+        *,
+        arena: Arena,
+        hello: Hello,
+        on_message: Callable[[Message], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._on_message = on_message
+        self._codec = Codec(outgoing=arena.requests, incoming=arena.results)
+        self._unsent = bytearray()
+        self.lost = asyncio.Event()
+        self._body, self._socket = body, end
+        self._socket.setblocking(False)
+        self._loop.add_reader(self._socket, self._receive)
+        self.send(seen_inside(hello))
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._body.pid
+
+    @property
+    def dead(self) -> bool:
+        """Whether the process has ended."""
+        return self._body.dead
 
     def send(self, message: Message) -> None:
         """Send a message without ever waiting; to an engine that is lost it goes nowhere.
@@ -128,16 +198,12 @@ class EngineProcess:
 
     def kill(self) -> None:
         """End the process at once."""
-        self._process.kill()
+        self._body.kill()
         self._lose()
 
     async def reap(self) -> None:
         """Wait until the process is gone, so that its device memory is free again."""
-        for _ in range(int(REAP_S / 0.005)):
-            if self.dead:
-                return
-            await asyncio.sleep(0.005)
-        logger.error("engine process %d does not end", self.pid)
+        await buried(self._body)
 
     def _flush(self) -> None:
         try:

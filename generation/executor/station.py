@@ -190,6 +190,7 @@ class Station:
             loading=self.loading,
             busy_ms=self.busy_ms,
             restarts=max(0, self._keeper.starts - 1) if self._keeper is not None else 0,
+            template=self._keeper is not None and self._keeper.has_template,
             counters=self._earlier + self._counted,
         )
 

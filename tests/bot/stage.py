@@ -45,6 +45,7 @@ def settings_for(sandbox: RunningSandbox, folder: Path, **changes: object) -> Se
         "shutdown_s": 1.0,
         "redelivery_s": 1.0,
         "lease_s": 3.0,
+        "engine_template": False,
     }
     return StageSettings(**{**values, **changes})
 

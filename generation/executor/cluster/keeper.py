@@ -91,6 +91,11 @@ class ClusterKeeper:
         """Whether the seat has an engine that is ready."""
         return self.engine is not None
 
+    @property
+    def has_template(self) -> bool:
+        """False: whether there is one is known on its node alone."""
+        return False
+
     async def run(self) -> None:
         """Have an engine in the cluster until told to stop."""
         await self._cluster.run()
