@@ -22,6 +22,7 @@ from bot.delivery import Delivery
 from bot.dispatcher import Dispatcher, Pace
 from bot.engine_metrics import EngineCounters
 from bot.job_pictures import JobPictures
+from bot.limits import Limits
 from bot.making import Maker
 from bot.metrics import Metrics
 from bot.models import Models
@@ -227,6 +228,7 @@ class Bot:
             quotas=self.stores.quotas,
             reports=self.stores.reports,
             charts=self.workers.charts,
+            limits=Limits(max_side=self.settings.max_side, max_pictures=self.settings.max_pictures),
         )
 
     def _measure(self) -> None:

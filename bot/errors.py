@@ -13,6 +13,11 @@ BotError
 │   ├── PresetUnableError     no model here can do what a preset says, or not the one named
 │   ├── UnknownModelError     there is no such model
 │   ├── UnusableModelError    the model is there, but incomplete, damaged or marked
+│   ├── NotAPainterError      the model only changes what is there, others paint new things
+│   ├── PainterMissingError   no model here paints new things
+│   ├── TooManyStepsError     the model takes fewer steps
+│   ├── TooManyPicturesError  one command may not ask for so many
+│   ├── BadSizeError          a picture cannot have that size
 │   ├── UnknownArtworkError   there is no such artwork
 │   ├── ArtworkMissingError   neither an artwork nor a preset was given
 │   ├── BadNumberError        a form's number is not one, or outside its range
@@ -92,6 +97,26 @@ class UnknownModelError(RefusedError):
 
 class UnusableModelError(RefusedError):
     """The model is there, but incomplete, damaged or marked."""
+
+
+class NotAPainterError(RefusedError):
+    """The model only changes what is there; others paint new things."""
+
+
+class PainterMissingError(RefusedError):
+    """No model here paints new things: pictures from words alone, or margins."""
+
+
+class TooManyStepsError(RefusedError):
+    """The model takes fewer steps."""
+
+
+class TooManyPicturesError(RefusedError):
+    """One command may not ask for so many."""
+
+
+class BadSizeError(RefusedError):
+    """A picture cannot have that size, or that shape."""
 
 
 class UnknownArtworkError(RefusedError):

@@ -7,12 +7,20 @@ from pathlib import Path
 import structlog
 
 from bot.choices import NAME_LENGTH, listed
-from bot.errors import PresetUnableError, PromptUnfitError, UnknownModelError, UnusableModelError
+from bot.errors import (
+    NotAPainterError,
+    PainterMissingError,
+    PresetUnableError,
+    PromptUnfitError,
+    UnknownModelError,
+    UnusableModelError,
+)
 from bot.presets import Preset
 from bot.prompts import shown
 from generation.abilities import require_readable
 from generation.catalogue import Entry, entries
 from generation.errors import InvalidRequestError
+from generation.families import FAMILIES
 from generation.registry import PipelineSpec
 
 FRESH_S = 10.0
@@ -76,19 +84,45 @@ class Models:
         except InvalidRequestError as err:
             raise PromptUnfitError(str(err), reason=shown(str(err))) from err
 
-    def able(self, preset: Preset, *, model: str | None = None) -> Entry | None:
+    @property
+    def painters(self) -> tuple[Entry, ...]:
+        """The checkpoints that paint new things: pictures from words alone, and margins."""
+        return tuple(entry for entry in self.usable if entry.paints)
+
+    def painter(self, model: str | None = None) -> Entry:
+        """Return the checkpoint that paints: the one named, else that of ``/remix``, else any.
+
+        Raises:
+            NotAPainterError: the one named does not; the sentence names those that do.
+            PainterMissingError: none does; the sentence names the kinds that would.
+        """
+        there, painters = self.chosen("remix", model), self.painters
+        if there is not None and there in painters:
+            return there
+        if not painters:
+            raise PainterMissingError("no painter", kinds=listed(_painting_kinds()))
+        if model is not None:
+            known = listed(entry.name for entry in painters)
+            raise NotAPainterError("no painter", name=shown(model, limit=NAME_LENGTH), known=known)
+        return painters[0]
+
+    def able(
+        self, preset: Preset, *, model: str | None = None, paints: bool = False
+    ) -> Entry | None:
         """Return the checkpoint that a preset is made with, None if it is a method without one.
 
-        It is the one that was named, else that of ``/remix``, else the first that can.
+        It is the one that was named, else that of ``/remix``, else the first that can; with
+        ``paints`` one of those that paint new things.
 
         Raises:
             PresetUnableError: none can, or not the one that was named; the sentence names those
                 that can, if there are any.
         """
         there = self.chosen("remix", model)
-        if there is None and model is None and preset.model is None:
+        if there is None and model is None and preset.model is None and not paints:
             return None
-        able = [entry for entry in self.usable if preset.fits(entry)]
+        found = self.painters if paints else self.usable
+        able = [entry for entry in found if preset.fits(entry)]
         if there in able or (model is None and able):
             return there if there in able else able[0]
         if able:
@@ -123,3 +157,12 @@ class Models:
     def _named(self, name: str) -> dict[str, str]:
         known = listed(entry.name for entry in self.usable)
         return {"name": shown(name, limit=NAME_LENGTH), "known": known}
+
+
+def _painting_kinds() -> list[str]:
+    """Return what people call the kinds of checkpoints that paint, one name for one source."""
+    kinds: dict[str, str] = {}
+    for family in FAMILIES.values():
+        if family.paints and family.source and not family.fills:
+            kinds.setdefault(family.source, family.title)
+    return list(kinds.values())

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.charts import ChartPool
     from bot.client import Atelier
     from bot.dispatcher import Dispatcher
+    from bot.limits import Limits
     from bot.models import Models
     from bot.pictures import Pictures
     from bot.presets import Preset
@@ -36,6 +37,7 @@ class Services:
     quotas: "Quotas"
     reports: "Reports"
     charts: "ChartPool"
+    limits: "Limits"
 
 
 def client_of(interaction: discord.Interaction) -> "Atelier":

@@ -70,6 +70,9 @@ class Settings(BaseSettings):
     max_side: int = Field(
         default=1024, ge=64, le=4096, description="longest side of a picture in pixels"
     )
+    max_pictures: int = Field(
+        default=4, ge=1, le=10, description="pictures that one command may ask for at once"
+    )
     max_upload_bytes: int = Field(
         default=25 * MEBIBYTE, ge=1024, description="largest upload that is read, in bytes"
     )

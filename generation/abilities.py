@@ -24,8 +24,7 @@ def paints(name: str, *, models_dir: Path) -> bool:
         ModelUnavailableError: there is no such checkpoint, or it is damaged.
     """
     folder = checkpoint_folder(name, models_dir=models_dir)
-    family = family_of(folder)
-    return family.by_rows and not family.edits and read_manifest(folder).finish is None
+    return family_of(folder).paints and read_manifest(folder).finish is None
 
 
 def painters(*, models_dir: Path) -> tuple[str, ...]:

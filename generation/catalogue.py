@@ -69,6 +69,11 @@ class Entry:
         return not words or not read_prompt(prompt, words=words, fillers=fillers).unknown
 
     @property
+    def paints(self) -> bool:
+        """Whether it makes pictures from words alone, and new parts of pictures besides."""
+        return self.family.paints and self.manifest.finish is None
+
+    @property
     def usable(self) -> bool:
         """Whether it may be loaded."""
         return not self.unusable

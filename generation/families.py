@@ -90,6 +90,11 @@ class Family:
     tokenizer: str = "tokenizer"
     loader: str | None = None
 
+    @property
+    def paints(self) -> bool:
+        """Whether it makes pictures from words alone, and new parts of pictures besides."""
+        return self.by_rows and not self.edits
+
     def planned_steps(self, steps: int, *, strength: float) -> int:
         """Return the steps to plan, of which ``strength`` is the share that is taken.
 

@@ -182,4 +182,4 @@ def is_result(message: Message) -> bool:
 
 def job_of(message: Message) -> str:
     """Return the id of the job that a message's buttons are about."""
-    return button(message, labels(message)[0]).rpartition(":")[2]
+    return button(message, labels(message)[0]).split(":")[2]

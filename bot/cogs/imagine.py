@@ -1,0 +1,92 @@
+"""``/imagine``: a picture from words alone."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.choices import NAME_LENGTH, matching, model_line
+from bot.client import Atelier
+from bot.errors import PromptMissingError
+from bot.limits import MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, SIZE_LETTERS, require_steps
+from bot.orders import Order, any_seed
+from bot.prompts import MAX_PROMPT, clean_prompt
+from bot.services import services_of, voice_of
+from bot.texts import label
+from generation.canvases import SHAPES
+from generation.request import MAX_SEED
+
+
+class Imagine(commands.Cog):
+    """The family of ``/imagine``."""
+
+    @app_commands.command(name="imagine", description=label("command.imagine"))
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.describe(
+        prompt=label("command.imagine.prompt"),
+        negative=label("command.imagine.negative"),
+        model=label("command.imagine.model"),
+        size=label("command.imagine.size"),
+        seed=label("command.imagine.seed"),
+        steps=label("command.imagine.steps"),
+        guidance=label("command.imagine.guidance"),
+        count=label("command.count"),
+    )
+    async def imagine(
+        self,
+        interaction: discord.Interaction,
+        prompt: app_commands.Range[str, 1, MAX_PROMPT],
+        negative: app_commands.Range[str, 0, MAX_PROMPT] = "",
+        model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
+        size: app_commands.Range[str, 1, SIZE_LETTERS] = SHAPES[0],
+        seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
+        steps: app_commands.Range[int, 1, MOST_STEPS] | None = None,
+        guidance: app_commands.Range[float, 0.0, MOST_GUIDANCE] | None = None,
+        count: app_commands.Range[int, 1, MOST_PICTURES] = 1,
+    ) -> None:
+        """Paint a picture from words, with a model that can."""
+        await interaction.response.defer(thinking=True)
+        services = services_of(interaction)
+        services.models.require("remix", model)
+        entry = services.models.painter(model)
+        services.limits.require_count(count)
+        require_steps(steps, entry=entry)
+        words = clean_prompt(prompt)
+        if not words:
+            raise PromptMissingError("no words that can be read")
+        order = Order(
+            command="imagine",
+            pipeline="remix",
+            image=await services.limits.canvas(size, entry=entry),
+            prompt=words,
+            negative_prompt=clean_prompt(negative),
+            subject=words,
+            strength=1.0,
+            guidance_scale=guidance,
+            num_inference_steps=steps,
+            seed=any_seed(seed),
+            count=count,
+            model=entry.name,
+        )
+        await services.dispatcher.place(interaction, order)
+
+    @imagine.autocomplete("model")
+    async def models(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the models that paint from words and hold what was typed."""
+        voice, painters = voice_of(interaction), services_of(interaction).models.painters
+        return matching(current, {entry.name: model_line(voice, entry) for entry in painters})
+
+    @imagine.autocomplete("size")
+    async def sizes(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the usual shapes that hold what was typed."""
+        voice = voice_of(interaction)
+        return matching(current, {shape: voice.say(f"shape.{shape}") for shape in SHAPES})
+
+
+async def setup(client: Atelier) -> None:
+    """Add the family to the client."""
+    await client.add_cog(Imagine())

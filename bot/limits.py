@@ -1,0 +1,68 @@
+"""How much one command may ask for."""
+
+import asyncio
+from dataclasses import dataclass
+
+from bot.errors import BadSizeError, TooManyPicturesError, TooManyStepsError
+from bot.prompts import shown
+from generation.canvases import canvas_of
+from generation.catalogue import Entry
+from generation.errors import InvalidRequestError
+from generation.request import MIN_CANVAS_SIDE, Canvas
+
+MOST_PICTURES = 10
+"""As many files as Discord takes with one message."""
+MOST_STEPS = 150
+MOST_GUIDANCE = 30.0
+SIZE_LETTERS = 11
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the installation allows.
+
+    Args:
+        max_side: longest side of a picture in pixels.
+        max_pictures: that one command may ask for at once.
+    """
+
+    max_side: int
+    max_pictures: int
+
+    def require_count(self, count: int) -> None:
+        """Refuse to make more pictures at once than is allowed.
+
+        Raises:
+            TooManyPicturesError: there are more.
+        """
+        if count > self.max_pictures:
+            raise TooManyPicturesError("too many", limit=self.max_pictures)
+
+    async def canvas(self, size: str, *, entry: Entry) -> Canvas:
+        """Return the canvas of a size or a shape, for a checkpoint.
+
+        Raises:
+            BadSizeError: it is neither, or beyond what is allowed.
+        """
+        refused = BadSizeError(
+            "no such canvas", size=shown(size), low=MIN_CANVAS_SIDE, high=self.max_side
+        )
+        try:
+            canvas = await asyncio.to_thread(
+                canvas_of, size, folder=entry.folder, family=entry.family, manifest=entry.manifest
+            )
+        except InvalidRequestError as err:
+            raise refused from err
+        if max(canvas.width, canvas.height) > self.max_side:
+            raise refused
+        return canvas
+
+
+def require_steps(steps: int | None, *, entry: Entry) -> None:
+    """Refuse to take more steps than a checkpoint does.
+
+    Raises:
+        TooManyStepsError: there are more.
+    """
+    if steps is not None and steps > entry.family.most_steps:
+        raise TooManyStepsError("too many", name=entry.name, limit=entry.family.most_steps)
