@@ -4,13 +4,17 @@ So a request that nothing could come of is refused before it waits for an engine
 """
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from generation.errors import InvalidRequestError, ModelUnavailableError
+from generation.families import Family
 from generation.heads import read_head
-from generation.loras import lora_file, split_loras
+from generation.loras import Lora, lora_file, split_loras
 from generation.prompts import fragments_of
-from generation.recognition import family_of, read_config
+from generation.recognition import INDEX, family_of, has_part, read_config
 from generation.weights import checkpoint_folder, checkpoint_names, read_manifest
 
 # What a LoRA changes of how pictures listen to words, by the names of every trainer.
@@ -29,18 +33,20 @@ def paints(name: str, *, models_dir: Path) -> bool:
 
 def painters(*, models_dir: Path) -> tuple[str, ...]:
     """Return the names of the checkpoints that make pictures from words alone."""
-    return tuple(
-        name
-        for name in checkpoint_names(models_dir=models_dir)
-        if _paints_at_all(name, models_dir=models_dir)
-    )
+    return _those_that(partial(paints, models_dir=models_dir), models_dir=models_dir)
 
 
-def _paints_at_all(name: str, *, models_dir: Path) -> bool:
-    try:
-        return paints(name, models_dir=models_dir)
-    except ModelUnavailableError:
-        return False
+def _those_that(can: Callable[[str], bool], *, models_dir: Path) -> tuple[str, ...]:
+    """Return the names of the checkpoints that can; one that is damaged cannot."""
+    found = []
+    for name in checkpoint_names(models_dir=models_dir):
+        with suppress(ModelUnavailableError):
+            found += [name] if can(name) else []
+    return tuple(found)
+
+
+def _hint(others: tuple[str, ...]) -> str:
+    return f"these do: {', '.join(others)}" if others else "no checkpoint here does"
 
 
 def require_painter(name: str, *, models_dir: Path) -> None:
@@ -52,20 +58,20 @@ def require_painter(name: str, *, models_dir: Path) -> None:
     """
     if paints(name, models_dir=models_dir):
         return
-    others = ", ".join(painters(models_dir=models_dir))
-    hint = f"these do: {others}" if others else "no checkpoint here does"
+    hint = _hint(painters(models_dir=models_dir))
     raise InvalidRequestError(f"{name} makes no picture from words alone; {hint}")
 
 
 def require_readable(prompt: str, *, model: str, models_dir: Path) -> None:
     """Refuse a prompt that asks a checkpoint for what it cannot do: weights, or LoRA.
 
-    Of LoRA the heads tell how wide the words are that they were trained with. Whatever else may
-    not fit shows when they are loaded.
+    Of LoRA for UNets the heads tell how wide the words are that they were trained with. Whatever
+    else may not fit shows when they are loaded.
 
     Raises:
         InvalidRequestError: a weight is beyond reason, a LoRA is not there, damaged or made for
-            another kind of model, or the checkpoint is run without either.
+            another kind of model, or the checkpoint's family is run without what is asked for;
+            the message names the checkpoints that are not.
         ModelUnavailableError: there is no such checkpoint, or it is damaged.
     """
     text, loras = split_loras(prompt)
@@ -73,16 +79,33 @@ def require_readable(prompt: str, *, model: str, models_dir: Path) -> None:
     if not loras and not weighed:
         return
     folder = checkpoint_folder(model, models_dir=models_dir)
-    if not family_of(folder).by_rows:
-        raise InvalidRequestError(f"{model} runs without LoRA and without weights of words")
-    width = read_config(folder, "unet/config.json").get("cross_attention_dim")
+    family = family_of(folder)
+
+    def those(can: Callable[[Family], bool]) -> str:
+        here = partial(checkpoint_folder, models_dir=models_dir)
+        return _hint(_those_that(lambda it: can(family_of(here(it))), models_dir=models_dir))
+
+    if weighed and not family.weighs_words:
+        others = those(lambda it: it.weighs_words)
+        raise InvalidRequestError(f"{model} reads prompts without weights of words; {others}")
+    if loras and not family.by_rows:
+        others = those(lambda it: it.by_rows)
+        raise InvalidRequestError(f"{model} runs without LoRA; {others}")
     for lora in loras:
-        widths = _widths(lora_file(lora.name, models_dir=models_dir))
-        if isinstance(width, int) and widths - {width}:
-            raise InvalidRequestError(
-                f"the LoRA {lora.name} was made for another kind of model than {model}: it reads"
-                f" words {min(widths)} wide, not {width}"
-            )
+        _require_fit(lora, folder=folder, models_dir=models_dir)
+
+
+def _require_fit(lora: Lora, *, folder: Path, models_dir: Path) -> None:
+    """Refuse a LoRA whose head tells that it was made for another kind of model."""
+    widths = _widths(lora_file(lora.name, models_dir=models_dir))
+    made = f"the LoRA {lora.name} was made for another kind of model than {folder.name}"
+    if has_part(read_config(folder, INDEX), "transformer"):
+        if widths:
+            raise InvalidRequestError(f"{made}, for a UNet")
+        return
+    width = read_config(folder, "unet/config.json").get("cross_attention_dim")
+    if isinstance(width, int) and widths - {width}:
+        raise InvalidRequestError(f"{made}: it reads words {min(widths)} wide, not {width}")
 
 
 def _widths(file: Path) -> set[int]:

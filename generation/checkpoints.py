@@ -3,22 +3,24 @@
 Nothing is fetched: only files on this machine are read, and of weights only safetensors.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from diffusers import DiffusionPipeline
 from diffusers.loaders.single_file_utils import SingleFileComponentError
 from diffusers.utils import logging as diffusers_logging
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from generation.devices import DTYPES, ready, torch_device, torch_dtype
 from generation.errors import ModelUnavailableError
-from generation.families import Family
+from generation.families import UNET_ROWS, Family
 from generation.heads import elements, read_head
 from generation.pipelines.base import Dtype, EngineConfig
 from generation.recognition import INDEX, family_of, longer_side, read_config
@@ -32,6 +34,9 @@ from generation.weights import (
     single_file,
     weight_files,
 )
+
+SCORES = (2.5, 6.0)
+"""How well a picture is to be liked, for a refiner: without the words, and with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,20 +54,28 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """The components of a loaded checkpoint, ready to run.
+    """The components of a loaded checkpoint, ready to run; here those with a UNet.
 
-    Diffusers' classes carry no types, hence Any: ``UNet2DConditionModel``, ``AutoencoderKL``, and a
-    scheduler.
+    What other denoisers are told, and how they are called, is said by classes of their own, which
+    the families name. Diffusers' classes carry no types, hence Any: ``UNet2DConditionModel``,
+    ``AutoencoderKL``, and a scheduler.
 
     Args:
+        unet: the denoiser, of other classes a transformer.
         scheduler: the checkpoint's own; rows take copies of it, because schedulers keep state.
         text_encoder_2, tokenizer_2: Stable Diffusion XL's second ones, else None; its refiner's
             only ones are the first here.
+        text_encoder_3, tokenizer_3: Stable Diffusion 3's third ones, else None.
         scored: whether the denoiser is told how well a picture is to be liked, instead of its size.
         zero_negative: whether no negative prompt means zeros instead of an empty prompt.
         tiny: a codec of less detail for far less work, if there is one: it shows how a picture
             forms, and makes the picture where the checkpoint says that it is to be quick.
     """
+
+    DENOISER: ClassVar[str] = "unet"
+    """Its name among a pipeline's components, in diffusers."""
+    REQUIRED: ClassVar[tuple[str, ...]] = ("vae", "text_encoder", "tokenizer", "scheduler")
+    """The other components that it cannot do without."""
 
     name: str
     family: Family
@@ -76,6 +89,8 @@ class Checkpoint:
     dtype: torch.dtype
     text_encoder_2: PreTrainedModel | None = None
     tokenizer_2: PreTrainedTokenizerBase | None = None
+    text_encoder_3: PreTrainedModel | None = None
+    tokenizer_3: PreTrainedTokenizerBase | None = None
     zero_negative: bool = False
     scored: bool = False
     tiny: TinyCodec | None = None
@@ -92,8 +107,26 @@ class Checkpoint:
         """The networks that are used."""
         tiny = None if self.tiny is None else self.tiny.network
         codecs = (tiny, None if self.quick else self.vae)
-        found = (self.unet, *codecs, self.text_encoder, self.text_encoder_2)
+        readers = (self.text_encoder, self.text_encoder_2, self.text_encoder_3)
+        found = (self.unet, *codecs, *readers)
         return tuple(module for module in found if module is not None)
+
+    @property
+    def denoiser(self) -> Callable[..., Any]:
+        """What predicts, called as diffusers' UNets are, with latents as planes."""
+        found: Callable[..., Any] = self.unet
+        return found
+
+    @property
+    def library(self) -> str:
+        """The name of diffusers' pipeline of these networks, which knows files of LoRA."""
+        large = self.unet.config.addition_embed_type == "text_time"
+        return "StableDiffusionXLPipeline" if large else "StableDiffusionPipeline"
+
+    @property
+    def guided_inside(self) -> bool:
+        """Whether the denoiser is told how strictly to follow the words."""
+        return self.unet.config.time_cond_proj_dim is not None
 
     @property
     def vae_factor(self) -> int:
@@ -144,6 +177,43 @@ class Checkpoint:
         if prompt or not self.zero_negative or found.pooled is None:
             return found
         return Embedding(words=torch.zeros_like(found.words), pooled=torch.zeros_like(found.pooled))
+
+    def conditions(
+        self, pooled: Sequence[Tensor], *, size: Sequence[int], scale: float | None
+    ) -> Mapping[str, Tensor]:
+        """Return what the denoiser is told beside the words, by its names for it, row by row.
+
+        Args:
+            pooled: each row's words in one vector; nothing where no text encoder gives one.
+            size: height and width of the latents.
+            scale: how strictly to follow the words, for a denoiser that is told; else None.
+        """
+        told: dict[str, Tensor] = {}
+        if pooled:
+            sides = [side * self.vae_factor for side in size]
+            known: list[list[float]] = [[*sides, 0, 0, *sides]] * len(pooled)
+            if self.scored:
+                known = [[*sides, 0, 0, score] for score in SCORES[-len(pooled) :]]
+            told["text_embeds"] = torch.cat([*pooled])
+            told["time_ids"] = torch.tensor(known).to(self.device, self.dtype)
+        if scale is not None:
+            waves = guidance_embedding(scale - 1, size=int(self.unet.config.time_cond_proj_dim))
+            told["timestep_cond"] = waves.to(self.device, self.dtype)
+        return told
+
+    def spacing(self, *, steps: int, size: Sequence[int]) -> Mapping[str, object]:
+        """Return what the scheduler is told beside the number of steps; of values with a hash.
+
+        Args:
+            steps: of the whole schedule.
+            size: height and width of the latents.
+        """
+        del steps, size
+        return {}
+
+    def shown(self, latents: Tensor) -> Tensor:
+        """Return a picture's latents as the denoisers of edit families want to see them."""
+        return latents
 
     def _tokens(self, prompt: str, tokenizer: PreTrainedTokenizerBase) -> Tensor:
         tokens = tokenizer(
@@ -214,6 +284,19 @@ class Checkpoint:
         return mean, std
 
 
+def guidance_embedding(scale: float, *, size: int) -> Tensor:
+    """Return what a distilled denoiser is told of the guidance (Meng et al., CVPR 2023).
+
+    Shape:
+        - returns: ``(1, size)``, sines and cosines as for timesteps.
+    """
+    half = size // 2
+    rates = torch.exp(torch.arange(half) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
+    angles = torch.tensor([scale])[:, None] * 1000 * rates[None]
+    waves = torch.cat([angles.sin(), angles.cos()], dim=1)
+    return functional.pad(waves, (0, size % 2))
+
+
 def load_checkpoint(
     name: str, *, models_dir: Path, device: torch.device, dtype: Dtype = "auto"
 ) -> Checkpoint:
@@ -233,10 +316,12 @@ def load_checkpoint(
         # The refiner of Stable Diffusion XL has the second ones alone.
         for part in ("text_encoder", "tokenizer"):
             parts[part] = parts.pop(f"{part}_2", None)
-    required = ("unet", "vae", "text_encoder", "tokenizer", "scheduler")
+    module, _, kind = (family.rows or UNET_ROWS).partition(":")
+    built: type[Checkpoint] = getattr(import_module(module), kind)
+    required = (built.DENOISER, *built.REQUIRED)
     if missing := [part for part in required if parts.get(part) is None]:
         raise ModelUnavailableError(f"{name} lacks {', '.join(missing)}")
-    second, vae = parts.get("text_encoder_2"), parts["vae"]
+    vae = parts["vae"]
     careful = family.careful_codec and getattr(vae.config, "force_upcast", False)
     if careful and chosen is torch.float16:
         vae = vae.float()
@@ -244,11 +329,16 @@ def load_checkpoint(
     tiny = tiny_codec(folder, vae=vae, device=device, dtype=chosen)
     if manifest.quick and tiny is None:
         raise ModelUnavailableError(f"{name} is to be quick, but has no tiny_vae")
-    return Checkpoint(
+    more: dict[str, Any] = {
+        part: ready(found, device) if isinstance(found, nn.Module) else found
+        for part in ("text_encoder_2", "tokenizer_2", "text_encoder_3", "tokenizer_3")
+        if (found := parts.get(part)) is not None
+    }
+    return built(
         name=name,
         family=family,
         manifest=manifest,
-        unet=ready(parts["unet"], device),
+        unet=ready(parts[built.DENOISER], device),
         vae=vae if manifest.quick else ready(vae, device),
         tiny=tiny,
         text_encoder=ready(parts["text_encoder"], device),
@@ -256,10 +346,9 @@ def load_checkpoint(
         scheduler=parts["scheduler"],
         device=device,
         dtype=chosen,
-        text_encoder_2=ready(second, device) if second else None,
-        tokenizer_2=parts.get("tokenizer_2"),
         zero_negative=bool(getattr(loaded.config, "force_zeros_for_empty_prompt", False)),
         scored=bool(getattr(loaded.config, "requires_aesthetics_score", False)),
+        **more,
     )
 
 

@@ -31,6 +31,9 @@ Architecture = Literal[
 ]
 """What the tensors alone tell: their names and shapes, not how they were trained."""
 
+UNET_ROWS = "generation.checkpoints:Checkpoint"
+"""What runs a UNet row by row."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
@@ -41,8 +44,11 @@ class Family:
         title: what people call it.
         architecture: what its tensors look like; None where no single file is recognised.
         source: a public checkpoint of it, whose configuration a single file can be loaded with.
-        by_rows: whether requests share calls of its denoiser, step by step; else diffusers' own
-            pipeline runs whole, paused at the end of every step.
+        rows: the class, as ``module:Class``, of its loaded checkpoints, whose requests share calls
+            of the denoiser, step by step. None where diffusers' own pipeline runs whole, paused
+            at the end of every step.
+        betters: whether it only goes on with what another made, and starts from no canvas.
+        weighs_words: whether its prompts may say that some words count for more than others.
         fills: whether it is told which part of the picture is a hole, and what is around it.
         edits: whether it is told the picture beside the noise, and so knows no strength: strength
             is then a mix of image guidance and of a blend with the picture. Otherwise strength is
@@ -71,7 +77,9 @@ class Family:
     title: str
     architecture: Architecture | None = None
     source: str = ""
-    by_rows: bool = True
+    rows: str | None = UNET_ROWS
+    betters: bool = False
+    weighs_words: bool = True
     edits: bool = False
     fills: bool = False
     steps: int | None = 30
@@ -91,9 +99,14 @@ class Family:
     loader: str | None = None
 
     @property
+    def by_rows(self) -> bool:
+        """Whether requests share calls of its denoiser."""
+        return self.rows is not None
+
+    @property
     def paints(self) -> bool:
         """Whether it makes pictures from words alone, and new parts of pictures besides."""
-        return self.by_rows and not self.edits
+        return self.by_rows and not (self.edits or self.betters)
 
     def planned_steps(self, steps: int, *, strength: float) -> int:
         """Return the steps to plan, of which ``strength`` is the share that is taken.
@@ -179,7 +192,8 @@ _SD3 = Family(
     title="Stable Diffusion 3",
     architecture="sd3",
     source="stabilityai/stable-diffusion-3-medium-diffusers",
-    by_rows=False,
+    rows="generation.pipelines.sd3:SD3Checkpoint",
+    weighs_words=False,
     steps=28,
     guidance=7.0,
     side=1024,
@@ -194,7 +208,8 @@ _FLUX = Family(
     title="FLUX.1 dev",
     architecture="flux",
     source="black-forest-labs/FLUX.1-dev",
-    by_rows=False,
+    rows="generation.pipelines.flux:FluxCheckpoint",
+    weighs_words=False,
     steps=28,
     guidance=3.5,
     side=1024,
@@ -208,7 +223,8 @@ _FLUX = Family(
 OTHER = Family(
     name="other",
     title="another pipeline of diffusers",
-    by_rows=False,
+    rows=None,
+    weighs_words=False,
     steps=None,
     guidance=None,
     side=1024,
@@ -286,6 +302,7 @@ FAMILIES: Mapping[str, Family] = _table(
             title="Stable Diffusion XL refiner",
             architecture="sdxl_refiner",
             source="stabilityai/stable-diffusion-xl-refiner-1.0",
+            betters=True,
             tokenizer="tokenizer_2",
             loader="StableDiffusionXLImg2ImgPipeline",
         ),
@@ -362,7 +379,8 @@ FAMILIES: Mapping[str, Family] = _table(
             title="Qwen-Image-Edit",
             architecture="qwen",
             source="Qwen/Qwen-Image-Edit",
-            by_rows=False,
+            rows=None,
+            weighs_words=False,
             edits=True,
             steps=40,
             guidance=4.0,

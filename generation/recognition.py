@@ -7,6 +7,7 @@ folder beside it. Nothing here imports torch.
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ HELD_BY_NAME = {
 }
 """What the names of the other parts' tensors begin with in single files."""
 
-WHOLE_CLASSES = {
+ROW_SCHEDULERS = frozenset({"FlowMatchEulerDiscreteScheduler", "FlowMatchLCMScheduler"})
+"""Schedulers of transformers whose steps are affine; with others transformers run whole."""
+
+TRANSFORMER_CLASSES = {
     "FluxPipeline": "flux_dev",
     "FluxImg2ImgPipeline": "flux_dev",
     "FluxKontextPipeline": "flux_kontext",
@@ -79,9 +83,13 @@ def family_of(folder: Path) -> Family:
         raise ModelUnavailableError(f"{folder.name}/{INDEX} is not understood: it names no class")
     if kind in UNET_CLASSES:
         return FAMILIES[_of_unet(folder, index)]
-    if kind not in WHOLE_CLASSES:
+    if kind not in TRANSFORMER_CLASSES:
         return OTHER
-    return FAMILIES[_of_transformer(folder, WHOLE_CLASSES[kind])]
+    family = FAMILIES[_of_transformer(folder, TRANSFORMER_CLASSES[kind])]
+    scheduler = read_config(folder, "scheduler/scheduler_config.json")
+    if scheduler.get("_class_name") not in ROW_SCHEDULERS:
+        return replace(family, rows=None)
+    return family
 
 
 def read_config(folder: Path, name: str) -> Config:

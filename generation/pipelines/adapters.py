@@ -7,7 +7,7 @@ without any, the networks' answers are those of the checkpoint, to the bit.
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -17,7 +17,7 @@ import diffusers
 import torch
 from diffusers.utils import peft_utils
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
 from generation.checkpoints import Checkpoint
@@ -99,12 +99,14 @@ def _load(model: Checkpoint, file: Path, *, adapter: str) -> None:
     """Lay a LoRA beside a checkpoint's weights; nothing is left of one that does not fit."""
     library = _library(model)
     try:
+        if model.DENOISER == "transformer":
+            _require_beside(_tensors(library, file), network=model.unet)
         with _quiet():
             library.load_lora_weights(
                 file.parent, weight_name=file.name, adapter_name=adapter,
                 local_files_only=True, use_safetensors=True,
             )  # fmt: skip
-        _place(model, adapter, wanted=_tensors(library, file))
+        _place(model, adapter, wanted=len(_tensors(library, file)))
     except _MISFITS as err:
         with _quiet():
             library.delete_adapters(adapter)
@@ -119,7 +121,7 @@ def _place(model: Checkpoint, adapter: str, *, wanted: int) -> None:
     """Move a LoRA's tensors to where the checkpoint's are.
 
     Raises:
-        ValueError: fewer are there than wanted.
+        ValueError: fewer are there than wanted, or none is.
         NotImplementedError: one has no numbers.
     """
     networks = (model.unet, model.text_encoder, model.text_encoder_2)
@@ -130,7 +132,7 @@ def _place(model: Checkpoint, adapter: str, *, wanted: int) -> None:
         for name, value in network.named_parameters()
         if f".{adapter}." in name
     ]
-    if len(laid) < wanted:
+    if len(laid) < max(1, wanted):
         raise ValueError("a part of it has no place here")
     for value in laid:
         # Without a copy they may lie in the file, which somebody may write anew.
@@ -152,13 +154,34 @@ def _quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(said)
 
 
-def _tensors(library: Any, file: Path) -> int:  # noqa: ANN401 - diffusers' own
-    """Return how many tensors a file has that belong beside weights; never none."""
+def _require_beside(tensors: Mapping[str, Tensor], *, network: nn.Module) -> None:
+    """Refuse what would not lie beside a transformer's weights but change them.
+
+    Of LoRA that tell FLUX edges or depths diffusers widens the layer that sees the latents, and
+    replaces norms: for everybody, and for good.
+
+    Raises:
+        ValueError: a tensor is no LoRA's, or sees more than its layer does.
+        AttributeError: there is no such layer.
+    """
+    start, end = "transformer.", ".lora_A.weight"
+    for name, tensor in tensors.items():
+        if not name.startswith(start):
+            continue
+        if "lora" not in name:
+            raise ValueError(f"{name} would take the place of a weight")
+        layer: Any = network.get_submodule(name.removeprefix(start).partition(".lora_")[0])
+        if name.endswith(end) and tensor.shape[1] != layer.weight.shape[1]:
+            raise ValueError(f"{name} does not see what its layer does")
+
+
+def _tensors(library: Any, file: Path) -> Mapping[str, Tensor]:  # noqa: ANN401 - diffusers' own
+    """Return a file's tensors that belong beside weights, by diffusers' names for them."""
     state = library.lora_state_dict(
         file.parent, weight_name=file.name, local_files_only=True, use_safetensors=True
     )
     tensors = state[0] if isinstance(state, tuple) else state
-    return max(1, sum("alpha" not in name for name in tensors))
+    return {name: tensor for name, tensor in tensors.items() if "alpha" not in name}
 
 
 def _adapters(network: nn.Module) -> Sequence[str]:
@@ -170,11 +193,9 @@ def _library(model: Checkpoint) -> Any:  # noqa: ANN401 - diffusers' own
 
     It is put together without its constructor, which mends what it takes for an old scheduler.
     """
-    real: Any = diffusers
-    large = model.unet.config.addition_embed_type == "text_time"
-    kind = real.StableDiffusionXLPipeline if large else real.StableDiffusionPipeline
+    kind: Any = getattr(diffusers, model.library)
     parts = {
-        "unet": model.unet,
+        model.DENOISER: model.unet,
         "text_encoder": model.text_encoder,
         "text_encoder_2": model.text_encoder_2,
     }

@@ -1,4 +1,4 @@
-"""Pictures by diffusion, row by row: InstructPix2Pix and Stable Diffusion's img2img.
+"""Pictures by diffusion, row by row: InstructPix2Pix, Stable Diffusion's img2img, and FLUX.
 
 Under a mask a part of a picture is made anew, on an empty canvas all of it, from words alone.
 
@@ -141,14 +141,15 @@ class Img2ImgPipeline(FromCheckpoint):
         """Fit and encode the picture, read the prompt, draw the noise from the seed.
 
         Raises:
-            InvalidRequestError: there is no picture, but the checkpoint needs one; or the prompt
-                asks for a LoRA that is not there or does not fit.
+            InvalidRequestError: there is no picture, but the checkpoint needs one; the prompt
+                asks for a LoRA that is not there or does not fit, or weighs words where the
+                family's may not; or the checkpoint runs with no scheduler of that name.
         """
         model = self.checkpoint
         text, asked = split_loras(request.prompt)
         loras = current(asked, models_dir=self._models_dir)
         bare = isinstance(request.image, Canvas)
-        if bare and (model.family.edits or model.manifest.finish is not None):
+        if bare and (not model.family.paints or model.manifest.finish is not None):
             raise InvalidRequestError(f"{model.name} changes pictures; it needs one to start from")
         encoded = self._planner.encoded(request)
         reading = LEFT_ALONE
@@ -270,7 +271,7 @@ class Img2ImgPipeline(FromCheckpoint):
         if key not in self._calls:
             model = self.checkpoint
             self._calls[key] = Call(
-                model.unet,
+                model.denoiser,
                 like=row.denoisings[0],
                 shape=shape,
                 dtype=model.dtype,

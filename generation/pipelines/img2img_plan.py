@@ -1,7 +1,7 @@
 """What a request asks of a checkpoint: its guidance, its steps, and what they begin with."""
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
 import torch
 from torch import Tensor
@@ -56,14 +56,17 @@ class Planner:
         text = next(scale for scale in wished if scale is not None)
         full = manifest.image_guidance_scale or family.image_guidance
         if not family.edits or full is None:
-            inside = self._checkpoint.unet.config.time_cond_proj_dim is not None
-            return Guidance(text=text, inside=inside)
+            return Guidance(text=text, inside=self._checkpoint.guided_inside)
         return Guidance(text=text, image=image_guidance_of(request.strength, full=full))
 
-    def schedule(self, request: ImageRequest) -> Schedule:
+    def schedule(self, request: ImageRequest, *, size: Sequence[int]) -> Schedule:
         """Return the request's steps; in img2img they start from the picture (SDEdit).
 
         Under a mask at full strength nothing of the picture is to show, as in diffusers.
+
+        Args:
+            request: of which every size has steps of its own, where a schedule is shifted by it.
+            size: height and width of the latents.
         """
         model = self._checkpoint
         bare = model.family.edits or isinstance(request.image, Canvas)
@@ -73,7 +76,8 @@ class Planner:
         masked = request.mask is not None or model.family.fills
         strength = None if bare or (masked and request.strength == 1) else request.strength
         keeps = request.mask is not None and not (model.family.edits or model.family.fills)
-        key = (request.scheduler, steps, strength, keeps)
+        spacing = model.spacing(steps=steps, size=size)
+        key = (request.scheduler, steps, strength, keeps, *spacing.items())
         if key not in self._schedules:
             scheduler = scheduler_like(model.scheduler, request.scheduler)
             first: int | None = 0
@@ -82,7 +86,12 @@ class Planner:
             if first is None:
                 first = steps * int(scheduler.order) + steps
             self._schedules[key] = plan(
-                scheduler, steps=steps, first=first, mixed=strength is not None, keeps=keeps
+                scheduler,
+                steps=steps,
+                first=first,
+                mixed=strength is not None,
+                keeps=keeps,
+                spacing=spacing,
             )
         self._schedules.move_to_end(key)
         while len(self._schedules) > KEPT_SCHEDULES:
@@ -105,8 +114,8 @@ class Planner:
         self, prompt: str, encoded: Encoded, *, request: ImageRequest, loras: tuple[Lora, ...]
     ) -> Denoising:
         """Return a denoising of the picture by a prompt, its noise drawn from the seed."""
-        model, guidance, schedule = self._checkpoint, self.guidance(request), self.schedule(request)
-        latents = encoded.latents
+        model, guidance, latents = self._checkpoint, self.guidance(request), encoded.latents
+        schedule = self.schedule(request, size=latents.shape[-2:])
         rng = torch.Generator("cpu").manual_seed(request.seed)
         noise = torch.randn(latents.shape, generator=rng, dtype=torch.float32).to(model.device)
         begun = schedule.noise * noise
@@ -134,7 +143,7 @@ class Planner:
         """Return what the denoiser sees beside the noise: the picture, or the hole and the rest."""
         model = self._checkpoint
         if model.family.edits:
-            return encoded.latents
+            return model.shown(encoded.latents)
         if not model.family.fills:
             return None
         (around,) = self._encoder.encode(self.views(request)[-1:])

@@ -10,17 +10,14 @@ from dataclasses import dataclass, replace
 import torch
 from compel.embeddings_provider import EmbeddingsProvider, ReturnedEmbeddingsType
 from torch import Tensor
-from torch.nn import functional
 
 from generation.checkpoints import Checkpoint, Embedding
+from generation.errors import InvalidRequestError
 from generation.loras import Lora
 from generation.pipelines.adapters import Adapters
 from generation.pipelines.denoising import Guidance
 from generation.pipelines.kept import Kept
 from generation.prompts import Fragment, fragments_of, unweighted
-
-SCORES = (2.5, 6.0)
-"""How well a picture is to be liked, for a refiner: without the words, and with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,25 +71,20 @@ class Prompts:
 
         Shape:
             - latents: ``(1, C, h, w)``.
+
+        Raises:
+            InvalidRequestError: a LoRA does not fit, or words weigh where the family's may not.
         """
         model = self._checkpoint
         rows = [self._read(prompt, loras=loras, negative=False)]
         if guidance.rows > 1:
             without = self._read(negative, loras=loras, negative=True)
             rows = [without, *rows] if guidance.rows == 2 else [*rows, without, without]
-        conditions = {}
-        pooled = [row.pooled for row in rows if row.pooled is not None]
-        if pooled:
-            size = [side * model.vae_factor for side in latents.shape[-2:]]
-            told: list[list[float]] = [[*size, 0, 0, *size]] * len(rows)
-            if model.scored:
-                told = [[*size, 0, 0, score] for score in SCORES[-len(rows) :]]
-            conditions["text_embeds"] = torch.cat(pooled)
-            conditions["time_ids"] = torch.tensor(told).to(model.device, model.dtype)
-        if guidance.inside:
-            waves = int(model.unet.config.time_cond_proj_dim)
-            scale = guidance_embedding(guidance.text - 1, size=waves)
-            conditions["timestep_cond"] = scale.to(model.device, model.dtype)
+        conditions = model.conditions(
+            [row.pooled for row in rows if row.pooled is not None],
+            size=latents.shape[-2:],
+            scale=guidance.text if guidance.inside else None,
+        )
         return Told(words=torch.cat([row.words for row in rows]), conditions=conditions)
 
     def _read(self, prompt: str, *, loras: tuple[Lora, ...], negative: bool) -> Embedding:
@@ -102,8 +94,11 @@ class Prompts:
             model = self._checkpoint
             self._adapters.use(loras)
             fragments, plain = fragments_of(prompt), unweighted(prompt)
+            weighed = any(each.weight != 1 and each.text.strip() for each in fragments)
+            if weighed and not model.family.weighs_words:
+                raise InvalidRequestError(f"{model.name} reads prompts without weights of words")
             found = model.embed_negative(plain) if negative else model.embed(plain)
-            if any(each.weight != 1 and each.text.strip() for each in fragments):
+            if weighed:
                 found = replace(found, words=weighed_words(model, fragments))
             self._kept.put(key, found)
         return found
@@ -150,16 +145,3 @@ def weighed_words(model: Checkpoint, fragments: Sequence[Fragment]) -> Tensor:
 
 def _size(embedding: Embedding) -> int:
     return embedding.words.nbytes + (0 if embedding.pooled is None else embedding.pooled.nbytes)
-
-
-def guidance_embedding(scale: float, *, size: int) -> Tensor:
-    """Return what a distilled denoiser is told of the guidance (Meng et al., CVPR 2023).
-
-    Shape:
-        - returns: ``(1, size)``, sines and cosines as for timesteps.
-    """
-    half = size // 2
-    rates = torch.exp(torch.arange(half) * -(torch.log(torch.tensor(10000.0)) / (half - 1)))
-    angles = torch.tensor([scale])[:, None] * 1000 * rates[None]
-    waves = torch.cat([angles.sin(), angles.cos()], dim=1)
-    return functional.pad(waves, (0, size % 2))

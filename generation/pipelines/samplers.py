@@ -2,16 +2,18 @@
 
 ``x' = a*x + b*eps + c*noise + d*x0_prev`` and ``x0 = p*x + q*eps``: DDIM (Song et al., ICLR 2021),
 Euler and Euler ancestral (Karras et al., NeurIPS 2022), LCM (Luo et al., 2023) and DPM-Solver++ of
-the second order (Lu et al., 2022) all have this form. The coefficients are not derived again: they
-are read out of diffusers' own scheduler by feeding it unit tensors, and believed only if random
-tensors, fed along with them at every step, come out as the table says. Whatever is not of this
-form (clipping, Heun, PNDM, higher orders) keeps its scheduler object.
+the second order (Lu et al., 2022) all have this form, and so have steps along a flow (Lipman et
+al., ICLR 2023), Euler's ``x + (sigma' - sigma) * velocity`` and LCM's. The coefficients are not
+derived again: they are read out of diffusers' own scheduler by feeding it unit tensors, and
+believed only if random tensors, fed along with them at every step, come out as the table says.
+Whatever is not of this form (clipping, Heun, PNDM, higher orders) keeps its scheduler object.
 """
 
 import copy
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import diffusers
@@ -103,6 +105,8 @@ def scheduler_like(scheduler: Any, name: str | None) -> Any:  # noqa: ANN401 - d
     """
     if name is None:
         return scheduler
+    if _flows(scheduler):
+        raise InvalidRequestError("a checkpoint made for flows runs with its own scheduler only")
     try:
         cls, changes = SCHEDULERS[name]
     except KeyError:
@@ -118,6 +122,7 @@ def plan(
     first: int = 0,
     mixed: bool = False,
     keeps: bool = False,
+    spacing: Mapping[str, object] = MappingProxyType({}),
 ) -> Schedule:
     """Plan a schedule and read its table.
 
@@ -127,13 +132,14 @@ def plan(
         first: the timestep, by its place, from which the steps are taken.
         mixed: whether it begins with a noisy picture (img2img) instead of with noise alone.
         keeps: whether a part of the picture is to stay, mixed with noise as far as the rest is.
+        spacing: what else the scheduler is told of where its timesteps are to lie.
 
     Raises:
         InvalidRequestError: the scheduler refuses so many steps.
     """
     ready = copy.deepcopy(scheduler)
     try:
-        ready.set_timesteps(steps)
+        ready.set_timesteps(steps, **spacing)
     except ValueError as err:
         raise InvalidRequestError(f"the scheduler cannot take {steps} steps: {err}") from err
     timesteps = ready.timesteps[first:]
@@ -141,7 +147,8 @@ def plan(
     mixtures = tuple(_mixture(ready, time[None]) for time in timesteps) if keeps else ()
     if mixed and len(timesteps) and hasattr(ready, "set_begin_index"):
         ready.set_begin_index(first)
-    signal, noise = 0.0, float(ready.init_noise_sigma)
+    # Flows begin with plain noise, and do not say so.
+    signal, noise = 0.0, float(getattr(ready, "init_noise_sigma", 1.0))
     if mixed and len(timesteps):
         signal, noise = _mixture(ready, timesteps[:1])
     return Schedule(
@@ -155,9 +162,13 @@ def plan(
 
 
 def _mixture(scheduler: Any, time: Tensor) -> tuple[float, float]:  # noqa: ANN401
-    """Return how ``add_noise`` weighs the picture and the noise, rounded as the rows will be."""
+    """Return how a noisy picture weighs the picture and the noise, rounded as the rows will be."""
     pictures = torch.tensor([[1.0, 0.0]])
-    signal, noise = scheduler.add_noise(pictures, 1 - pictures, time)[0].tolist()
+    if _flows(scheduler):
+        mixed = scheduler.scale_noise(pictures, time, 1 - pictures)
+    else:
+        mixed = scheduler.add_noise(pictures, 1 - pictures, time)
+    signal, noise = mixed[0].tolist()
     return float(signal), float(noise)
 
 
@@ -165,10 +176,19 @@ def first_step(scheduler: Any, *, steps: int, strength: float) -> int | None:  #
     """Return the place of the first timestep of img2img, None if no step is taken.
 
     As in diffusers, ``strength`` is the share of the steps that are taken; some schedulers plan
-    more timesteps than steps, so that the share is of the latter.
+    more timesteps than steps, so that the share is of the latter. Its pipelines for flows take a
+    step of which a part is wanted, the others do not; less than one step is none with all.
     """
     taken = min(int(steps * strength), steps)
-    return (steps - taken) * int(scheduler.order) if taken else None
+    if not taken:
+        return None
+    left = int(steps - min(steps * strength, steps)) if _flows(scheduler) else steps - taken
+    return left * int(scheduler.order)
+
+
+def _flows(scheduler: Any) -> bool:  # noqa: ANN401
+    """Return whether a scheduler goes straight from noise to the picture (flow matching)."""
+    return hasattr(scheduler, "scale_noise")
 
 
 class _Draws(TorchFunctionMode):
@@ -205,7 +225,7 @@ def read_table(scheduler: Any, timesteps: Tensor) -> Table | None:  # noqa: ANN4
     clean = torch.zeros(1, 1, 1, _WIDTH, dtype=torch.float64)
     for index, time in enumerate(timesteps):
         sample, eps = _fed(index, rng)
-        scale = probe.scale_model_input(torch.ones_like(sample), time).flatten()
+        scale = _scaled(probe, torch.ones_like(sample), time).flatten()
         with _Draws() as drawn:
             moved, estimate = _stepped(probe, eps, time, sample, rng)
         if estimate is None or len(drawn.noise) > 1 or not bool((scale == scale[0]).all()):
@@ -219,6 +239,14 @@ def read_table(scheduler: Any, timesteps: Tensor) -> Table | None:  # noqa: ANN4
         clean = estimate
     table = torch.tensor(rows, dtype=torch.float32).view(-1, len(Coefficients._fields))
     return Table(coefficients=table, draws=tuple(draws))
+
+
+def _scaled(scheduler: Any, sample: Tensor, time: Tensor) -> Tensor:  # noqa: ANN401
+    """Return latents as the denoiser is to see them."""
+    if not hasattr(scheduler, "scale_model_input"):
+        return sample
+    scaled: Tensor = scheduler.scale_model_input(sample, time)
+    return scaled
 
 
 def _fed(index: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -249,6 +277,9 @@ def _stepped(
         estimate = getattr(moved, "denoised", None)
     if estimate is None and hasattr(probe, "model_outputs"):
         estimate = probe.model_outputs[-1]
+    if estimate is None and _flows(probe):
+        # The velocity is what lies between noise and picture: x = (1 - sigma) * x0 + sigma * noise.
+        estimate = sample - probe.sigmas[probe.step_index - 1].double() * eps
     return moved.prev_sample.double(), None if estimate is None else estimate.double()
 
 

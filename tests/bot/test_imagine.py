@@ -46,7 +46,8 @@ async def test_without_a_model_that_paints_it_says_so_and_nothing_is_queued(stag
     await stage.ada.command("imagine", None, prompt="a castle")
     said = text_of(await stage.ada.text("No model that is installed here paints anything new"))
     assert "Stable Diffusion 1.x, Stable Diffusion 2.x, SD-Turbo" in said
-    assert "FLUX" not in said
+    assert "FLUX.1 dev" in said
+    assert not any(kind in said for kind in ("Kontext", "refiner", "Qwen"))
     assert "`python -m bot models pull stabilityai/sd-turbo`" in said
     answer = await stage.ada.interact(
         kind="autocomplete", name="imagine", focused="model", options={"model": ""}

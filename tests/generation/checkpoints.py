@@ -174,9 +174,11 @@ def save_refiner(folder: Path) -> Path:
     return folder
 
 
-def save_sd3(folder: Path, **transformer: object) -> Path:
+def save_sd3(
+    folder: Path, *, scheduler: str = "FlowMatchEulerDiscreteScheduler", **transformer: object
+) -> Path:
     """Write a tiny Stable Diffusion 3 checkpoint, its third text encoder a T5 of two words."""
-    parts = _components(folder, in_channels=4, scheduler=_flow(shift=3.0))
+    parts = _components(folder, in_channels=4, scheduler=getattr(real, scheduler)(shift=3.0))
     encoders = [_projecting(parts) for _ in range(2)]
     pipe = real.StableDiffusion3Pipeline(
         transformer=real.SD3Transformer2DModel(
@@ -205,9 +207,17 @@ def save_sd3(folder: Path, **transformer: object) -> Path:
     return folder
 
 
-def save_flux(folder: Path, *, kind: str = "FluxPipeline", guided: bool = True) -> Path:
+def save_flux(
+    folder: Path,
+    *,
+    kind: str = "FluxPipeline",
+    guided: bool = True,
+    scheduler: str = "FlowMatchEulerDiscreteScheduler",
+) -> Path:
     """Write a tiny FLUX checkpoint, with a T5 of two words; schnell's is told no guidance."""
-    parts = _components(folder, in_channels=4, scheduler=_flow(use_dynamic_shifting=True))
+    parts = _components(
+        folder, in_channels=4, scheduler=getattr(real, scheduler)(use_dynamic_shifting=True)
+    )
     pipe = getattr(real, kind)(
         transformer=real.FluxTransformer2DModel(
             patch_size=1,
@@ -341,6 +351,30 @@ def save_lora(file: Path, *, base: Path, seed: int = 1, words: bool = True) -> P
                 tensors[f"{key}.lora_down.weight"] = torch.randn(2, seen, generator=rng)
                 tensors[f"{key}.lora_up.weight"] = torch.randn(out, 2, generator=rng)
                 tensors[f"{key}.alpha"] = torch.tensor(1.0)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, file)
+    return file
+
+
+def save_transformer_lora(file: Path, *, base: Path, seed: int = 1, reader: bool = True) -> Path:
+    """Write a LoRA for a tiny checkpoint of a transformer, under diffusers' own names.
+
+    Args:
+        reader: whether it changes the first text encoder, too.
+    """
+    pipe = real.DiffusionPipeline.from_pretrained(base)
+    rng = torch.Generator().manual_seed(seed)
+    places = {"transformer": pipe.transformer} | (
+        {"text_encoder": pipe.text_encoder} if reader else {}
+    )
+    tensors: dict[str, torch.Tensor] = {}
+    for place, network in places.items():
+        for name, layer in network.named_modules():
+            if name.endswith(("to_q", "to_k", "to_v", "to_out.0", "q_proj", "k_proj", "v_proj")):
+                out, seen = layer.weight.shape
+                key = f"{place}.{name}"
+                tensors[f"{key}.lora_A.weight"] = torch.randn(2, seen, generator=rng)
+                tensors[f"{key}.lora_B.weight"] = torch.randn(out, 2, generator=rng)
     file.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, file)
     return file

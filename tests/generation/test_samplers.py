@@ -2,13 +2,14 @@
 
 import copy
 import inspect
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
 from generation.errors import InvalidRequestError
-from generation.pipelines.samplers import SCHEDULERS, first_step, plan, scheduler_like
+from generation.pipelines.samplers import SCHEDULERS, Schedule, first_step, plan, scheduler_like
 from tests.generation.checkpoints import real
 
 # Diffusers hands tensors to numpy in a way that numpy 2 is going to drop.
@@ -53,7 +54,10 @@ def _reference(scheduler: Any, *, steps: int, first: int, mixed: bool) -> torch.
 
 
 def _by_table(scheduler: Any, *, steps: int, first: int, mixed: bool) -> torch.Tensor:  # noqa: ANN401
-    schedule = plan(scheduler, steps=steps, first=first, mixed=mixed)
+    return _along(plan(scheduler, steps=steps, first=first, mixed=mixed))
+
+
+def _along(schedule: Schedule) -> torch.Tensor:
     assert schedule.table is not None
     rng = torch.Generator().manual_seed(4)
     picture, noise = torch.rand(SHAPE, generator=rng), torch.randn(SHAPE, generator=rng)
@@ -111,6 +115,61 @@ def test_b1_every_spacing_of_timesteps_agrees_with_diffusers(name: str, spacing:
 )
 def test_what_is_not_affine_has_no_table(kind: str, config: dict[str, object]) -> None:
     assert plan(getattr(real, kind)(**config), steps=8).table is None
+
+
+FLOWS: dict[str, tuple[str, dict[str, Any]]] = {
+    "shifted": ("FlowMatchEulerDiscreteScheduler", {"shift": 3.0}),
+    "by size": ("FlowMatchEulerDiscreteScheduler", {"use_dynamic_shifting": True}),
+    "to an end": (
+        "FlowMatchEulerDiscreteScheduler",
+        {"use_dynamic_shifting": True, "shift_terminal": 0.02},
+    ),
+    "with noise": ("FlowMatchEulerDiscreteScheduler", {"stochastic_sampling": True}),
+    "consistent": ("FlowMatchLCMScheduler", {"shift": 3.0}),
+}
+
+
+def _flow_reference(scheduler: Any, *, steps: int, first: int, spacing: Any) -> torch.Tensor:  # noqa: ANN401
+    """Diffusers' own loop, as its pipelines for flows write it."""
+    ready, rng = copy.deepcopy(scheduler), torch.Generator().manual_seed(4)
+    ready.set_timesteps(steps, **spacing)
+    picture, latents = torch.rand(SHAPE, generator=rng), torch.randn(SHAPE, generator=rng)
+    if first:
+        ready.set_begin_index(first)
+        latents = ready.scale_noise(picture, ready.timesteps[first : first + 1], latents)
+    for time in ready.timesteps[first:]:
+        latents = ready.step(_network(latents, time), time, latents, generator=rng).prev_sample
+    return latents
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_steps_along_a_flow_agree_with_diffusers(name: str) -> None:
+    kind, config = FLOWS[name]
+    scheduler = getattr(real, kind)(**config)
+    even: dict[str, Any] = {"sigmas": (1.0, 0.75, 0.5, 0.25), "mu": 0.8}
+    cases: list[tuple[int, int, dict[str, Any]]]
+    cases = [(7, 0, {"mu": 0.6}), (12, 5, {"mu": 1.1}), (4, 1, even)]
+    for steps, first, spacing in cases:
+        expected = _flow_reference(scheduler, steps=steps, first=first, spacing=spacing)
+        schedule = plan(
+            scheduler, steps=steps, first=first, mixed=first > 0, keeps=True, spacing=spacing
+        )
+        assert schedule.table is not None
+        found = _along(schedule)
+        assert float((found - expected).norm() / expected.norm()) <= 1e-5
+        assert schedule.mixtures[0] == pytest.approx((1 - schedule.noise, schedule.noise))
+
+
+def test_a_flow_takes_a_step_of_which_a_part_is_wanted_as_diffusers_does() -> None:
+    scheduler = real.FlowMatchEulerDiscreteScheduler()
+    shares = {(4, 0.2): None, (4, 0.25): 3, (5, 0.5): 2, (28, 0.7): 8, (4, 1.0): 0}
+    for (steps, strength), first in shares.items():
+        assert first_step(scheduler, steps=steps, strength=strength) == first
+        if first is not None:
+            pipe = SimpleNamespace(scheduler=copy.deepcopy(scheduler))
+            pipe.scheduler.set_timesteps(steps)
+            timing = real.StableDiffusion3Img2ImgPipeline.get_timesteps
+            assert timing(pipe, steps, strength, "cpu")[1] == steps - first
 
 
 def test_planning_leaves_the_scheduler_as_it_was() -> None:

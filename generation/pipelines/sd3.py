@@ -1,0 +1,84 @@
+"""Stable Diffusion 3 and 3.5 as rows: three text encoders, whose words lie one after another.
+
+Esser et al., "Scaling Rectified Flow Transformers for High-Resolution Image Synthesis" (ICML
+2024).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from generation.checkpoints import Embedding
+from generation.pipelines.flows import FlowCheckpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SD3Checkpoint(FlowCheckpoint):
+    """A loaded Stable Diffusion 3; its third text encoder may be left out."""
+
+    @property
+    def denoiser(self) -> Callable[..., Any]:
+        """What predicts velocities, called as diffusers' UNets are."""
+        return self._velocities
+
+    @property
+    def library(self) -> str:
+        """The name of diffusers' pipeline of these networks, which knows files of LoRA."""
+        return "StableDiffusion3Pipeline"
+
+    @property
+    def guided_inside(self) -> bool:
+        """False: guidance takes two rows."""
+        return False
+
+    def embed(self, prompt: str) -> Embedding:
+        """Return a prompt's embedding: side by side what the CLIPs read, then what the T5 does."""
+        assert self.text_encoder_2 is not None
+        assert self.tokenizer_2 is not None
+        read = [
+            encoder(self._short(prompt, tokenizer), output_hidden_states=True)
+            for encoder, tokenizer in (
+                (self.text_encoder, self.tokenizer),
+                (self.text_encoder_2, self.tokenizer_2),
+            )
+        ]
+        short = torch.cat([each.hidden_states[-2] for each in read], dim=-1).to(self.dtype)
+        long = self._third(prompt)
+        short = functional.pad(short, (0, long.shape[-1] - short.shape[-1]))
+        pooled = torch.cat([each.text_embeds for each in read], dim=-1)
+        return Embedding(words=torch.cat([short, long], dim=-2), pooled=pooled.to(self.dtype))
+
+    def _third(self, prompt: str) -> Tensor:
+        """Return what the T5 reads; zeros where it is left out."""
+        if self.text_encoder_3 is not None and self.tokenizer_3 is not None:
+            return self._long(prompt, self.tokenizer_3, self.text_encoder_3)
+        width = int(self.unet.config.joint_attention_dim)
+        return torch.zeros(1, self.family.tokens, width, device=self.device, dtype=self.dtype)
+
+    def conditions(
+        self, pooled: Sequence[Tensor], *, size: Sequence[int], scale: float | None
+    ) -> Mapping[str, Tensor]:
+        """Return each row's words in one vector."""
+        del size, scale
+        return {"pooled_projections": torch.cat([*pooled])}
+
+    def _velocities(
+        self,
+        sample: Tensor,
+        times: Tensor,
+        *,
+        encoder_hidden_states: Tensor,
+        added_cond_kwargs: Mapping[str, Tensor],
+        timestep_cond: None = None,
+    ) -> Any:  # noqa: ANN401 - diffusers' own output
+        del timestep_cond
+        return self.unet(
+            hidden_states=sample,
+            timestep=times,
+            encoder_hidden_states=encoder_hidden_states,
+            **added_cond_kwargs,
+        )
