@@ -21,6 +21,7 @@ from bot.client import Atelier
 from bot.delivery import Delivery
 from bot.dispatcher import Dispatcher, Pace
 from bot.engine_metrics import EngineCounters
+from bot.guilds import Guilds
 from bot.job_pictures import JobPictures
 from bot.limits import Limits
 from bot.making import Maker
@@ -28,7 +29,7 @@ from bot.metrics import Metrics
 from bot.models import Models
 from bot.overview import Overview, overview
 from bot.pictures import Pictures
-from bot.presets import Preset, read_presets
+from bot.presets import read_presets
 from bot.redirect import connector
 from bot.services import Services
 from bot.settings import Settings
@@ -42,6 +43,7 @@ from generation.executor.config import TEMPLATE_AFTER_S
 from generation.registry import PipelineSpec
 from storage.database import Database, sqlite_path
 from storage.files import FileStore
+from storage.guilds import GuildStore
 from storage.jobs import JobStore
 from storage.quotas import Quotas
 from storage.reports import Reports
@@ -92,11 +94,11 @@ class Bot:
         stores: Stores,
         workers: Workers,
         models: Models,
-        presets: Mapping[str, Preset],
+        guilds: Guilds,
         downloader: Downloader,
     ) -> None:
         self.settings = settings
-        self.models, self.presets = models, presets
+        self.models, self.guilds = models, guilds
         self.stores = stores
         self.workers = workers
         self.metrics = Metrics()
@@ -213,6 +215,7 @@ class Bot:
             executor=workers.executor,
             delivery=self.delivery,
             models=self.models,
+            guilds=self.guilds,
             metrics=self.metrics,
         )
 
@@ -221,7 +224,7 @@ class Bot:
             texts=load_texts(),
             pictures=self._pictures,
             models=self.models,
-            presets=self.presets,
+            guilds=self.guilds,
             dispatcher=self.dispatcher,
             executor=self.workers.executor,
             jobs=self.stores.jobs,
@@ -277,7 +280,7 @@ async def assembled(
             stores=stores,
             workers=workers,
             models=models,
-            presets=presets,
+            guilds=Guilds(GuildStore(database), presets=presets),
             downloader=downloader,
         )
 

@@ -17,6 +17,7 @@ import structlog
 from bot.acceptance import new_job, probe_of
 from bot.delivery import Delivery
 from bot.errors import WaitTooLongError
+from bot.guilds import Guilds
 from bot.live import LiveMessage
 from bot.making import Maker
 from bot.metrics import Metrics
@@ -73,6 +74,7 @@ class Dispatcher:
         executor: Executor,
         delivery: Delivery,
         models: Models,
+        guilds: Guilds,
         metrics: Metrics,
     ) -> None:
         self.owner = owner
@@ -82,6 +84,7 @@ class Dispatcher:
         self._executor = executor
         self._delivery = delivery
         self._models = models
+        self._guilds = guilds
         self._metrics = metrics
         self._wake = asyncio.Event()
         self._room = WaitingRoom()
@@ -157,13 +160,15 @@ class Dispatcher:
             InvalidRequestError: no pipeline takes this order; nothing was reserved.
             UnknownModelError, UnusableModelError: no such model can be used; nothing was reserved.
             PromptUnfitError: the model cannot do what the prompt asks for; nothing was reserved.
+            WordRuleError: a word rule of the guild forbids the prompt; nothing was reserved.
         """
         self._models.require(order.pipeline, order.model)
         origin = Origin.of(interaction)
+        notes = await self._guilds.require_fit(origin.guild_id, *order.words)
         probe = probe_of(order, origin)
         model = self._executor.model_of(probe)
         await self._models.require_readable(order.prompt, model=model)
-        order = replace(order, model=model)
+        order = replace(order, model=model, notes=notes)
         cost_ms = self._executor.cost_ms(probe) * order.count
         promised_s = self._promised_s(order, origin, cost_ms=cost_ms)
         self._refuse_long_wait(origin, promised_s)

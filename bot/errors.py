@@ -9,7 +9,11 @@ BotError
 │   ├── PromptTooLongError    the prompt has too many characters
 │   ├── PromptMissingError    neither words nor a preset were given
 │   ├── PromptUnfitError      the model cannot do what the prompt asks for besides words
+│   ├── WordRuleError         a word rule of the server forbids the prompt
+│   ├── WordUnfitError        a word rule cannot be made of that
+│   ├── UnknownWordError      there is no word rule for that
 │   ├── UnknownPresetError    there is no such preset
+│   ├── PresetUnfitError      a preset of a server's own cannot be made of that
 │   ├── PresetUnableError     no model here can do what a preset says, or not the one named
 │   ├── UnknownModelError     there is no such model
 │   ├── UnusableModelError    the model is there, but incomplete, damaged or marked
@@ -83,8 +87,24 @@ class PromptUnfitError(RefusedError):
     """The model cannot do what the prompt asks for besides words: LoRA, or weights."""
 
 
+class WordRuleError(RefusedError):
+    """A word rule of the server forbids the prompt; neither sentence nor log names the word."""
+
+
+class WordUnfitError(RefusedError):
+    """A word rule cannot be made of that: it is too long, or too short to be a word."""
+
+
+class UnknownWordError(RefusedError):
+    """There is no word rule for that."""
+
+
 class UnknownPresetError(RefusedError):
     """There is no such preset."""
+
+
+class PresetUnfitError(RefusedError):
+    """A preset of a server's own cannot be made of that; the sentence says why."""
 
 
 class PresetUnableError(RefusedError):

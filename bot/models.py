@@ -42,6 +42,11 @@ class Models:
         self._there: dict[str, Entry] = {}
 
     @property
+    def all(self) -> tuple[Entry, ...]:
+        """All checkpoints that are there, those that cannot be used too, by name."""
+        return tuple(self._there.values())
+
+    @property
     def usable(self) -> tuple[Entry, ...]:
         """The checkpoints that members can name, that of ``/remix`` first."""
         own = self._pipelines["remix"].model

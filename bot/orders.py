@@ -44,6 +44,7 @@ class Order:
         layers: what is drawn over the result.
         count: how many; the seeds count up from the first.
         parent_id: the job that this one repeats or edits.
+        notes: what the member is to be told with the result.
     """
 
     command: str
@@ -63,6 +64,12 @@ class Order:
     model: str | None = None
     count: int = 1
     parent_id: str | None = None
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All that a model is told in words, which a guild's word rules are about."""
+        return self.prompt, self.negative_prompt
 
     @property
     def inputs(self) -> dict[str, StoredFile]:
@@ -138,6 +145,7 @@ class Parameters:
     @classmethod
     def of(cls, order: Order, origin: Origin) -> Self:
         """Return what is kept of an order."""
+        fitted = order.image.notes if isinstance(order.image, Picture) else ()
         return cls(
             strength=order.strength,
             width=order.image.width,
@@ -151,7 +159,7 @@ class Parameters:
             subject=order.subject,
             preset=order.preset,
             layers=order.layers,
-            notes=order.image.notes if isinstance(order.image, Picture) else (),
+            notes=(*fitted, *order.notes),
         )
 
     @property

@@ -72,7 +72,7 @@ def presets() -> Mapping[str, Preset]:
     table = json.loads((files("bot") / "presets.json").read_text(encoding="utf-8"))
     texts = load_texts()
     return {
-        name: _preset(name, {"title": texts.say(f"preset.{name}"), **fields}, folder=SAMPLES)
+        name: preset_of(name, {"title": texts.say(f"preset.{name}"), **fields})
         for name, fields in table.items()
     }
 
@@ -90,7 +90,7 @@ def read_presets(path: Path) -> Mapping[str, Preset]:
         return presets()
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        own = {name: _preset(name, fields, folder=path.parent) for name, fields in table.items()}
+        own = {name: preset_of(name, fields, folder=path.parent) for name, fields in table.items()}
     except (ValueError, TypeError, AttributeError) as err:
         raise InvalidRequestError(f"{path} is not understood: {err}") from err
     return {**own, **{name: each for name, each in presets().items() if name not in own}}
@@ -109,8 +109,13 @@ def preset_named(name: str, known: Mapping[str, Preset]) -> Preset:
     raise UnknownPresetError(f"no preset {name[:40]!r}", known=listed(known))
 
 
-def _preset(name: str, fields: Mapping[str, Any], *, folder: Path) -> Preset:
-    """Return what a file says of a preset.
+def preset_of(name: str, fields: Mapping[str, Any], *, folder: Path | None = None) -> Preset:
+    """Return what a file, or a guild's admin, says of a preset.
+
+    Args:
+        name: its key.
+        fields: the others of ``Preset``.
+        folder: where a sample of its own may lie; None is for those that ship alone.
 
     Raises:
         ValueError, TypeError: a field is unknown, missing or outside its range.
@@ -151,9 +156,17 @@ def _require_texts(preset: Preset) -> None:
             raise ValueError(f"{name}: its {field} is to be a text")
 
 
-def sample_of(preset: Preset, *, folder: Path = SAMPLES) -> Path | None:
+def sample_of(preset: Preset, *, folder: Path | None = None) -> Path | None:
     """Return the picture to try a preset on, None if there is none."""
     if preset.sample is None:
         return None
-    places = (SAMPLES / f"{preset.sample}.jpg", folder / preset.sample)
-    return next((place for place in places if place.is_file()), None)
+    if preset.sample in sample_names():
+        return SAMPLES / f"{preset.sample}.jpg"
+    own = folder / preset.sample if folder is not None else None
+    return own if own is not None and own.is_file() else None
+
+
+@cache
+def sample_names() -> frozenset[str]:
+    """Return the names of the pictures that ship to try presets on."""
+    return frozenset(path.stem for path in SAMPLES.glob("*.jpg"))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.charts import ChartPool
     from bot.client import Atelier
     from bot.dispatcher import Dispatcher
+    from bot.guilds import Guilds
     from bot.limits import Limits
     from bot.models import Models
     from bot.pictures import Pictures
@@ -30,7 +31,7 @@ class Services:
     texts: Texts
     pictures: "Pictures"
     models: "Models"
-    presets: "Mapping[str, Preset]"
+    guilds: "Guilds"
     dispatcher: "Dispatcher"
     executor: "Executor"
     jobs: "JobStore"
@@ -48,6 +49,11 @@ def client_of(interaction: discord.Interaction) -> "Atelier":
 def services_of(interaction: discord.Interaction) -> Services:
     """Return the services of the client that an interaction came to."""
     return client_of(interaction).services
+
+
+async def presets_of(interaction: discord.Interaction) -> "Mapping[str, Preset]":
+    """Return the presets that are offered where an interaction came from, by name."""
+    return await services_of(interaction).guilds.presets(interaction.guild_id)
 
 
 def voice_of(interaction: discord.Interaction) -> Voice:

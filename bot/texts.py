@@ -82,7 +82,8 @@ class TableTranslator(app_commands.Translator):
         key = string.extras.get("key")
         if locale.value == DEFAULT_LOCALE:
             return None
-        return self._texts.find(key, locale.value) if key else None
+        found = self._texts.find(key, locale.value) if key else None
+        return None if found is None else found.format_map({})
 
 
 @dataclass(frozen=True, slots=True)

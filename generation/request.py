@@ -31,6 +31,7 @@ class NoteCode(StrEnum):
     MORE_STEPS = "more_steps"
     FITTED = "fitted"
     FIRST_FRAME = "first_frame"
+    WORD_RULE = "word_rule"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from bot.orders import Order, Picture, any_seed
 from bot.pictures import first_picture
 from bot.presets import DEFAULT_STRENGTH, Preset, preset_named
 from bot.prompts import MAX_PROMPT, clean_prompt
-from bot.services import client_of, services_of, voice_of
+from bot.services import client_of, presets_of, services_of, voice_of
 from bot.texts import label
 from generation.request import MAX_SEED
 
@@ -108,7 +108,7 @@ class Remix(commands.Cog):
         services = services_of(interaction)
         services.models.require("remix", model)
         words = clean_prompt(prompt)
-        chosen = preset_named(preset, services.presets) if preset else None
+        chosen = preset_named(preset, await presets_of(interaction)) if preset else None
         prompt = told(words, preset=chosen)
         model = named_for(services.models, chosen, model=model)
         order = remix_order(
@@ -128,7 +128,7 @@ class Remix(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         """Offer the presets that a model here can do and that hold what was typed."""
         services = services_of(interaction)
-        offered = services.models.offered(services.presets.values())
+        offered = services.models.offered((await presets_of(interaction)).values())
         return matching(current, {preset.name: preset.title for preset in offered})
 
     @remix.autocomplete("model")
@@ -152,7 +152,7 @@ async def remix_message(interaction: discord.Interaction, message: discord.Messa
     async def submit(sent: discord.Interaction, filled: Filled) -> None:
         await sent.response.defer(thinking=True)
         words = clean_prompt(filled.prompt)
-        chosen = preset_named(filled.preset, services.presets) if filled.preset else None
+        chosen = preset_named(filled.preset, await presets_of(sent)) if filled.preset else None
         prompt = told(words, preset=chosen)
         model = named_for(services.models, chosen)
         order = remix_order(
@@ -172,7 +172,7 @@ async def remix_message(interaction: discord.Interaction, message: discord.Messa
         submit=submit,
         prompt="",
         strength=DEFAULT_STRENGTH,
-        presets=tuple(services.models.offered(services.presets.values())),
+        presets=tuple(services.models.offered((await presets_of(interaction)).values())),
     )
     await client_of(interaction).open_form(interaction, form)
 

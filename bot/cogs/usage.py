@@ -9,9 +9,9 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client import Atelier
-from bot.errors import AdminsOnlyError
 from bot.notices import ACCENT, notice
 from bot.replies import bar
+from bot.rights import administered_guild
 from bot.services import services_of, voice_of
 from bot.texts import Voice, label
 from bot.usage import (
@@ -72,21 +72,6 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
                 discord.File(io.BytesIO(table), filename=CSV_NAME),
             ],
         )
-
-
-def administered_guild(interaction: discord.Interaction) -> int:
-    """Return the guild that a member asks about and may manage.
-
-    Discord hides no subcommand from anybody, and admins may open a command to whom they like,
-    so the right is looked at here, as it came with the interaction.
-
-    Raises:
-        AdminsOnlyError: not in a guild, or without the right to manage it.
-    """
-    allowed = interaction.permissions.manage_guild or interaction.permissions.administrator
-    if interaction.guild_id is None or not allowed:
-        raise AdminsOnlyError("usage report")
-    return interaction.guild_id
 
 
 def period_until(now: datetime, period: str) -> tuple[datetime, datetime]:

@@ -36,7 +36,7 @@ async def tree() -> AsyncIterator[list[Command]]:
 
 def test_every_family_is_there(tree: list[Command]) -> None:
     names = {(command["type"], command["name"]) for command in tree}
-    families = {"imagine", "remix", "style", "usage", "vary"}
+    families = {"admin", "imagine", "remix", "style", "usage", "vary"}
     assert names == {(1, name) for name in families} | {(3, "Remix")}
 
 
@@ -59,9 +59,16 @@ def test_every_command_fits_discords_schema(tree: list[Command]) -> None:
 
 def test_commands_say_where_they_may_be_installed_and_used(tree: list[Command]) -> None:
     for command in tree:
-        assert command["integration_types"] == [0, 1]
-        assert command["contexts"] == [0, 1, 2]
+        guilds_only = command["name"] == "admin"
+        assert command["integration_types"] == ([0] if guilds_only else [0, 1])
+        assert command["contexts"] == ([0] if guilds_only else [0, 1, 2])
         assert not command["nsfw"]
+
+
+def test_what_admins_do_is_hidden_from_all_others(tree: list[Command]) -> None:
+    needed = {command["name"]: command["default_member_permissions"] for command in tree}
+    assert needed.pop("admin") == discord.Permissions(manage_guild=True).value
+    assert set(needed.values()) == {None}
 
 
 def test_names_descriptions_and_choices_keep_discords_limits(tree: list[Command]) -> None:
@@ -70,6 +77,9 @@ def test_names_descriptions_and_choices_keep_discords_limits(tree: list[Command]
             assert len(option["name"]) <= 32
             assert 1 <= len(option.get("description", "x")) <= 100
             assert len(option.get("choices", ())) <= 25
+        assert len(command.get("options", ())) <= 25
+        groups = [each for each in command.get("options", ()) if each["type"] == 2]
+        assert all(len(group["options"]) <= 25 for group in groups)
 
 
 def test_numbers_have_ranges(tree: list[Command]) -> None:

@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from bot.charts import Bars, draw
-from bot.cogs.usage import administered_guild, pictures_left
+from bot.cogs.usage import pictures_left
 from bot.errors import AdminsOnlyError
 from bot.replies import span
+from bot.rights import administered_guild
 from bot.texts import Voice, load_texts
 from bot.usage import csv_of, harmless, report_lines
 from storage.clock import utc_now

@@ -1,0 +1,121 @@
+"""What ``/admin`` answers: lists that fit a message, however long they are."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from bot.choices import NAME_LENGTH
+from bot.errors import PresetUnableError
+from bot.guilds import Guild
+from bot.models import Models
+from bot.presets import Preset
+from bot.prompts import shown
+from bot.texts import Voice
+from generation.catalogue import Entry
+from storage.guilds import Act
+
+MAX_LIST = 3_400
+"""Characters of a list; a message of components has 4,000 in all."""
+
+
+def fitting(voice: Voice, title: str, lines: Iterable[str]) -> str:
+    """Return a title and as many lines as fit below it; how many did not is said."""
+    rows = list(lines)
+    taken, length = list[str](), 0
+    for row in rows:
+        length += len(row) + 1
+        if length > MAX_LIST:
+            taken.append(voice.say("admin.more", count=len(rows) - len(taken)))
+            break
+        taken.append(row)
+    return "\n".join([f"### {title}", *(taken or [voice.say("admin.none")])])
+
+
+def key_of(name: str) -> str:
+    """Return a name to be typed, as it is: nothing in it is markdown, and it ends nothing."""
+    plain = name.replace("`", "'")
+    return f"`{plain}`"
+
+
+def words_page(voice: Voice, guild: Guild) -> str:
+    """Return a guild's word rules, a line each."""
+    rules = guild.choices.words
+    lines = (f"- {shown(rule.word)} · {voice.say(f'admin.words.{rule.action}')}" for rule in rules)
+    return fitting(voice, voice.say("admin.words.title", count=len(rules)), lines)
+
+
+def models_page(voice: Voice, entries: Sequence[Entry], *, usual: Entry | None) -> str:
+    """Return every checkpoint that is there: what it is, or why it cannot be used."""
+    usable = sum(_nameable(entry) for entry in entries)
+    lines = (_model_line(voice, entry, usual=usual) for entry in entries)
+    title = voice.say("admin.models.title", usable=usable, count=len(entries))
+    return fitting(voice, title, lines)
+
+
+def presets_page(voice: Voice, guild: Guild, models: Models) -> str:
+    """Return the presets of a guild, its own first, and those that are hidden."""
+    lines = [
+        *(_preset_line(voice, each, models, own=each.name in guild.own) for each in
+          guild.presets.values()),
+        *_left_out(voice, guild),
+    ]  # fmt: skip
+    title = voice.say("admin.presets.title", own=len(guild.own), count=len(guild.presets))
+    return fitting(voice, title, lines)
+
+
+def audit_page(voice: Voice, acts: Sequence[Act]) -> str:
+    """Return the acts of a guild's admins, a line each, the newest first."""
+    return fitting(voice, voice.say("admin.audit.title"), (_act_line(voice, act) for act in acts))
+
+
+def _model_line(voice: Voice, entry: Entry, *, usual: Entry | None) -> str:
+    about = {"name": shown(entry.name, limit=NAME_LENGTH), "title": shown(entry.title, limit=60)}
+    if entry.unusable:
+        return voice.say("admin.models.unusable", **about, why=shown(entry.unusable))
+    if not _nameable(entry):
+        return voice.say("admin.models.long", **about, most=NAME_LENGTH)
+    key = "admin.models.usual" if entry == usual else "admin.models.usable"
+    return voice.say(key, **about)
+
+
+def _nameable(entry: Entry) -> bool:
+    return entry.usable and len(entry.name) <= NAME_LENGTH
+
+
+def _preset_line(voice: Voice, preset: Preset, models: Models, *, own: bool) -> str:
+    try:
+        models.able(preset)
+        state = "own" if own else "installed"
+    except PresetUnableError:
+        state = "unable"
+    about = {"name": key_of(preset.name), "title": shown(preset.title, limit=60)}
+    return voice.say(f"admin.presets.{state}", **about, strength=f"{preset.strength:g}")
+
+
+def _left_out(voice: Voice, guild: Guild) -> Iterator[str]:
+    """Yield lines about presets that are hidden, or no longer understood."""
+    for name, fields in guild.choices.presets.items():
+        if fields is None:
+            yield voice.say("admin.presets.hidden", name=key_of(name))
+        elif name not in guild.own:
+            yield voice.say("admin.presets.odd", name=key_of(name))
+
+
+def _act_line(voice: Voice, act: Act) -> str:
+    return voice.say(
+        "admin.audit.line",
+        id=act.id,
+        when=int(act.created_at.timestamp()),
+        who=act.actor_id,
+        what=voice.say(f"admin.audit.{act.act}", subject=shown(act.subject)),
+        before=_state(voice, act.before),
+        after=_state(voice, act.after),
+    )
+
+
+def _state(voice: Voice, value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return how something was, in a few words."""
+    if value is None:
+        return voice.say("admin.audit.nothing")
+    if isinstance(value, dict):
+        value = ", ".join(f"{key} {each}" for key, each in value.items() if each not in (None, []))
+    return shown(str(value), limit=120)

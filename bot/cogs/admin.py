@@ -1,0 +1,250 @@
+"""``/admin``: what those who manage a server choose for it; every answer is theirs alone."""
+
+from dataclasses import dataclass
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.admin_pages import audit_page, key_of, models_page, presets_page, words_page
+from bot.choices import NAME_LENGTH, matching
+from bot.client import Atelier
+from bot.errors import PresetUnableError
+from bot.guilds import Guild
+from bot.notices import ACCENT, notice
+from bot.presets import DEFAULT_STRENGTH, sample_names
+from bot.prompts import MAX_PROMPT, clean_prompt, shown
+from bot.rights import administered_guild, may_manage
+from bot.services import Services, services_of, voice_of
+from bot.texts import Voice, label
+from bot.words import MAX_WORD
+from generation.postprocess.names import LAYER_NAMES
+from storage.guilds import WordAction
+
+MAX_ROW = 2**53 - 1
+Choices = list[app_commands.Choice[str]]
+
+
+def choice(key: str, value: str) -> app_commands.Choice[str]:
+    """Return a choice whose name is said in the member's language."""
+    return app_commands.Choice(name=label(key), value=value)
+
+
+def _named(names: frozenset[str]) -> Choices:
+    return [app_commands.Choice(name=name, value=name) for name in sorted(names)]
+
+
+WORD_ACTIONS = [choice(f"admin.words.{action}", action) for action in ("block", "warn")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """An admin's command that has been let in.
+
+    Args:
+        guild_id: the guild that they manage.
+    """
+
+    interaction: discord.Interaction
+    services: Services
+    voice: Voice
+    guild_id: int
+
+    @property
+    def actor_id(self) -> int:
+        """Who it is."""
+        return self.interaction.user.id
+
+    async def holding(self) -> Guild:
+        """Return what holds in the guild now."""
+        return await self.services.guilds.holding(self.guild_id)
+
+    async def answer(self, text: str) -> None:
+        """Answer whoever asked, and nobody else."""
+        await self.interaction.edit_original_response(view=notice(text, colour=ACCENT))
+
+    async def say(self, key: str, **values: object) -> None:
+        """Answer with a sentence."""
+        await self.answer(self.voice.say(key, **values))
+
+
+async def let_in(interaction: discord.Interaction) -> Visit:
+    """Let an admin in, in a reply that only they see.
+
+    Raises:
+        AdminsOnlyError: not in a guild, or without the right to manage it.
+    """
+    await interaction.response.defer(ephemeral=True, thinking=True)
+    guild_id = administered_guild(interaction)
+    services, voice = services_of(interaction), voice_of(interaction)
+    return Visit(interaction=interaction, services=services, voice=voice, guild_id=guild_id)
+
+
+@app_commands.allowed_installs(guilds=True, users=False)
+@app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
+@app_commands.default_permissions(manage_guild=True)
+class Admin(commands.GroupCog, group_name="admin", group_description=label("command.admin")):
+    """The family of ``/admin``."""
+
+    words = app_commands.Group(name="words", description=label("command.admin.words"))
+    presets = app_commands.Group(name="presets", description=label("command.admin.presets"))
+
+    @words.command(name="add", description=label("command.admin.words.add"))
+    @app_commands.describe(
+        word=label("command.admin.words.add.word"), action=label("command.admin.words.add.action")
+    )
+    @app_commands.choices(action=WORD_ACTIONS)
+    async def add_word(
+        self,
+        interaction: discord.Interaction,
+        word: app_commands.Range[str, 1, MAX_WORD],
+        action: str = "block",
+    ) -> None:
+        """Add a word rule, or change what one does."""
+        visit = await let_in(interaction)
+        chosen: WordAction = "warn" if action == "warn" else "block"
+        await visit.services.guilds.set_word(
+            visit.guild_id, clean_prompt(word), chosen, actor_id=visit.actor_id
+        )
+        await visit.say(f"admin.words.added.{chosen}", word=shown(word))
+
+    @words.command(name="remove", description=label("command.admin.words.remove"))
+    @app_commands.describe(word=label("command.admin.words.remove.word"))
+    async def remove_word(
+        self, interaction: discord.Interaction, word: app_commands.Range[str, 1, MAX_WORD]
+    ) -> None:
+        """Remove a word rule."""
+        visit = await let_in(interaction)
+        await visit.services.guilds.remove_word(visit.guild_id, word, actor_id=visit.actor_id)
+        await visit.say("admin.words.removed", word=shown(word))
+
+    @words.command(name="list", description=label("command.admin.words.list"))
+    async def list_words(self, interaction: discord.Interaction) -> None:
+        """List the word rules."""
+        visit = await let_in(interaction)
+        await visit.answer(words_page(visit.voice, await visit.holding()))
+
+    @remove_word.autocomplete("word")
+    async def known_words(self, interaction: discord.Interaction, current: str) -> Choices:
+        """Offer the words that there are rules for, to admins alone."""
+        guild = await _managed(interaction)
+        rules = guild.choices.words if guild is not None else ()
+        return matching(current, {rule.word: rule.word for rule in rules})
+
+    @app_commands.command(name="models", description=label("command.admin.models"))
+    async def models(self, interaction: discord.Interaction) -> None:
+        """List the models, and say of those that cannot be used why."""
+        visit = await let_in(interaction)
+        models = visit.services.models
+        await visit.answer(models_page(visit.voice, models.all, usual=models.chosen("remix", None)))
+
+    @presets.command(name="add", description=label("command.admin.presets.add"))
+    @app_commands.describe(
+        name=label("command.admin.presets.add.name"),
+        prompt=label("command.admin.presets.add.prompt"),
+        title=label("command.admin.presets.add.title"),
+        strength=label("command.admin.presets.add.strength"),
+        model=label("command.admin.presets.add.model"),
+        layer=label("command.admin.presets.add.layer"),
+        edits=label("command.admin.presets.add.edits"),
+        sample=label("command.admin.presets.add.sample"),
+    )
+    @app_commands.choices(layer=_named(LAYER_NAMES), sample=_named(sample_names()))
+    async def add_preset(
+        self,
+        interaction: discord.Interaction,
+        name: app_commands.Range[str, 1, NAME_LENGTH],
+        prompt: app_commands.Range[str, 1, MAX_PROMPT],
+        title: app_commands.Range[str, 1, 100] | None = None,
+        strength: app_commands.Range[float, 0.01, 1.0] = DEFAULT_STRENGTH,
+        model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
+        layer: str | None = None,
+        edits: bool = False,
+        sample: str | None = None,
+    ) -> None:
+        """Add a preset of the server's own, or replace one of that name."""
+        visit = await let_in(interaction)
+        fields = {
+            "prompt": clean_prompt(prompt),
+            "title": clean_prompt(title or name),
+            "strength": strength,
+            "model": model,
+            "layers": [layer] if layer else [],
+            "edits": edits,
+            "sample": sample,
+        }
+        preset = await visit.services.guilds.add_preset(
+            visit.guild_id, clean_prompt(name), fields, actor_id=visit.actor_id
+        )
+        try:
+            visit.services.models.able(preset)
+            await visit.say("admin.presets.added", title=shown(preset.title))
+        except PresetUnableError:
+            await visit.say("admin.presets.added.unable", title=shown(preset.title))
+
+    @presets.command(name="remove", description=label("command.admin.presets.remove"))
+    @app_commands.describe(name=label("command.admin.presets.remove.name"))
+    async def remove_preset(
+        self, interaction: discord.Interaction, name: app_commands.Range[str, 1, NAME_LENGTH]
+    ) -> None:
+        """Remove a preset of the server's own, or show a hidden one again."""
+        visit = await let_in(interaction)
+        await visit.services.guilds.remove_preset(visit.guild_id, name, actor_id=visit.actor_id)
+        await visit.say("admin.presets.removed", name=key_of(name))
+
+    @presets.command(name="hide", description=label("command.admin.presets.hide"))
+    @app_commands.describe(name=label("command.admin.presets.hide.name"))
+    async def hide_preset(
+        self, interaction: discord.Interaction, name: app_commands.Range[str, 1, NAME_LENGTH]
+    ) -> None:
+        """Offer a preset of the installation's here no more."""
+        visit = await let_in(interaction)
+        await visit.services.guilds.hide_preset(visit.guild_id, name, actor_id=visit.actor_id)
+        await visit.say("admin.presets.hid", name=key_of(name))
+
+    @presets.command(name="list", description=label("command.admin.presets.list"))
+    async def list_presets(self, interaction: discord.Interaction) -> None:
+        """List the presets that are offered here, and those that are hidden."""
+        visit = await let_in(interaction)
+        await visit.answer(presets_page(visit.voice, await visit.holding(), visit.services.models))
+
+    @remove_preset.autocomplete("name")
+    async def own_presets(self, interaction: discord.Interaction, current: str) -> Choices:
+        """Offer the server's own presets and those it hides, to admins alone."""
+        guild = await _managed(interaction)
+        names = guild.choices.presets if guild is not None else ()
+        return matching(current, {name: name for name in names})
+
+    @hide_preset.autocomplete("name")
+    async def shown_presets(self, interaction: discord.Interaction, current: str) -> Choices:
+        """Offer the installation's presets that are shown, to admins alone."""
+        guild = await _managed(interaction)
+        presets = guild.presets if guild is not None else {}
+        return matching(
+            current,
+            {name: it.title for name, it in presets.items() if guild and name not in guild.own},
+        )
+
+    @app_commands.command(name="audit", description=label("command.admin.audit"))
+    @app_commands.describe(before=label("command.admin.audit.before"))
+    async def audit(
+        self,
+        interaction: discord.Interaction,
+        before: app_commands.Range[int, 1, MAX_ROW] | None = None,
+    ) -> None:
+        """List what the server's admins have done here."""
+        visit = await let_in(interaction)
+        acts = await visit.services.guilds.log(visit.guild_id, before_id=before)
+        await visit.answer(audit_page(visit.voice, acts))
+
+
+async def _managed(interaction: discord.Interaction) -> Guild | None:
+    """Return what holds in a guild to those who manage it, None to all others."""
+    if not may_manage(interaction):
+        return None
+    return await services_of(interaction).guilds.holding(interaction.guild_id)
+
+
+async def setup(client: Atelier) -> None:
+    """Add the family to the client."""
+    await client.add_cog(Admin())
