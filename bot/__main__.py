@@ -42,6 +42,17 @@ Count = Annotated[
     int, typer.Option(min=1, max=MAX_COUNT, help="How many; they are numbered, as are the seeds.")
 ]
 Model = Annotated[str | None, typer.Option(help="A checkpoint of yours.")]
+ControlKind = Annotated[
+    str | None,
+    typer.Option("--control", metavar="KIND[:W]", help="Follow edges, or what a picture shows."),
+]
+ControlPicture = Annotated[
+    Path | None, typer.Option(help="Edges, depths or poses to follow, as they are.")
+]
+LikePicture = Annotated[
+    str | None,
+    typer.Option("--like", metavar="PICTURE[:W]", help="Make it like another picture."),
+]
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Of the demo's page; a free one by default.")
 ]
@@ -161,14 +172,18 @@ def remix(
     extend: Annotated[
         str | None, typer.Option(metavar="W:H", help="Make margins, so that it has this shape.")
     ] = None,
+    control: ControlKind = None,
+    control_picture: ControlPicture = None,
+    like: LikePicture = None,
 ) -> None:
     """Make a picture what the prompt says."""
     with refusals():
-        from bot.commandline_pictures import PictureOrder, make
+        from bot.commandline_pictures import PictureOrder, chosen_control, chosen_like, make
         from generation.outpainting import parsed_ratio
 
         if mask is not None and extend is not None:
             fail("give either --mask FILE or --extend W:H")
+        likeness, like_picture = chosen_like(like)
         order = PictureOrder(
             pipeline="remix",
             source=source,
@@ -176,6 +191,10 @@ def remix(
             mask=mask,
             ratio=parsed_ratio(extend) if extend is not None else None,
             prompt=prompt,
+            control=chosen_control(control, picture=control_picture),
+            control_picture=control_picture,
+            like=likeness,
+            like_picture=like_picture,
             strength=strength,
             seed=seed,
             model=model,
@@ -192,16 +211,30 @@ def imagine(
     seed: Seed = None,
     count: Count = 1,
     model: Model = None,
+    control: ControlKind = None,
+    control_picture: ControlPicture = None,
+    like: LikePicture = None,
 ) -> None:
     """Make a picture from words alone."""
     with refusals():
-        from bot.commandline_pictures import PictureOrder, chosen_canvas, make
+        from bot.commandline_pictures import (
+            PictureOrder,
+            chosen_canvas,
+            chosen_control,
+            chosen_like,
+            make,
+        )
 
+        likeness, like_picture = chosen_like(like)
         order = PictureOrder(
             pipeline="remix",
             source=chosen_canvas(size),
             target=target,
             prompt=prompt,
+            control=chosen_control(control, picture=control_picture),
+            control_picture=control_picture,
+            like=likeness,
+            like_picture=like_picture,
             seed=seed,
             model=model,
             count=count,

@@ -19,13 +19,23 @@ from bot.errors import PromptTooLongError, sentence
 from bot.prompts import clean_prompt
 from bot.settings import Settings
 from bot.texts import load_texts
-from generation.abilities import require_painter, require_readable
+from generation.abilities import require_companions, require_painter, require_readable
 from generation.codecs import CodecPool, ImageFormat, IntakePool
 from generation.errors import IntakeError
 from generation.executor.client import Executor, ExecutorConfig, Ticket
 from generation.outpainting import outpainted
 from generation.registry import PIPELINES
-from generation.request import MAX_SEED, Canvas, ImageRequest, Note, Pixels, Result, Stage
+from generation.request import (
+    MAX_SEED,
+    Canvas,
+    Control,
+    ImageRequest,
+    Like,
+    Note,
+    Pixels,
+    Result,
+    Stage,
+)
 from generation.weights import checkpoint_folder
 
 FORMATS: dict[str, ImageFormat] = {
@@ -35,6 +45,8 @@ FORMATS: dict[str, ImageFormat] = {
     ".webp": "webp",
 }
 TIMEOUT_S = 1800.0
+UNREAD = Pixels(width=1, height=1, data=bytes(3))
+"""Stands for a picture until its file is read."""
 _SAID = {
     Stage.QUEUED: "Starting the engine",
     Stage.LOADING: "Loading the model",
@@ -51,6 +63,8 @@ class PictureOrder:
         source: the picture to start from, or the canvas of one from words alone.
         mask: where to make it anew.
         ratio: the width by the height to extend it to.
+        control: what of a picture's build is to be followed, with ``control_picture`` its own.
+        like: how much the result is to be like ``like_picture``.
         count: how many; the seeds count up from the first.
     """
 
@@ -62,9 +76,19 @@ class PictureOrder:
     ratio: float | None = None
     prompt: str = ""
     artwork: Path | None = None
+    control: Control | None = None
+    control_picture: Path | None = None
+    like: Like | None = None
+    like_picture: Path | None = None
     seed: int | None = None
     model: str | None = None
     count: int = 1
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The files that it is made from."""
+        given = (self.source, self.mask, self.artwork, self.control_picture, self.like_picture)
+        return tuple(path for path in given if isinstance(path, Path))
 
     @property
     def targets(self) -> tuple[Path, ...]:
@@ -115,6 +139,39 @@ def chosen_canvas(text: str) -> Canvas:
     return Canvas(width=int(sides[0]), height=int(sides[1]))
 
 
+def weighed(text: str) -> tuple[str, float | None]:
+    """Return what a text like edges:0.8 names, and its weight; None if it says none."""
+    found = re.fullmatch(r"(.+):(\d+(?:\.\d*)?|\.\d+)", text)
+    return (found[1], float(found[2])) if found else (text, None)
+
+
+def chosen_control(control: str | None, *, picture: Path | None) -> Control | None:
+    """Return the control that --control and --control-picture ask for.
+
+    Raises:
+        InvalidRequestError: it is no kind of control, or one that needs a picture.
+    """
+    if control is None:
+        if picture is not None:
+            fail("--control-picture goes with --control KIND, such as edges")
+        return None
+    kind, weight = weighed(control)
+    shown = None if picture is None else UNREAD
+    return Control(kind=kind, picture=shown, **({} if weight is None else {"weight": weight}))
+
+
+def chosen_like(like: str | None) -> tuple[Like | None, Path | None]:
+    """Return the likeness that --like asks for, and the file of its picture.
+
+    Raises:
+        InvalidRequestError: its weight is beyond reason.
+    """
+    if like is None:
+        return None, None
+    path, weight = (like, None) if Path(like).is_file() else weighed(like)
+    return Like(picture=UNREAD, **({} if weight is None else {"weight": weight})), Path(path)
+
+
 def make(order: PictureOrder, settings: Settings) -> list[Made]:
     """Make what was ordered, and write each picture as soon as it is finished.
 
@@ -132,6 +189,9 @@ def make(order: PictureOrder, settings: Settings) -> list[Made]:
         if isinstance(order.source, Canvas) or order.ratio is not None:
             require_painter(name, models_dir=settings.models_folder)
         require_readable(order.prompt, model=name, models_dir=settings.models_folder)
+        kind = order.control.kind if order.control is not None and order.control.weight else None
+        liked = order.like is not None and order.like.weight > 0
+        require_companions(control=kind, like=liked, model=name, models_dir=settings.models_folder)
     return asyncio.run(_make(order, settings, image_format=image_format))
 
 
@@ -142,9 +202,7 @@ def _check(order: PictureOrder) -> ImageFormat:
         fail(f"{order.target}: the name of a result ends in one of {', '.join(FORMATS)}")
     if not order.target.parent.is_dir():
         fail(f"{order.target.parent}: there is no such folder")
-    for path in (order.source, order.mask, order.artwork):
-        if not isinstance(path, Path):
-            continue
+    for path in order.sources:
         if not path.is_file():
             fail(f"{path}: there is no such file")
         if any(target.exists() and path.samefile(target) for target in order.targets):
@@ -184,8 +242,9 @@ async def _make(
             image = order.source
         else:
             image, notes = await read(order.source)
-        mask, style_image = [
-            (await read(path))[0] if path else None for path in (order.mask, order.artwork)
+        mask, style_image, control_picture, like_picture = [
+            (await read(path))[0] if path else None
+            for path in (order.mask, order.artwork, order.control_picture, order.like_picture)
         ]
         if isinstance(image, Pixels) and order.ratio is not None:
             image, mask = await asyncio.to_thread(outpainted, image, ratio=order.ratio)
@@ -196,6 +255,8 @@ async def _make(
             image=image,
             mask=mask,
             style_image=style_image,
+            control=order.control and replace(order.control, picture=control_picture),
+            like=order.like and replace(order.like, picture=like_picture or UNREAD),
             prompt=order.prompt,
             strength=order.strength,
             model=order.model,

@@ -9,6 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from generation.companions import control_for, ip_adapter_for
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import Family
 from generation.heads import read_head
@@ -106,6 +107,35 @@ def _require_fit(lora: Lora, *, folder: Path, models_dir: Path) -> None:
     width = read_config(folder, "unet/config.json").get("cross_attention_dim")
     if isinstance(width, int) and widths - {width}:
         raise InvalidRequestError(f"{made}: it reads words {min(widths)} wide, not {width}")
+
+
+def require_companions(*, control: str | None, like: bool, model: str, models_dir: Path) -> None:
+    """Refuse a kind of control, or a likeness, that a checkpoint has no network for.
+
+    Raises:
+        InvalidRequestError: it has none; the sentence says why, and which checkpoints have.
+        ModelUnavailableError: there is no such checkpoint, or it is damaged.
+    """
+    find = partial(_find_companions, control, like=like, models_dir=models_dir)
+    try:
+        find(model)
+    except InvalidRequestError as err:
+        able = _those_that(partial(_found, find), models_dir=models_dir)
+        raise InvalidRequestError(f"{err}; {_hint(able)}") from err
+
+
+def _found(find: Callable[[str], None], model: str) -> bool:
+    with suppress(InvalidRequestError):
+        find(model)
+        return True
+    return False
+
+
+def _find_companions(control: str | None, model: str, *, like: bool, models_dir: Path) -> None:
+    if control is not None:
+        control_for(control, model=model, models_dir=models_dir)
+    if like:
+        ip_adapter_for(model=model, models_dir=models_dir)
 
 
 def _widths(file: Path) -> set[int]:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from generation.errors import InvalidRequestError
+from generation.request import MAX_WEIGHT
 
 FOLDER = "loras"
 """Where their files are, in the operator's models folder."""
-MAX_WEIGHT = 2.0
 
 # <name:0.8>, and as other programs write it, <lora:name:0.8>.
 _ASKED = re.compile(r"<(?:lora:)?([^<>:\s][^<>:]*):([-+]?\d+(?:\.\d*)?|[-+]?\.\d+)>")

@@ -3,6 +3,7 @@
 Frozen values without torch: a request goes in, progress comes back, a result ends it.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,6 +12,10 @@ from generation.errors import InvalidRequestError
 MAX_SEED = 2**32 - 1
 MAX_BATCH_ROWS = 64
 MIN_CANVAS_SIDE, MAX_CANVAS_SIDE = 64, 4096
+MAX_WEIGHT = 2.0
+"""Of whatever is weighed: LoRA, a control, a likeness."""
+EDGES = "edges"
+"""The kind of control whose picture is drawn from the request's own, if none is given."""
 
 
 class Stage(StrEnum):
@@ -86,6 +91,58 @@ class Canvas:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What of a picture's build is to be followed, by a ControlNet.
+
+    Args:
+        kind: what the picture shows: edges, depth, pose; a folder of the operator's ControlNets.
+        weight: how strictly, 0 is not at all.
+        picture: edges, depths ... as they are to be followed, of any size and laid over the whole;
+            None draws the edges of the request's picture.
+
+    Raises:
+        InvalidRequestError: the kind is no plain word, the weight beyond reason, or there is no
+            picture of something else than edges.
+    """
+
+    kind: str
+    weight: float = 1.0
+    picture: Pixels | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no ControlNet could follow."""
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", self.kind):
+            raise InvalidRequestError(f"{self.kind!r} is no kind of control, such as {EDGES}")
+        if not 0 <= self.weight <= MAX_WEIGHT:
+            raise InvalidRequestError(f"the weight of a control is 0 to {MAX_WEIGHT:g}")
+        if self.picture is None and self.kind != EDGES:
+            raise InvalidRequestError(
+                f"a control by {self.kind} needs a control picture; only {EDGES} are drawn from the"
+                " picture itself"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Like:
+    """A picture whose style and things are to be taken up, by an IP-Adapter.
+
+    Args:
+        weight: how much it counts beside the words, 0 is not at all.
+
+    Raises:
+        InvalidRequestError: the weight is beyond reason.
+    """
+
+    picture: Pixels
+    weight: float = 0.6
+
+    def __post_init__(self) -> None:
+        """Refuse a weight that nothing could come of."""
+        if not 0 <= self.weight <= MAX_WEIGHT:
+            raise InvalidRequestError(f"the weight of a likeness is 0 to {MAX_WEIGHT:g}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
     """One picture to make.
 
@@ -97,6 +154,8 @@ class ImageRequest:
         mask: where to make the picture anew, of any size and laid over the whole of it: white is
             made anew, black stays to the byte, greys are blended. None is everywhere.
         style_image: the artwork, for pipelines that take one.
+        control: what of a picture's build is to be followed.
+        like: what the result is to be like.
         strength: how far to go from ``image``; 0 returns it, 1 goes all the way.
         guidance_scale: how strictly to follow the prompt; None leaves it to the model.
         num_inference_steps: None leaves it to the model.
@@ -113,7 +172,7 @@ class ImageRequest:
 
     Raises:
         InvalidRequestError: strength, seed, deadline or batch_rows is outside its range, or there
-            is a mask but no picture.
+            is no picture that a mask is laid over or whose edges are drawn.
     """
 
     job_id: str
@@ -121,6 +180,8 @@ class ImageRequest:
     image: Pixels | Canvas
     mask: Pixels | None = None
     style_image: Pixels | None = None
+    control: Control | None = None
+    like: Like | None = None
     prompt: str = ""
     negative_prompt: str = ""
     strength: float = 0.7
@@ -148,6 +209,22 @@ class ImageRequest:
             raise InvalidRequestError("a deadline must lie ahead")
         if self.mask is not None and isinstance(self.image, Canvas):
             raise InvalidRequestError("a mask needs a picture that it is laid over")
+        drawn = self.control is not None and self.control.picture is None
+        if drawn and isinstance(self.image, Canvas):
+            raise InvalidRequestError(f"without a picture there are no {EDGES} to follow")
+
+    @property
+    def pictures(self) -> tuple[Pixels, ...]:
+        """All pictures that it carries."""
+        control, like = self.control, self.like
+        carried = (
+            self.image,
+            self.mask,
+            self.style_image,
+            None if control is None else control.picture,
+            None if like is None else like.picture,
+        )
+        return tuple(each for each in carried if isinstance(each, Pixels))
 
     @property
     def picture(self) -> Pixels:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from generation.cards import Card, FileSum, card_place, write_card
 from generation.catalogue import Entry, entry_named, folders, lack_of, resized
+from generation.companions import FOLDERS
 from generation.errors import ModelUnavailableError
-from generation.loras import FOLDER as LORAS
 from generation.weights import INDEX, MANIFEST, PICKLES
 from generation.wholeness import damage_of, is_whole, missing_of, sha256_of
 
@@ -157,7 +157,7 @@ def checked_name(name: str) -> str:
     Raises:
         ModelUnavailableError: it is none; a name is also a folder's, and part of commands.
     """
-    if _NAME.fullmatch(name) is None or name == LORAS:
+    if _NAME.fullmatch(name) is None or name in FOLDERS:
         raise ModelUnavailableError(
             f"{name!r} is no name for a checkpoint; letters, digits, '.', '_' and '-' will do"
         )

@@ -27,7 +27,7 @@ from generation.executor.outlook import Outlook
 from generation.executor.records import Records
 from generation.executor.router import Outcome, Router, too_late
 from generation.registry import PipelineSpec
-from generation.request import ImageRequest, Pixels, Progress, Result, Stage
+from generation.request import ImageRequest, Progress, Result, Stage
 
 __all__ = ["Executor", "ExecutorConfig", "ExecutorStats", "Ticket"]
 
@@ -158,12 +158,12 @@ class Executor:
             raise InvalidRequestError(f"{request.pipeline} needs an artwork")
         if spec.takes_style_image and request.mask is not None:
             raise InvalidRequestError(f"{request.pipeline} paints the whole picture, without masks")
+        if spec.takes_style_image and (request.control or request.like):
+            raise InvalidRequestError(f"{request.pipeline} takes no control and no likeness")
         if request.job_id in self._job_ids:
             raise InvalidRequestError(f"request {request.job_id!r} is under way already")
         geometry = self.config.arena
-        given = (request.image, request.mask, request.style_image)
-        pictures = [it for it in given if isinstance(it, Pixels)]
-        slots = sum(-(-len(it.data) // geometry.slot_bytes) for it in pictures)
+        slots = sum(-(-len(it.data) // geometry.slot_bytes) for it in request.pictures)
         if slots > geometry.slots:
             raise InvalidRequestError("the pictures are too large to be handed to the engine")
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import diffusers
 import torch
+from diffusers.utils import logging as diffusers_logging
 from diffusers.utils import peft_utils
 from safetensors import SafetensorError
 from torch import Tensor, nn
@@ -27,7 +28,7 @@ from generation.loras import Lora, lora_file
 MAX_LOADED = 8
 
 # The readers of damaged or foreign files raise all of these.
-_MISFITS = (
+MISFITS = (
     SafetensorError, OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError,
     IndexError,
 )  # fmt: skip
@@ -91,24 +92,24 @@ class Adapters:
         while len(self._loaded) > MAX_LOADED:
             oldest = next(each for each in self._loaded if each not in wanted)
             self._forgetting()
-            with _quiet():
-                _library(self._checkpoint).delete_adapters(self._loaded.pop(oldest))
+            with quiet():
+                library_of(self._checkpoint).delete_adapters(self._loaded.pop(oldest))
 
 
 def _load(model: Checkpoint, file: Path, *, adapter: str) -> None:
     """Lay a LoRA beside a checkpoint's weights; nothing is left of one that does not fit."""
-    library = _library(model)
+    library = library_of(model)
     try:
         if model.DENOISER == "transformer":
             _require_beside(_tensors(library, file), network=model.unet)
-        with _quiet():
+        with quiet():
             library.load_lora_weights(
                 file.parent, weight_name=file.name, adapter_name=adapter,
                 local_files_only=True, use_safetensors=True,
             )  # fmt: skip
         _place(model, adapter, wanted=len(_tensors(library, file)))
-    except _MISFITS as err:
-        with _quiet():
+    except MISFITS as err:
+        with quiet():
             library.delete_adapters(adapter)
         if isinstance(err, torch.OutOfMemoryError):
             raise
@@ -141,10 +142,11 @@ def _place(model: Checkpoint, adapter: str, *, wanted: int) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Have the libraries not complain of what is meant: several LoRA, and nothing but LoRA."""
-    said = transformers_logging.get_verbosity()
+def quiet() -> Iterator[None]:
+    """Have the libraries not complain of what is meant: several LoRA, a part without the rest."""
+    said, said_here = transformers_logging.get_verbosity(), diffusers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    diffusers_logging.set_verbosity_error()
     try:
         with warnings.catch_warnings():
             for meant in ("Already found a `peft_config`", "Adapter .* was active which is now"):
@@ -152,6 +154,7 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         transformers_logging.set_verbosity(said)
+        diffusers_logging.set_verbosity(said_here)
 
 
 def _require_beside(tensors: Mapping[str, Tensor], *, network: nn.Module) -> None:
@@ -188,7 +191,7 @@ def _adapters(network: nn.Module) -> Sequence[str]:
     return list(getattr(network, "peft_config", {}))
 
 
-def _library(model: Checkpoint) -> Any:  # noqa: ANN401 - diffusers' own
+def library_of(model: Checkpoint) -> Any:  # noqa: ANN401 - diffusers' own
     """Return diffusers' pipeline of a checkpoint's networks, which knows files of LoRA.
 
     It is put together without its constructor, which mends what it takes for an old scheduler.

@@ -47,6 +47,11 @@ class Guidance:
         return 2 if self.image is None else 3
 
     @property
+    def told(self) -> int:
+        """The row that is told the words."""
+        return 1 if self.rows == 2 else 0
+
+    @property
     def base(self) -> int:
         """The row whose prediction the others push away from."""
         return self.rows - 1 if self.image is not None else 0

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from generation.checkpoints import Checkpoint, FromCheckpoint, load_checkpoint
 from generation.devices import move, torch_device, weight_bytes
@@ -27,6 +27,7 @@ from generation.loras import current, split_loras
 from generation.pipelines.adapters import Adapters
 from generation.pipelines.autoencoding import Codec, Encoded, Encoder
 from generation.pipelines.base import EngineConfig, Finished
+from generation.pipelines.conditioning import Conditioning
 from generation.pipelines.denoising import Call
 from generation.pipelines.img2img_finish import finished, resized
 from generation.pipelines.img2img_plan import Planner
@@ -74,6 +75,12 @@ class Img2ImgPipeline(FromCheckpoint):
         self._adapters = Adapters(
             checkpoint, models_dir=config.models_dir, forgetting=self._calls.clear
         )
+        self._conditioning = Conditioning(
+            checkpoint,
+            models_dir=config.models_dir,
+            max_bytes=config.kept_bytes // 4,
+            forgetting=self._calls.clear,
+        )
         self._prompts = Prompts(
             checkpoint, adapters=self._adapters, max_bytes=config.kept_bytes // 4
         )
@@ -110,20 +117,26 @@ class Img2ImgPipeline(FromCheckpoint):
             self._codec.rows = largest_that_pays(times["codec"], share=share)
 
     @property
+    def modules(self) -> tuple[nn.Module, ...]:
+        """The checkpoint's networks with their LoRA, and those that were loaded beside them."""
+        return (*self.checkpoint.modules, *self._conditioning.modules)
+
+    @property
     def weight_bytes(self) -> int:
-        """Bytes of the checkpoint's networks."""
-        return weight_bytes(self.checkpoint.modules)
+        """Bytes of the networks that are loaded now."""
+        return weight_bytes(self.modules)
 
     def put_away(self) -> None:
         """Move the networks to the host's memory; calls that lie ready hold their old places."""
         self._calls.clear()
         self._encoder.clear()
         self._prompts.clear()
-        move(self.checkpoint.modules, "cpu")
+        self._conditioning.clear()
+        move(self.modules, "cpu")
 
     def bring(self) -> None:
         """Move the networks back to the device."""
-        move(self.checkpoint.modules, self.checkpoint.device)
+        move(self.modules, self.checkpoint.device)
 
     @property
     def together(self) -> int:
@@ -141,9 +154,10 @@ class Img2ImgPipeline(FromCheckpoint):
         """Fit and encode the picture, read the prompt, draw the noise from the seed.
 
         Raises:
-            InvalidRequestError: there is no picture, but the checkpoint needs one; the prompt
-                asks for a LoRA that is not there or does not fit, or weighs words where the
-                family's may not; or the checkpoint runs with no scheduler of that name.
+            InvalidRequestError: there is no picture, but the checkpoint needs one; a LoRA, control
+                or likeness is asked for, and what it needs is not there or does not fit; words are
+                weighed where the family's may not be; or the checkpoint runs with no scheduler of
+                that name.
         """
         model = self.checkpoint
         text, asked = split_loras(request.prompt)
@@ -162,6 +176,7 @@ class Img2ImgPipeline(FromCheckpoint):
             model=(model.name, str(model.dtype)),
             text=text,
             loras=loras,
+            beside=self._conditioning.asked(request),
             width=width,
             shape=width if self.exact else None,
             source=encoded.source,
@@ -180,8 +195,18 @@ class Img2ImgPipeline(FromCheckpoint):
 
     def _begin(self, row: Img2ImgRow, encoded: Encoded) -> None:
         """Plan the row's denoisings; an img2img strength below one step leaves none."""
+        request = row.request
         denoising = partial(
-            self._planner.denoising, encoded=encoded, request=row.request, loras=row.loras
+            self._planner.denoising,
+            encoded=encoded,
+            request=request,
+            loras=row.loras,
+            conditions=self._conditioning.conditions(
+                row.beside,
+                request=request,
+                source=row.source,
+                guidance=self._planner.guidance(request),
+            ),
         )
         edit = denoising(self._prompt(row))
         if not len(edit.schedule):
@@ -216,7 +241,7 @@ class Img2ImgPipeline(FromCheckpoint):
             return wanted
         # What a LoRA weighs is a factor, which leaves the kernels as they are.
         files = tuple(lora.file for lora in row.loras)
-        key = (files, tuple(row.source.shape[-2:]), wanted)
+        key = (files, row.beside, tuple(row.source.shape[-2:]), wanted)
         if key not in self._apart:
             self._apart[key] = self._call(row, wanted).keeps_apart()
             if not self._apart[key]:
@@ -265,13 +290,14 @@ class Img2ImgPipeline(FromCheckpoint):
         return next((shape for shape in SHAPES if shape >= taken), taken)
 
     def _call(self, row: Img2ImgRow, shape: int) -> Call:
-        """Return the call of the row's bucket at a shape, the row's LoRA in use."""
+        """Return the call of the row's bucket at a shape, what goes with its denoiser in use."""
         self._adapters.use(row.loras)
-        key = (row.loras, tuple(row.source.shape[-2:]), shape)
+        denoiser = self._conditioning.denoiser(row.beside)
+        key = (row.loras, row.beside, tuple(row.source.shape[-2:]), shape)
         if key not in self._calls:
             model = self.checkpoint
             self._calls[key] = Call(
-                model.denoiser,
+                denoiser,
                 like=row.denoisings[0],
                 shape=shape,
                 dtype=model.dtype,
@@ -323,6 +349,7 @@ class Img2ImgPipeline(FromCheckpoint):
             "guidance_scale": f"{guidance.text:g}",
             "image_guidance_scale": "" if guidance.image is None else f"{guidance.image:.3g}",
             "native_size": f"{width}x{height}",
+            **row.beside.told(row.request),
         }
         kept = tuple((name, value) for name, value in parameters.items() if value)
         return Finished(image=to_pixels(result), notes=notes, parameters=kept)

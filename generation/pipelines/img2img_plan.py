@@ -1,7 +1,7 @@
 """What a request asks of a checkpoint: its guidance, its steps, and what they begin with."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -111,9 +111,18 @@ class Planner:
         return wished or model.family.steps or 1
 
     def denoising(
-        self, prompt: str, encoded: Encoded, *, request: ImageRequest, loras: tuple[Lora, ...]
+        self,
+        prompt: str,
+        encoded: Encoded,
+        *,
+        request: ImageRequest,
+        loras: tuple[Lora, ...],
+        conditions: Mapping[str, Tensor],
     ) -> Denoising:
-        """Return a denoising of the picture by a prompt, its noise drawn from the seed."""
+        """Return a denoising of the picture by a prompt, its noise drawn from the seed.
+
+        Besides the words the denoiser is told the ``conditions``, by their names.
+        """
         model, guidance, latents = self._checkpoint, self.guidance(request), encoded.latents
         schedule = self.schedule(request, size=latents.shape[-2:])
         rng = torch.Generator("cpu").manual_seed(request.seed)
@@ -132,7 +141,7 @@ class Planner:
             latents=begun,
             source=self._condition(encoded, request=request),
             words=told.words,
-            conditions=told.conditions,
+            conditions={**told.conditions, **conditions},
             guidance=guidance,
             schedule=schedule,
             rng=rng,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from generation.loras import Lora
+from generation.pipelines.conditioning import NOTHING, Beside
 from generation.pipelines.denoising import Denoising
 from generation.prompts import Reading
 from generation.request import ImageRequest
@@ -24,6 +25,7 @@ class Img2ImgRow:
         blend: share of the edit in the result, for families without a strength of their own.
         width: denoiser rows that it takes in one call.
         shape: what its calls are padded to, None for the smallest allowed.
+        beside: the networks that go beside the denoiser for it.
         decoded: the results of its denoisings as pictures, once they have been decoded.
     """
 
@@ -39,12 +41,13 @@ class Img2ImgRow:
     masks: dict[str, Denoising]
     reading: Reading
     blend: float
+    beside: Beside = NOTHING
     decoded: tuple[Tensor, ...] = ()
 
     @property
     def bucket(self) -> Hashable:
-        """Rows of one model, its LoRA, size and dtype share calls, and in exact mode of a shape."""
-        return self.model, self.loras, tuple(self.source.shape[-2:]), self.shape
+        """Rows of one model, what goes with it, size and dtype share calls, if exact of a shape."""
+        return self.model, self.loras, self.beside, tuple(self.source.shape[-2:]), self.shape
 
     @property
     def step(self) -> int:

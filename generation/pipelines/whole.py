@@ -138,14 +138,16 @@ class WholePipeline(FromCheckpoint, OneByOne):
         """Fit the picture, and begin: the library reads the prompt and encodes the picture.
 
         Raises:
-            InvalidRequestError: the request names a scheduler or a LoRA, weighs words, or has no
-                picture.
+            InvalidRequestError: the request names a scheduler or a LoRA, weighs words, asks for a
+                control or a likeness, or has no picture.
         """
         text, loras = split_loras(request.prompt)
         if loras:
             raise InvalidRequestError(f"{self._name} runs without LoRA")
         if any(fragment.weight != 1 for fragment in fragments_of(text)):
             raise InvalidRequestError(f"{self._name} reads prompts without weights")
+        if request.control or request.like:
+            raise InvalidRequestError(f"{self._name} follows no control and no likeness")
         if request.scheduler is not None:
             raise InvalidRequestError(f"{self._name} runs with its own scheduler only")
         source = self._fitted(request.picture)

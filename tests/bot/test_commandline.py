@@ -168,6 +168,27 @@ def test_no_command_at_all_shows_help() -> None:
             ["remix", "in.jpg", "out.png", "--prompt", "night <ink:1>", "--model", "tiny"],
             "there is no LoRA 'ink'; there are: none",
         ),
+        (
+            ["imagine", "out.png", "--prompt", "x", "--model", "tiny", "--control", "edges"],
+            "there is no ControlNet for edges here; no checkpoint here does",
+        ),
+        (
+            ["remix", "in.jpg", "out.png", "--prompt", "x", "--control", "depth:0.5"],
+            "a control by depth needs a control picture",
+        ),
+        (
+            ["remix", "in.jpg", "out.png", "--prompt", "x", "--control", "edges:7"],
+            "the weight of a control is 0 to 2",
+        ),
+        (
+            ["remix", "in.jpg", "out.png", "--prompt", "x", "--control-picture", "in.jpg"],
+            "--control-picture goes with --control KIND",
+        ),
+        (["remix", "in.jpg", "out.png", "--prompt", "x", "--like", "no.png:1"], "no.png: there is"),
+        (
+            ["remix", "in.jpg", "out.png", "--prompt", "x", "--like", "in.jpg"],
+            "there is no IP-Adapter here",
+        ),
         (["style", "in.jpg", "out.png"], "give either --artwork FILE or --preset NAME"),
         (["style", "in.jpg", "out.png", "--preset", "x"], "there are: "),
         (["style", "in.jpg", "out.png", "--preset", "wave", "--artwork", "in.jpg"], "either"),

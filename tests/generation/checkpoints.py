@@ -449,3 +449,68 @@ def save_kandinsky(folder: Path) -> Path:
     )
     pipe.save_pretrained(folder)
     return folder
+
+
+def save_control_net(place: Path, *, base: Path, seed: int = 3) -> Path:
+    """Write a tiny ControlNet for a checkpoint: a folder, or a single file with diffusers' names.
+
+    Its last layers are not zeros, as those of an untrained one are.
+    """
+    unet = real.UNet2DConditionModel.from_pretrained(base / "unet")
+    torch.manual_seed(seed)
+    network = real.ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 16))
+    for layer in (*network.controlnet_down_blocks, network.controlnet_mid_block):
+        torch.nn.init.normal_(layer.weight, std=0.5)
+    torch.nn.init.normal_(network.controlnet_cond_embedding.conv_out.weight, std=0.5)
+    if place.suffix == ".safetensors":
+        place.parent.mkdir(parents=True, exist_ok=True)
+        save_file(network.state_dict(), place)
+    else:
+        network.save_pretrained(place)
+    return place
+
+
+def save_ip_adapter(folder: Path, *, base: Path, plus: bool = False) -> Path:
+    """Write a tiny IP-Adapter for a checkpoint, by the names of its authors, with its encoder."""
+    unet = real.UNet2DConditionModel.from_pretrained(base / "unet")
+    torch.manual_seed(4)
+    sees = CLIPVisionConfig(
+        hidden_size=24, projection_dim=WIDTH, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, image_size=28, patch_size=14,
+    )  # fmt: skip
+    CLIPVisionModelWithProjection(sees).save_pretrained(folder / "image_encoder")
+    words = unet.config.cross_attention_dim
+    projection = _resampler(seen=24, words=words) if plus else _projection(seen=WIDTH, words=words)
+    tensors = {f"image_proj.{name}": value for name, value in projection.items()}
+    reading = [name for name in unet.attn_processors if "attn2" in name]
+    for place, name in enumerate(reading):
+        wide = unet.get_submodule(name.removesuffix(".processor")).to_k.weight.shape[0]
+        for part in ("to_k_ip", "to_v_ip"):
+            tensors[f"ip_adapter.{2 * place + 1}.{part}.weight"] = torch.randn(wide, words)
+    save_file(tensors, folder / f"{folder.name}.safetensors")
+    return folder
+
+
+def _projection(*, seen: int, words: int) -> dict[str, torch.Tensor]:
+    return {
+        "proj.weight": torch.randn(4 * words, seen), "proj.bias": torch.randn(4 * words),
+        "norm.weight": torch.ones(words), "norm.bias": torch.zeros(words),
+    }  # fmt: skip
+
+
+def _resampler(*, seen: int, words: int, wide: int = 64, queries: int = 3) -> dict[str, Any]:
+    """Return the projection of an IP-Adapter "plus", which asks the picture questions."""
+    drawn: dict[str, tuple[int, ...]] = {"latents": (1, queries, wide)}
+    drawn |= {"proj_in.weight": (wide, seen), "proj_in.bias": (wide,)}
+    drawn |= {"proj_out.weight": (words, wide), "proj_out.bias": (words,)}
+    drawn |= {"norm_out.weight": (words,), "norm_out.bias": (words,)}
+    for layer in range(4):
+        asks, thinks = f"layers.{layer}.0", f"layers.{layer}.1"
+        drawn |= {
+            f"{asks}.norm{it}.{part}": (wide,) for it in (1, 2) for part in ("weight", "bias")
+        }
+        drawn |= {f"{asks}.to_q.weight": (wide, wide), f"{asks}.to_kv.weight": (2 * wide, wide)}
+        drawn |= {f"{asks}.to_out.weight": (wide, wide)}
+        drawn |= {f"{thinks}.0.weight": (wide,), f"{thinks}.0.bias": (wide,)}
+        drawn |= {f"{thinks}.1.weight": (4 * wide, wide), f"{thinks}.3.weight": (wide, 4 * wide)}
+    return {name: torch.randn(shape) / 8 for name, shape in drawn.items()}

@@ -34,6 +34,11 @@ _UNET = {
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
 }
+_CONTROL = {
+    "controlnet_cond_embedding.conv_in": "input_hint_block.0",
+    "controlnet_cond_embedding.conv_out": "input_hint_block.14",
+    "controlnet_mid_block": "middle_block_out.0",
+}
 
 
 def unet_tensors(unet: Any) -> Tensors:  # noqa: ANN401 - diffusers carries no types
@@ -332,3 +337,23 @@ def write_sparse(path: Path, tensors: Mapping[str, Tensor]) -> Path:
         file.write(struct.pack("<Q", len(told)) + told)
         file.truncate(8 + len(told) + end)
     return path
+
+
+def control_tensors(network: Any) -> Tensors:  # noqa: ANN401 - diffusers carries no types
+    """Return a ControlNet's tensors under its authors' names."""
+    layers = int(network.config.layers_per_block) + 1
+    return {
+        f"control_model.{_control_name(name, layers)}": each
+        for name, each in network.state_dict().items()
+    }
+
+
+def _control_name(name: str, layers: int) -> str:
+    for new, old in _CONTROL.items():
+        if name.startswith(f"{new}."):
+            return name.replace(new, old, 1)
+    if found := re.match(r"controlnet_cond_embedding\.blocks\.(\d+)\.(.*)", name):
+        return f"input_hint_block.{2 * int(found.group(1)) + 2}.{found.group(2)}"
+    if found := re.match(r"controlnet_down_blocks\.(\d+)\.(.*)", name):
+        return f"zero_convs.{found.group(1)}.0.{found.group(2)}"
+    return _unet_name(name, layers)
