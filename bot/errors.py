@@ -24,6 +24,8 @@ BotError
 │   ├── BadSizeError          a picture cannot have that size
 │   ├── UnknownArtworkError   there is no such artwork
 │   ├── ArtworkMissingError   neither an artwork nor a preset was given
+│   ├── MaskMissingError      neither a mask was given nor is the picture transparent anywhere
+│   ├── MaskEmptyError        the mask leaves everything as it is
 │   ├── BadNumberError        a form's number is not one, or outside its range
 │   ├── NoPictureError        the message has no picture
 │   └── WaitTooLongError      the queue is longer than what is worth waiting for
@@ -145,6 +147,14 @@ class UnknownArtworkError(RefusedError):
 
 class ArtworkMissingError(RefusedError):
     """Neither an artwork nor a preset was given."""
+
+
+class MaskMissingError(RefusedError):
+    """Neither a mask was given nor is the picture transparent anywhere."""
+
+
+class MaskEmptyError(RefusedError):
+    """The mask leaves everything as it is."""
 
 
 class BadNumberError(RefusedError):

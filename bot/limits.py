@@ -58,11 +58,11 @@ class Limits:
         return canvas
 
 
-def require_steps(steps: int | None, *, entry: Entry) -> None:
-    """Refuse to take more steps than a checkpoint does.
+def require_steps(steps: int | None, *, entry: Entry | None) -> None:
+    """Refuse to take more steps than a checkpoint does; None is a method without one.
 
     Raises:
         TooManyStepsError: there are more.
     """
-    if steps is not None and steps > entry.family.most_steps:
+    if entry is not None and steps is not None and steps > entry.family.most_steps:
         raise TooManyStepsError("too many", name=entry.name, limit=entry.family.most_steps)

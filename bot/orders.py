@@ -159,7 +159,7 @@ class Parameters:
             subject=order.subject,
             preset=order.preset,
             layers=order.layers,
-            notes=(*fitted, *order.notes),
+            notes=tuple(dict.fromkeys((*fitted, *order.notes))),
         )
 
     @property

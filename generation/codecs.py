@@ -8,10 +8,17 @@ from collections.abc import Mapping, Sequence
 from generation import encoding, intake
 from generation.children import ChildPool, Limits
 from generation.encoding import EncodedImage, ImageFormat
-from generation.intake import PreparedImage
+from generation.intake import PreparedImage, PreparedMask
 from generation.request import Pixels
 
-__all__ = ["CodecPool", "EncodedImage", "ImageFormat", "IntakePool", "PreparedImage"]
+__all__ = [
+    "CodecPool",
+    "EncodedImage",
+    "ImageFormat",
+    "IntakePool",
+    "PreparedImage",
+    "PreparedMask",
+]
 
 INTAKE_LIMITS = Limits(address_space=2**30, cpu_s=10, wall_s=30.0)
 # Children for files of our own alone; a new one costs as much as a hundred small pictures.
@@ -45,6 +52,14 @@ class IntakePool(ChildPool):
             IntakeError: the upload cannot be used; its subclasses say why.
         """
         return await self.call(intake.prepare, data, self._max_side)
+
+    async def prepare_mask(self, data: bytes) -> PreparedMask:
+        """Decode a mask in a limited child and encode it anew.
+
+        Raises:
+            IntakeError: the upload cannot be used; its subclasses say why.
+        """
+        return await self.call(intake.prepare_mask, data, self._max_side)
 
 
 class CodecPool(ChildPool):

@@ -1,7 +1,8 @@
 """Turn untrusted bytes into a picture; runs in a limited child process, which decodes with Pillow.
 
 Everything that can be known before decoding is checked before decoding. What comes out is
-encoded anew from pixels: upright, sRGB, 8 bits, alpha on white, without any metadata.
+encoded anew from pixels: upright, sRGB, 8 bits, alpha on white, without any metadata. Masks, of
+which white is made anew, come out of pictures' lightness, or of what they leave transparent.
 """
 
 import struct
@@ -9,7 +10,7 @@ import warnings
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import AvifImagePlugin, Image, ImageCms
+from PIL import AvifImagePlugin, Image, ImageChops, ImageCms
 
 from generation.containers import sniff, trim
 from generation.errors import (
@@ -54,9 +55,25 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION_TAG = 0x0112
+_RATHER_WHITE = 128
 # From here on a JPEG that was decoded small is shrunk by the shortest filter: the difference from a
 # bicubic one is 44 dB for photographs.
 _MUCH_LARGER = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedMask:
+    """A mask made safe.
+
+    Args:
+        png: grey in RGB: white is made anew, black stays.
+        share: of its pixels that are rather white, from 0 to 1.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +83,7 @@ class PreparedImage:
     Args:
         png: upright, sRGB, alpha on white, free of metadata, fitted to the longest side allowed.
         source_format: the format of the upload, by its bytes ("JPEG", "PNG", ...).
+        hole: what of it was transparent, as a mask; None if nothing was.
         notes: what was left out of the upload, for the member.
     """
 
@@ -73,6 +91,7 @@ class PreparedImage:
     width: int
     height: int
     source_format: str
+    hole: PreparedMask | None = None
     notes: tuple[Note, ...] = ()
 
 
@@ -85,6 +104,56 @@ def prepare(data: bytes, max_side: int) -> PreparedImage:
         UnsupportedFormatError: not a picture in a format that is read.
         BrokenPictureError: damaged or cut off.
         IntakeLimitError: decoding ran out of memory.
+    """
+    image, source_format, animated = _opened(data, max_side=max_side)
+    return PreparedImage(
+        png=encode_png(_on_white(image)),
+        width=image.width,
+        height=image.height,
+        source_format=source_format,
+        hole=_mask(ImageChops.invert(image.getchannel("A"))) if _is_open(image) else None,
+        notes=(Note(code=NoteCode.FIRST_FRAME),) if animated else (),
+    )
+
+
+def prepare_mask(data: bytes, max_side: int) -> PreparedMask:
+    """Decode an upload that says by its lightness where a picture is made anew.
+
+    Where it is transparent the picture is made anew, as if somebody had erased that; but if all
+    that is left is white, that is what somebody has painted over the picture.
+
+    Raises:
+        IntakeError: as of ``prepare``.
+    """
+    image, _, _ = _opened(data, max_side=max_side)
+    light = _on_white(image).convert("L")
+    if not _is_open(image):
+        return _mask(light)
+    alpha = image.getchannel("A")
+    dark = any(light.histogram()[:_RATHER_WHITE])
+    return _mask(ImageChops.invert(alpha) if dark else alpha)
+
+
+def _is_open(image: Image.Image) -> bool:
+    """Return whether any of a picture is transparent."""
+    return image.mode == "RGBA" and image.getchannel("A").getextrema() != (255, 255)
+
+
+def _mask(light: Image.Image) -> PreparedMask:
+    white = sum(light.histogram()[_RATHER_WHITE:])
+    return PreparedMask(
+        png=encode_png(light.convert("RGB")),
+        width=light.width,
+        height=light.height,
+        share=white / (light.width * light.height),
+    )
+
+
+def _opened(data: bytes, *, max_side: int) -> tuple[Image.Image, str, bool]:
+    """Return an upload as an RGB or RGBA picture, its format, and whether it has more frames.
+
+    Raises:
+        IntakeError: as of ``prepare``.
     """
     if len(data) > MAX_BYTES:
         raise PictureTooLargeError(f"this file is larger than {MAX_BYTES // 2**20} MB")
@@ -100,14 +169,7 @@ def prepare(data: bytes, max_side: int) -> PreparedImage:
         raise _too_many_pixels(source_format) from err
     except _DECODING_ERRORS as err:
         raise BrokenPictureError("this picture is damaged and cannot be decoded") from err
-    notes = (Note(code=NoteCode.FIRST_FRAME),) if trimmed.animated or animated else ()
-    return PreparedImage(
-        png=encode_png(image),
-        width=image.width,
-        height=image.height,
-        source_format=source_format,
-        notes=notes,
-    )
+    return image, source_format, trimmed.animated or animated
 
 
 def _decode(data: bytes, *, source_format: str, max_side: int) -> tuple[Image.Image, bool]:
@@ -126,7 +188,7 @@ def _decode(data: bytes, *, source_format: str, max_side: int) -> tuple[Image.Im
             icc_profile = opened.info.get("icc_profile")
             orientation = orientation_of(opened.info.get("exif"))
             image = _fit(opened, size, resample=_filter(opened.size, size, whole=whole))
-    image = _on_white(_to_srgb(image, icc_profile))
+    image = _to_srgb(image, icc_profile)
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
     return image, animated

@@ -37,6 +37,8 @@ class NoteCode(StrEnum):
     FITTED = "fitted"
     FIRST_FRAME = "first_frame"
     WORD_RULE = "word_rule"
+    MASK_WHOLE = "mask_whole"
+    MASK_STRETCHED = "mask_stretched"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,12 +24,12 @@ class Imagine(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     @app_commands.describe(
         prompt=label("command.imagine.prompt"),
-        negative=label("command.imagine.negative"),
+        negative=label("command.negative"),
         model=label("command.imagine.model"),
         size=label("command.imagine.size"),
-        seed=label("command.imagine.seed"),
-        steps=label("command.imagine.steps"),
-        guidance=label("command.imagine.guidance"),
+        seed=label("command.seed"),
+        steps=label("command.steps"),
+        guidance=label("command.guidance"),
         count=label("command.count"),
     )
     async def imagine(

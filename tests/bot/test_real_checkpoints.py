@@ -1,0 +1,93 @@
+"""Tiny checkpoints of the real classes behind members' commands: what comes out of the pixels."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from bot.composition import Bot
+from generation.registry import PIPELINES
+from tests.bot.members import Message, job_of, text_of
+from tests.bot.stage import Stage, rows, running, settings_for
+from tests.bot.test_restart import as_if_killed_while_running
+from tests.generation.checkpoints import euler, save_img2img, save_inpaint
+
+# Diffusers hands tensors to numpy in a way that numpy 2 is going to drop.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning"),
+    pytest.mark.slow,
+]
+PATIENCE_S = 90.0
+
+LEFT = 48
+"""The column from which on everything is painted anew, of 96 x 64."""
+Array = npt.NDArray[np.uint8]
+PHOTO = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a plain checkpoint and one that is told what it fills."""
+    folder = tmp_path_factory.mktemp("models")
+    save_img2img(folder / "plain", scheduler=euler())
+    save_inpaint(folder / "filling", scheduler=euler())
+    return folder
+
+
+def png(values: Array) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(values).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+async def made(stage: Stage, message: Message, number: int = 0) -> npt.NDArray[np.int64]:
+    """Return the values of a message's picture."""
+    data = await stage.ada.fetch(message["attachments"][number]["url"])
+    return np.asarray(Image.open(BytesIO(data)).convert("RGB")).astype(int)
+
+
+async def fitted(bot: Bot, message: Message) -> npt.NDArray[np.int64]:
+    """Return the values of what a job started from, as it was fitted and stored."""
+    job = await bot.stores.jobs.get(job_of(message))
+    assert job.image is not None
+    data = await bot.stores.files.read(job.image.sha256)
+    return np.asarray(Image.open(BytesIO(data)).convert("RGB")).astype(int)
+
+
+async def test_members_paint_parts_of_pictures_and_whole_ones_with_real_checkpoints(
+    stage: Stage, models: Path
+) -> None:
+    settings = settings_for(stage.sandbox, stage.folder / "data", models_dir=models, threads=1)
+    async with running(settings, pipelines={"remix": PIPELINES["remix"]}) as bot:
+        mask = np.zeros((64, 96), np.uint8)
+        mask[:, LEFT:] = 255
+        opened = np.dstack([PHOTO, 255 - mask])
+        ways = {
+            "plain": {"image": png(PHOTO), "mask": png(mask)},
+            "filling": {"image": png(opened)},
+            "remix": {"image": png(PHOTO), "mask": png(mask)},
+        }
+        for count, (model, files) in enumerate(ways.items(), start=1):
+            given = {name: await stage.ada.upload(data) for name, data in files.items()}
+            words = {"prompt": "night", "model": model, "seed": 3, "steps": 2}
+            await stage.ada.command("inpaint", None, **given, **words)
+            message = (await stage.ada.results(count, wait_s=PATIENCE_S))[-1]
+            before, after = await fitted(bot, message), await made(stage, message)
+            assert np.abs(after[:, :LEFT] - before[:, :LEFT]).max() <= 1, model
+            assert np.abs(after[:, LEFT:] - before[:, LEFT:]).mean() > 5, model
+            assert f"{model} · seed 3" in text_of(message)
+        await made_again_to_the_byte(stage, bot, message)
+
+
+async def made_again_to_the_byte(stage: Stage, bot: Bot, message: Message) -> None:
+    """Take a job up as if its bot had died, and compare."""
+    await stage.settled(bot)
+    outputs = (await bot.stores.jobs.get(job_of(message))).outputs
+    lost = "lease_expires_at = '2000-01-01 00:00:00'"
+    rows(bot, *as_if_killed_while_running(job_of(message)), f"UPDATE jobs SET {lost}")
+    await stage.settled(bot)
+    job = await bot.stores.jobs.get(job_of(message))
+    assert (job.attempt, job.outputs) == (2, outputs)
