@@ -227,24 +227,36 @@ class WholePipeline(FromCheckpoint, OneByOne):
 
     @torch.no_grad()
     def preview(self, row: WholeRow) -> Pixels | None:
-        """Return the latents as they are, decoded small; None for layouts that are not known."""
+        """Return the latents as they are, decoded small; None for layouts that are not known.
+
+        What they are packed, scaled and shifted by, the library's classes say.
+        """
         vae = getattr(self.pipe, "vae", None)
         if row.under_way is None or row.under_way[0].latents is None or vae is None:
             return None
-        latents, (height, width) = row.under_way[0].latents, row.source.shape[-2:]
-        factor = int(self.pipe.vae_scale_factor)
-        if latents.ndim == 3 and hasattr(self.pipe, "_unpack_latents"):
-            latents = self.pipe._unpack_latents(latents, height, width, factor)
-        if latents.ndim != 4 or "scaling_factor" not in vae.config:
+        height, width = row.source.shape[-2:]
+        latents = self._planes(row.under_way[0].latents, height=height, width=width)
+        # Of films only those of one picture are known.
+        still = latents.ndim == 4 or (latents.ndim == 5 and latents.shape[2] == 1)
+        if not still or not {"scaling_factor", "latents_mean"} & vae.config.keys():
             return None
         image, scale = row.request.picture, PREVIEW_SIDE / max(height, width)
         sides = [max(1, round(side * min(1.0, scale))) for side in latents.shape[-2:]]
-        small = functional.interpolate(latents, size=sides, mode="area")
-        small = small / vae.config.scaling_factor + (getattr(vae.config, "shift_factor", None) or 0)
+        small = functional.interpolate(latents.flatten(1, -3), size=sides, mode="area")
+        small = _unscaled(small.reshape(*latents.shape[:-2], *sides), vae=vae)
         shown = vae.decode(small.to(vae.dtype)).sample.float() / 2 + 0.5
         scale = min(1.0, PREVIEW_SIDE / max(image.width, image.height))
         height, width = (max(1, round(side * scale)) for side in (image.height, image.width))
-        return to_pixels(resized(shown.clamp(0, 1), height=height, width=width))
+        plane = shown.reshape(1, 3, *shown.shape[-2:]).clamp(0, 1)
+        return to_pixels(resized(plane, height=height, width=width))
+
+    def _planes(self, latents: Tensor, *, height: int, width: int) -> Tensor:
+        """Return latents as planes, where the library packs them into tokens."""
+        if latents.ndim != 3 or not hasattr(self.pipe, "_unpack_latents"):
+            return latents
+        factor = int(self.pipe.vae_scale_factor)
+        planes: Tensor = self.pipe._unpack_latents(latents, height, width, factor)
+        return planes
 
     @torch.no_grad()
     def retire(self, row: WholeRow) -> Finished:
@@ -284,6 +296,23 @@ class WholePipeline(FromCheckpoint, OneByOne):
         if tokenizer is None:
             return False
         return len(tokenizer(prompt, truncation=True, max_length=most + 1).input_ids) > most
+
+
+def _unscaled(latents: Tensor, *, vae: Any) -> Tensor:  # noqa: ANN401 - diffusers' own
+    """Return latents as a codec's decoder wants them, by what its configuration says.
+
+    Shape:
+        - latents: ``(1, C, ...)``; returns likewise.
+    """
+    told = vae.config
+    latents = latents / (told.get("scaling_factor") or 1.0)
+    if told.get("latents_mean") is None:
+        return latents + (told.get("shift_factor") or 0.0)
+    mean, std = (
+        torch.tensor(told[name], device=latents.device).view(-1, *[1] * (latents.ndim - 2))
+        for name in ("latents_mean", "latents_std")
+    )
+    return latents * std + mean
 
 
 def _modules(pipe: Any) -> list[nn.Module]:  # noqa: ANN401 - diffusers' own

@@ -226,10 +226,14 @@ def test_an_editor_that_reads_pictures_runs_whole(tmp_path: Path) -> None:
     row = partial(_admitted, pipeline, num_inference_steps=1)
 
     def made(strength: float) -> Pixels:
-        under_way = row(strength=strength)
+        under_way, shown = row(strength=strength), None
         while under_way.step < under_way.total_steps:
             pipeline.advance([under_way])
-        return pipeline.retire(under_way).image
+            shown = pipeline.preview(under_way)
+        image = pipeline.retire(under_way).image
+        # After the last step a preview has nothing to foresee; it is blended with nothing.
+        assert (shown == image) == (strength == 1)
+        return image
 
     half, whole = made(0.5), made(1.0)
     assert made(0.0) == PICTURE
