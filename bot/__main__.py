@@ -4,6 +4,7 @@ Every command imports what it needs when it is called, so that help comes at onc
 but ``run`` and ``demo`` costs discord.py.
 """
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -265,6 +266,18 @@ def style(
             seed=seed,
         )
         made(make(order, read_settings()))
+
+
+@app.command(
+    context_settings={
+        "allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []
+    }
+)  # fmt: skip
+def train(context: typer.Context) -> None:
+    """Train a model; `train --help` tells of every one and its settings."""
+    # A process of its own, for this one never imports torch.
+    program = [sys.executable, "-m", "generation.training", *context.args]
+    sys.exit(subprocess.run(program, check=False).returncode)  # noqa: S603 - ourselves
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import argparse
 import json
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,13 +185,13 @@ def _tokens(tokenizer: CLIPTokenizer, captions: tuple[str, ...], *, max_length: 
     return torch.from_numpy(np.array(encoded.input_ids, dtype=np.int64))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description="Train the remix checkpoint.")
     parser.add_argument("--out", type=Path, required=True, help="the checkpoint's folder")
     parser.add_argument("--minutes", type=float, help="stop after so long; --resume goes on")
     parser.add_argument("--resume", action="store_true", help="go on with a training under way")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     team.join()
     level = logging.WARNING if team.rank() else logging.INFO
     logging.basicConfig(level=level, format="%(asctime)s %(message)s")

@@ -34,7 +34,9 @@ from tests.photographs import photograph_path
 from tests.storage.stores import open_stores
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ("run", "demo", "doctor", "migrate", "sync", "report", "remix", "imagine", "style")
+COMMANDS = (
+    "run", "demo", "doctor", "migrate", "sync", "report", "remix", "imagine", "style", "train",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

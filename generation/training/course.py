@@ -1,0 +1,270 @@
+"""Any training: steps that may be stopped anywhere, even killed, and gone on with to the same end.
+
+A step draws all that is random from its own number, so a training is a function of its
+configuration: whoever goes on from a state has the weights of whoever was never stopped, to the
+bit on one kind of CPU with one number of threads.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import torch
+from PIL import Image
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.optim import Optimizer
+
+from generation.errors import InvalidRequestError
+
+logger = logging.getLogger(__name__)
+
+Precision = Literal["float32", "bfloat16", "float16"]
+Figures = Mapping[str, float]
+
+STATE, FIGURES = "state.pt", "figures.jsonl"
+
+
+class Course(Protocol):
+    """What is trained: it knows its data, networks and losses; all of it moves in ``step``."""
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """Return the whole configuration and the data's origin: what makes it this training."""
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole training."""
+
+    @property
+    def report_every(self) -> int:
+        """Steps after which it is examined, and its state kept; an epoch as a rule."""
+
+    def step(self, number: int) -> Figures:
+        """Take the step of a number, counted from 0, and return its losses."""
+
+    def examine(self) -> Figures:
+        """Return figures on data that are not trained on."""
+
+    def sheets(self) -> Mapping[str, Image.Image]:
+        """Return pictures by which a person judges it."""
+
+    def state(self) -> dict[str, Any]:
+        """Return all that steps change."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take a state over."""
+
+    def export(self, folder: Path, *, history: list[dict[str, Any]]) -> None:
+        """Write the model and its card."""
+
+
+def rng_of(seed: int, number: int) -> torch.Generator:
+    """Return the random numbers of a step."""
+    return torch.Generator().manual_seed(seed * 1_000_003 + number)
+
+
+@lru_cache(maxsize=4)
+def order_of(count: int, *, seed: int, epoch: int) -> Tensor:
+    """Return an epoch's order of the data.
+
+    Shape:
+        - returns: ``(count,)``, every index once.
+    """
+    return torch.randperm(count, generator=rng_of(seed + 1, epoch))
+
+
+def batch_of(count: int, *, size: int, seed: int, number: int) -> Tensor:
+    """Return which data a step sees; an epoch's last ones that fill no batch are left out.
+
+    Shape:
+        - returns: ``(size,)``.
+
+    Raises:
+        InvalidRequestError: there are fewer than one batch.
+    """
+    batches = count // size
+    if not batches:
+        raise InvalidRequestError(f"{count} pictures are too few for batches of {size}")
+    epoch, place = divmod(number, batches)
+    return order_of(count, seed=seed, epoch=epoch)[place * size : (place + 1) * size]
+
+
+class Mixed:
+    """Calculates in half precision where it was asked for; weights and losses stay float32.
+
+    Micikevicius et al., "Mixed Precision Training" (ICLR 2018): with float16 the loss is scaled,
+    so that small gradients do not vanish; bfloat16 needs no scale.
+    """
+
+    def __init__(self, *, device: torch.device, precision: Precision) -> None:
+        self._device = device
+        self._dtype = getattr(torch, precision)
+        self._scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
+
+    def __call__(self) -> AbstractContextManager[Any]:
+        """Return the context in which networks calculate."""
+        if self._dtype is torch.float32:
+            return nullcontext()
+        return torch.autocast(self._device.type, dtype=self._dtype)
+
+    def minimise(self, loss: Tensor, optimizer: Optimizer) -> None:
+        """Take one step of an optimiser down a loss."""
+        optimizer.zero_grad(set_to_none=True)
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self._scaler.step(optimizer)
+        self._scaler.update()
+
+    def state(self) -> dict[str, Any]:
+        """Return the scale."""
+        return dict(self._scaler.state_dict())
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take a scale over."""
+        self._scaler.load_state_dict(state)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Kept:
+    """What is kept of a training under way; ``history`` is also in figures.jsonl, a line each."""
+
+    step: int = 0
+    seconds: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train(course: Course, *, out: Path, minutes: float | None = None, quiet: bool = False) -> bool:
+    """Train, or go on where a training of this folder was left.
+
+    The work folder beside ``out`` holds the state, figures.jsonl, sheets and TensorBoard's logs.
+
+    Returns:
+        Whether all steps are done; then the model is in ``out``.
+
+    Raises:
+        InvalidRequestError: the training that was left there is another.
+    """
+    work = work_of(out)
+    work.mkdir(parents=True, exist_ok=True)
+    kept = _restored(course, work / STATE)
+    ends = float("inf") if minutes is None else time.monotonic() + 60 * minutes
+    with _written(work) as write, _shown(course.total_steps, kept.step, quiet=quiet) as show:
+        began = time.monotonic() - kept.seconds
+        while kept.step < course.total_steps and time.monotonic() < ends:
+            for name, loss in course.step(kept.step).items():
+                kept.sums[name] = kept.sums.get(name, 0.0) + loss
+            kept.step += 1
+            if kept.step % course.report_every == 0 or kept.step == course.total_steps:
+                kept.seconds = time.monotonic() - began
+                write(_report(course, kept), course.sheets())
+                _keep(course, kept, work / STATE)
+            show(kept)
+        kept.seconds = time.monotonic() - began
+        _keep(course, kept, work / STATE)
+    if kept.step < course.total_steps:
+        return False
+    out.mkdir(parents=True, exist_ok=True)
+    for name, sheet in course.sheets().items():
+        sheet.save(out / f"{name}.png")
+    course.export(out, history=kept.history)
+    return True
+
+
+def work_of(out: Path) -> Path:
+    """Return the folder of a training under way."""
+    return out.with_name(out.name + ".work")
+
+
+def _report(course: Course, kept: _Kept) -> dict[str, Any]:
+    """Return the means of the losses since the last report, with the examination's figures."""
+    steps = (kept.step - 1) % course.report_every + 1
+    means = {name: total / steps for name, total in kept.sums.items()}
+    kept.sums = {}
+    line = {"step": kept.step, **means, **course.examine()}
+    kept.history.append({name: round(value, 6) for name, value in line.items()})
+    return kept.history[-1]
+
+
+def _keep(course: Course, kept: _Kept, place: Path) -> None:
+    """Write the state in place of the last one, which stays if this fails."""
+    state = {"recipe": dict(course.recipe), "course": course.state(), "step": kept.step}
+    state |= {"seconds": kept.seconds, "sums": kept.sums, "history": kept.history}
+    fresh = place.with_suffix(".new")
+    with fresh.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(place)
+
+
+def _restored(course: Course, place: Path) -> _Kept:
+    if not place.exists():
+        return _Kept()
+    state: dict[str, Any] = torch.load(place, weights_only=True)
+    before, now = state.pop("recipe"), dict(course.recipe)
+    if other := [name for name in now if before.get(name) != now[name]]:
+        changes = ", ".join(f"{name} was {before.get(name)}, not {now[name]}" for name in other)
+        raise InvalidRequestError(f"{place.parent} holds another training: {changes}")
+    course.restore(state.pop("course"))
+    return _Kept(**state)
+
+
+@contextmanager
+def _written(work: Path) -> Iterator[Any]:
+    """Yield what writes a report: a line of figures.jsonl, TensorBoard's log, and the sheets."""
+    board = _board(work)
+    (work / "sheets").mkdir(exist_ok=True)
+
+    def write(line: dict[str, Any], sheets: Mapping[str, Image.Image]) -> None:
+        step = line["step"]
+        place = work / FIGURES
+        before = place.read_text("utf-8").splitlines() if place.exists() else []
+        # Whoever was killed between this and the state's writing takes these steps again.
+        kept = [text for text in before if json.loads(text)["step"] < step]
+        place.write_text("\n".join([*kept, json.dumps(line)]) + "\n", "utf-8")
+        for name, sheet in sheets.items():
+            sheet.save(work / "sheets" / f"{name}-{step:06}.png")
+        for name, value in line.items():
+            if board is not None and name != "step":
+                board.add_scalar(name, value, step)
+        logger.info("%s", json.dumps(line))
+
+    try:
+        yield write
+    finally:
+        if board is not None:
+            board.close()
+
+
+def _board(work: Path) -> Any:  # noqa: ANN401 - TensorBoard's writer, if it is installed
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        logger.warning("without the extra `train` no logs are written for TensorBoard")
+        return None
+    return SummaryWriter(log_dir=str(work / "tensorboard"))
+
+
+@contextmanager
+def _shown(total: int, begun: int, *, quiet: bool) -> Iterator[Any]:
+    """Yield what shows how far a training is, with the time left."""
+    columns = (BarColumn(), TextColumn("{task.completed}/{task.total}"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, TextColumn("{task.description}"), console=console, disable=quiet) as it:
+        task = it.add_task("", total=total, completed=begun)
+
+        def show(kept: _Kept) -> None:
+            last = kept.history[-1] if kept.history else {}
+            said = ", ".join(f"{name} {value:.4g}" for name, value in last.items())
+            it.update(task, completed=kept.step, description=said)
+
+        yield show

@@ -1,0 +1,196 @@
+"""Train the digits' GAN (Goodfellow et al., NeurIPS 2014), with DCGAN's optimiser and networks.
+
+Differs from the papers: the exported generator is an exponential mean of the trained one
+(Yazici et al., ICLR 2019), whose digits are steadier.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from generation.devices import torch_device
+from generation.pipelines.gan import (
+    LATENTS,
+    DigitsDiscriminator,
+    DigitsGenerator,
+    discriminator_loss,
+    diversity,
+    generator_loss,
+)
+from generation.training.cards import Trained, write_model
+from generation.training.course import Figures, Mixed, Precision, batch_of, rng_of
+from generation.training.digit_data import PAINTED, DigitData, digit_data
+from generation.training.sheets import sheet
+
+SHOWN, EXAMINED = 16, 256
+COLLAPSED = 0.6
+"""Diversity beside the data's below which the generator is said to have collapsed."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigitsGanConfig:
+    """How the digits' GAN is trained.
+
+    Args:
+        epochs: times that every digit is seen.
+        batch: digits of a step, of the data and of the generator's each.
+        learning_rate: of both networks' Adam.
+        beta1: of both networks' Adam; DCGAN's.
+        channels: of the widest feature map, and half of the deepest layer's.
+        ema: share that the mean of the generator keeps at every step.
+        painted: digits that are painted when no folder is given.
+        seed: of everything that is drawn.
+        precision: that the networks calculate in.
+        device: "cpu", "cuda:0", or "auto".
+    """
+
+    epochs: int = 12
+    batch: int = 64
+    learning_rate: float = 2e-4
+    beta1: float = 0.5
+    channels: int = 48
+    ema: float = 0.995
+    painted: int = PAINTED
+    seed: int = 1
+    precision: Precision = "float32"
+    device: str = "auto"
+
+
+class DigitsGanCourse:
+    """The training: a ``Course``."""
+
+    def __init__(self, config: DigitsGanConfig, *, data: DigitData) -> None:
+        self._config = config
+        self._data = data
+        self._device = torch_device(config.device)
+        torch.manual_seed(config.seed)
+        self.generator = DigitsGenerator(channels=config.channels).to(self._device)
+        self.discriminator = DigitsDiscriminator(channels=config.channels).to(self._device)
+        betas = (config.beta1, 0.999)
+        self._optimizers = {
+            name: torch.optim.Adam(network.parameters(), config.learning_rate, betas=betas)
+            for name, network in (("g", self.generator), ("d", self.discriminator))
+        }
+        average = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
+        self.mean = AveragedModel(self.generator, multi_avg_fn=average, use_buffers=True)
+        self._mixed = {
+            name: Mixed(device=self._device, precision=config.precision) for name in ("g", "d")
+        }
+
+    @classmethod
+    def begun(cls, config: DigitsGanConfig, *, data: Path | None, work: Path) -> "DigitsGanCourse":
+        """Return the training on a folder's digits, or on painted ones."""
+        kept = work / "digits.npy"
+        found = digit_data(data, kept=kept, count=config.painted, seed=config.seed)
+        return cls(config, data=found)
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """Return the configuration and where the digits are from."""
+        return {**asdict(self._config), "data": self._data.origin}
+
+    @property
+    def report_every(self) -> int:
+        """Steps of an epoch."""
+        return max(1, len(self._data.train) // self._config.batch)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of all epochs."""
+        return self._config.epochs * self.report_every
+
+    def step(self, number: int) -> Figures:
+        """Take one step with the discriminator, then one with the generator."""
+        config = self._config
+        chosen = batch_of(len(self._data.train), size=config.batch, seed=config.seed, number=number)
+        real = self._pictures(self._data.train[chosen.numpy()])
+        rng = rng_of(config.seed, number)
+        first, second = (torch.randn(config.batch, LATENTS, generator=rng) for _ in range(2))
+        losses = {
+            "discriminator_loss": self._discriminate(real, first.to(self._device)),
+            "generator_loss": self._generate(second.to(self._device)),
+        }
+        self.mean.update_parameters(self.generator)
+        return losses
+
+    def _discriminate(self, real: Tensor, z: Tensor) -> float:
+        with self._mixed["d"]():
+            fake = self.generator(z).detach()
+            verdicts = self.discriminator(real), self.discriminator(fake)
+        loss = discriminator_loss(*(verdict.float() for verdict in verdicts))
+        self._mixed["d"].minimise(loss, self._optimizers["d"])
+        return loss.item()
+
+    def _generate(self, z: Tensor) -> float:
+        with self._mixed["g"]():
+            verdict = self.discriminator(self.generator(z))
+        loss = generator_loss(verdict.float())
+        self._mixed["g"].minimise(loss, self._optimizers["g"])
+        return loss.item()
+
+    def examine(self) -> Figures:
+        """Return the diversity of what is made, beside that of held-out digits; say a collapse."""
+        made = self._made(EXAMINED, rng_of(0, 0))
+        data = self._pictures(self._data.held_out[:EXAMINED])
+        share = (diversity(made) / diversity(data)).item()
+        if share < COLLAPSED:
+            logger.warning(
+                "the generator has collapsed: its digits differ by %.2f of data's", share
+            )
+        return {"diversity": diversity(made).item(), "diversity_beside_data": share}
+
+    def sheets(self) -> Mapping[str, Image.Image]:
+        """Return 4 x 4 samples, always of the same latents."""
+        return {"samples": sheet(self._made(SHOWN, rng_of(0, 1)), columns=4, scale=3)}
+
+    def state(self) -> dict[str, Any]:
+        """Return the weights, their mean, the optimisers and loss scales."""
+        return {
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "mean": self.mean.state_dict(),
+            "optimizers": {name: it.state_dict() for name, it in self._optimizers.items()},
+            "mixed": {name: it.state() for name, it in self._mixed.items()},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take a state over."""
+        self.generator.load_state_dict(state["generator"])
+        self.discriminator.load_state_dict(state["discriminator"])
+        self.mean.load_state_dict(state["mean"])
+        for name, optimizer in self._optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+            self._mixed[name].restore(state["mixed"][name])
+
+    def export(self, folder: Path, *, history: list[dict[str, Any]]) -> None:
+        """Write the mean generator in half precision, what it is, and the card."""
+        trained = Trained(
+            title="Digits GAN",
+            about="A convolutional GAN that paints handwritten digits.",
+            network="generation.pipelines.gan:DigitsGenerator",
+            arguments={"channels": self._config.channels},
+            recipe=asdict(self._config),
+            origin=self._data.origin,
+            history=history,
+            limits="White digits on black, 28 x 28; which digit is left to chance.",
+        )
+        write_model(folder, self.mean.module, trained=trained)
+
+    @torch.no_grad()
+    def _made(self, count: int, rng: torch.Generator) -> Tensor:
+        """Return digits of the mean generator."""
+        self.mean.eval()
+        made: Tensor = self.mean(torch.randn(count, LATENTS, generator=rng).to(self._device))
+        return made
+
+    def _pictures(self, values: Any) -> Tensor:  # noqa: ANN401 - an array of bytes
+        return torch.from_numpy(values).to(self._device).float().div(255).unsqueeze(1)
