@@ -170,6 +170,7 @@ class Engine:
             self._together(group, partial(self._prepare, group), into="encode_ms")
             for running in group:
                 self._admit(running)
+            self._weigh(kind)
         finally:
             self._arriving = None
         took_ns = self._calls.passed_ns - before_ns
@@ -200,6 +201,14 @@ class Engine:
             self._reports.begin(running)
             self._roster.admitted(running)
             self._reports.capacity(running)
+
+    def _weigh(self, kind: Kind) -> None:
+        """Count what admissions made a model load besides; others may have to make room for it."""
+        before = self._models.ready
+        if kind in before:
+            self._models.weigh(kind, busy=self._busy())
+        if self._models.ready != before:
+            self._tell_models()
 
     def _prepare(self, group: Sequence[Running]) -> None:
         group[0].pipeline.prepare([running.request for running in group])

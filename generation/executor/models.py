@@ -114,6 +114,16 @@ class ModelCache:
         self._count(model_loads=1)
         return held.pipeline
 
+    def weigh(self, kind: Kind, *, busy: Collection[Kind] = ()) -> None:
+        """Count what a model on the device has loaded besides: LoRA, and what goes beside it.
+
+        If there is no room for it any more, others make some, but not those that are busy.
+        """
+        held = self._held.pop(kind)
+        held.size = self._sizes[kind] = held.pipeline.weight_bytes
+        self._make_room(held.size, busy=busy)
+        self._held[kind] = held
+
     def prefetch(self, kind: Kind) -> None:
         """Have a model's files read beside what goes on, so that they are in memory when needed."""
         if kind not in self._held and kind != self._fetched:

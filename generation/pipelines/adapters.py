@@ -74,6 +74,11 @@ class Adapters:
         self._used = loras
 
     @property
+    def loaded(self) -> frozenset[Hashable]:
+        """The files that lie beside the weights now."""
+        return frozenset(self._loaded)
+
+    @property
     def _networks(self) -> list[nn.Module]:
         model = self._checkpoint
         found = (model.unet, model.text_encoder, model.text_encoder_2)

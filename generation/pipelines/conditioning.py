@@ -77,6 +77,11 @@ class Loaded(Generic[NetworkT]):
         return self._found[companion]
 
     @property
+    def names(self) -> tuple[Companion, ...]:
+        """What is there, in the order of its last use."""
+        return tuple(self._found)
+
+    @property
     def all(self) -> tuple[NetworkT, ...]:
         """All that are there."""
         return tuple(self._found.values())
@@ -116,6 +121,11 @@ class Conditioning:
         """The networks that are loaded now."""
         adapters = [module for adapter in self._adapters.all for module in adapter.modules]
         return (*self._controls.all, *adapters)
+
+    @property
+    def loaded(self) -> frozenset[Companion]:
+        """What the loaded networks were loaded from."""
+        return frozenset((*self._controls.names, *self._adapters.names))
 
     def clear(self) -> None:
         """Keep nothing of what was looked at."""

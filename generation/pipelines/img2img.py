@@ -87,6 +87,7 @@ class Img2ImgPipeline(FromCheckpoint):
         self._planner = Planner(checkpoint, prompts=self._prompts, encoder=self._encoder)
         self._record = recorder_for(checkpoint.device)
         self._apart: dict[Hashable, bool] = {}
+        self._weighed: tuple[Hashable, int] | None = None
 
     @classmethod
     def load(cls, *, model: str, config: EngineConfig) -> Self:
@@ -123,8 +124,11 @@ class Img2ImgPipeline(FromCheckpoint):
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of the networks that are loaded now."""
-        return weight_bytes(self.modules)
+        """Bytes of the networks that are loaded now, counted when there are others than before."""
+        loaded = (self._adapters.loaded, self._conditioning.loaded)
+        if self._weighed is None or self._weighed[0] != loaded:
+            self._weighed = (loaded, weight_bytes(self.modules))
+        return self._weighed[1]
 
     def put_away(self) -> None:
         """Move the networks to the host's memory; calls that lie ready hold their old places."""

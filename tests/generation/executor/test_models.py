@@ -16,14 +16,15 @@ from generation.executor.models import Kind, ModelCache
 from generation.pipelines.base import EngineConfig, Pipeline
 from generation.pipelines.img2img import Img2ImgPipeline
 from generation.registry import PIPELINES, resolve
-from generation.request import ImageRequest, Pixels
-from tests.generation.checkpoints import save_img2img
+from generation.request import Control, ImageRequest, Pixels
+from tests.generation.checkpoints import save_control_net, save_img2img
 from tests.generation.executor.conftest import Begin
 from tests.generation.executor.requests import progress_of, request, until, until_step
 
 NAMES = ("one", "two", "three")
 ONE, TWO, THREE = (("remix", name) for name in NAMES)
 PICTURE = Pixels(width=24, height=16, data=bytes(range(256)) * 4 + bytes(128))
+REQUEST = ImageRequest(job_id="one", pipeline="remix", image=PICTURE, num_inference_steps=2)
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +55,7 @@ def _cache(models_dir: Path, *, device: float, host: float = 0) -> tuple[ModelCa
 
 
 def _picture(pipeline: Pipeline[Any]) -> bytes:
-    row = pipeline.admit(
-        ImageRequest(job_id="one", pipeline="remix", image=PICTURE, num_inference_steps=2)
-    )
+    row = pipeline.admit(REQUEST)
     while row.step < row.total_steps:
         pipeline.advance([row])
     image: Pixels = pipeline.retire(row).image
@@ -105,6 +104,26 @@ def test_a_model_larger_than_the_device_is_an_error_that_says_so(
     assert not cache.waits(ONE, busy={TWO})
     assert cache.load(("collage", "collage"))
     assert counts == {"model_loads": 1}
+
+
+def test_what_a_model_loads_besides_is_counted_and_others_make_room(
+    models_dir: Path, tmp_path: Path, size: int
+) -> None:
+    for name in NAMES:
+        (tmp_path / name).symlink_to(models_dir / name)
+    save_control_net(tmp_path / "controls/edges/small", base=models_dir / "one")
+    cache, counts = _cache(tmp_path, device=2.1 * size)
+    cache.load(TWO)
+    pipeline = cache.load(ONE)
+    cache.weigh(ONE)
+    assert cache.ready == {ONE, TWO}
+    pipeline.admit(replace(REQUEST, control=Control(kind="edges")))
+    cache.weigh(ONE, busy={TWO})
+    assert cache.ready == {ONE, TWO}
+    cache.weigh(ONE)
+    assert cache.ready == {ONE}
+    assert cache.waits(TWO, busy={ONE})
+    assert counts["model_evictions"] == 1
 
 
 def test_an_evicted_model_leaves_no_memory_behind(models_dir: Path, size: int) -> None:
