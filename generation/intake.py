@@ -22,6 +22,7 @@ from generation.errors import (
 )
 from generation.png import encode_png
 from generation.request import Note, NoteCode
+from generation.resizing import resized
 
 try:
     import pillow_heif
@@ -56,9 +57,6 @@ _UPRIGHT = {
 }
 _ORIENTATION_TAG = 0x0112
 _RATHER_WHITE = 128
-# From here on a JPEG that was decoded small is shrunk by the shortest filter: the difference from a
-# bicubic one is 44 dB for photographs.
-_MUCH_LARGER = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,13 +179,12 @@ def _decode(data: bytes, *, source_format: str, max_side: int) -> tuple[Image.Im
             _check_size(opened.size, source_format=source_format)
             size = fitted_size(opened.size, max_side=max_side)
             animated = bool(getattr(opened, "is_animated", False))
-            whole = opened.size
             if source_format == "JPEG":
                 opened.draft(None, size)
             opened.load()
             icc_profile = opened.info.get("icc_profile")
             orientation = orientation_of(opened.info.get("exif"))
-            image = _fit(opened, size, resample=_filter(opened.size, size, whole=whole))
+            image = resized(_convert(opened, _working_mode(opened)), size)
     image = _to_srgb(image, icc_profile)
     if orientation in _UPRIGHT:
         image = image.transpose(_UPRIGHT[orientation])
@@ -249,22 +246,8 @@ def orientation_of(exif: object) -> int:
     return 1
 
 
-def _filter(
-    decoded: tuple[int, int], size: tuple[int, int], *, whole: tuple[int, int]
-) -> Image.Resampling:
-    """Choose how to fit: a JPEG decoded small is smooth already, so that shorter filters do."""
-    if decoded == whole:
-        return Image.Resampling.LANCZOS
-    much_larger = decoded[0] >= _MUCH_LARGER * size[0]
-    return Image.Resampling.HAMMING if much_larger else Image.Resampling.BICUBIC
-
-
-def _fit(image: Image.Image, size: tuple[int, int], *, resample: Image.Resampling) -> Image.Image:
-    """Bring any mode to L, RGB, RGBA or CMYK with 8 bits, and to its fitted size."""
-    return _convert(image, _working_mode(image)).resize(size, resample, reducing_gap=3.0)
-
-
 def _working_mode(image: Image.Image) -> str:
+    """Return L, RGB, RGBA or CMYK, which hold any mode at 8 bits."""
     transparent = "transparency" in image.info
     match image.mode:
         case "RGB" | "CMYK":
