@@ -6,6 +6,7 @@ from itertools import islice
 from discord import app_commands
 
 from bot.texts import Voice
+from generation.canvases import SHAPES
 from generation.catalogue import Entry
 
 MAX_CHOICES, MAX_LETTERS = 25, 100
@@ -39,3 +40,8 @@ def model_line(voice: Voice, entry: Entry) -> str:
         return voice.say("model.any", **about)
     some = ", ".join(entry.words[:SOME_WORDS])
     return voice.say("model.words", **about, count=len(entry.words), some=some)
+
+
+def shape_choices(voice: Voice, typed: str) -> list[app_commands.Choice[str]]:
+    """Return the usual shapes of pictures whose line holds what was typed."""
+    return matching(typed, {shape: voice.say(f"shape.{shape}") for shape in SHAPES})

@@ -159,10 +159,12 @@ class Dispatcher:
             QuotaExceededError: too little is left; nothing was reserved.
             InvalidRequestError: no pipeline takes this order; nothing was reserved.
             UnknownModelError, UnusableModelError: no such model can be used; nothing was reserved.
+            NotAPainterError, TooManyStepsError: the model cannot do that; nothing was reserved.
             PromptUnfitError: the model cannot do what the prompt asks for; nothing was reserved.
             WordRuleError: a word rule of the guild forbids the prompt; nothing was reserved.
         """
         self._models.require(order.pipeline, order.model)
+        self._models.require_able(order)
         origin = Origin.of(interaction)
         notes = await self._guilds.require_fit(origin.guild_id, *order.words)
         probe = probe_of(order, origin)

@@ -12,6 +12,7 @@ BotError
 │   ├── WordRuleError         a word rule of the server forbids the prompt
 │   ├── WordUnfitError        a word rule cannot be made of that
 │   ├── UnknownWordError      there is no word rule for that
+│   │   └── PromptForOthersError  ... but others here can
 │   ├── UnknownPresetError    there is no such preset
 │   ├── PresetUnfitError      a preset of a server's own cannot be made of that
 │   ├── PresetUnableError     no model here can do what a preset says, or not the one named
@@ -21,6 +22,8 @@ BotError
 │   ├── PainterMissingError   no model here paints new things
 │   ├── TooManyStepsError     the model takes fewer steps
 │   ├── TooManyPicturesError  one command may not ask for so many
+│   ├── BadShapeError         that is no shape of a picture
+│   ├── ShapeUnfitError       the picture has that shape, or would become too large
 │   ├── BadSizeError          a picture cannot have that size
 │   ├── UnknownArtworkError   there is no such artwork
 │   ├── ArtworkMissingError   neither an artwork nor a preset was given
@@ -101,6 +104,10 @@ class UnknownWordError(RefusedError):
     """There is no word rule for that."""
 
 
+class PromptForOthersError(PromptUnfitError):
+    """The model cannot do what the prompt asks for besides words, but others here can."""
+
+
 class UnknownPresetError(RefusedError):
     """There is no such preset."""
 
@@ -139,6 +146,14 @@ class TooManyPicturesError(RefusedError):
 
 class BadSizeError(RefusedError):
     """A picture cannot have that size, or that shape."""
+
+
+class BadShapeError(RefusedError):
+    """That is no shape of a picture."""
+
+
+class ShapeUnfitError(RefusedError):
+    """The picture has that shape already, or would become too large."""
 
 
 class UnknownArtworkError(RefusedError):

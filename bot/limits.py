@@ -3,11 +3,19 @@
 import asyncio
 from dataclasses import dataclass
 
-from bot.errors import BadSizeError, TooManyPicturesError, TooManyStepsError
+from bot.errors import (
+    BadShapeError,
+    BadSizeError,
+    ShapeUnfitError,
+    TooManyPicturesError,
+    TooManyStepsError,
+)
+from bot.orders import Picture, result_size
 from bot.prompts import shown
 from generation.canvases import canvas_of
 from generation.catalogue import Entry
 from generation.errors import InvalidRequestError
+from generation.outpainting import parsed_ratio
 from generation.request import MIN_CANVAS_SIDE, Canvas
 
 MOST_PICTURES = 10
@@ -15,6 +23,8 @@ MOST_PICTURES = 10
 MOST_STEPS = 150
 MOST_GUIDANCE = 30.0
 SIZE_LETTERS = 11
+EXTENDED = 2
+"""How many times as long as a picture's longest side may be that of one with new margins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +48,21 @@ class Limits:
         if count > self.max_pictures:
             raise TooManyPicturesError("too many", limit=self.max_pictures)
 
+    def require_room(self, picture: Picture, *, shape: str) -> None:
+        """Refuse a shape that a picture has already, or that would take too long a side.
+
+        Raises:
+            ShapeUnfitError: it is one of these.
+        """
+        limit = self.max_side * EXTENDED
+        refused = ShapeUnfitError("no such margins", shape=shape, limit=limit)
+        try:
+            size = result_size(picture.width, picture.height, ratio=shape)
+        except InvalidRequestError as err:
+            raise refused from err
+        if max(size) > limit:
+            raise refused
+
     async def canvas(self, size: str, *, entry: Entry) -> Canvas:
         """Return the canvas of a size or a shape, for a checkpoint.
 
@@ -56,6 +81,20 @@ class Limits:
         if max(canvas.width, canvas.height) > self.max_side:
             raise refused
         return canvas
+
+
+def shape_of(text: str) -> str:
+    """Return a shape as it is written in orders, such as 16:9.
+
+    Raises:
+        BadShapeError: it is none, or too narrow.
+    """
+    plain = "".join(text.split())
+    try:
+        parsed_ratio(plain)
+    except InvalidRequestError as err:
+        raise BadShapeError("no shape", shape=shown(text)) from err
+    return plain
 
 
 def require_steps(steps: int | None, *, entry: Entry | None) -> None:

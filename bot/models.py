@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -11,17 +12,21 @@ from bot.errors import (
     NotAPainterError,
     PainterMissingError,
     PresetUnableError,
+    PromptForOthersError,
     PromptUnfitError,
     UnknownModelError,
     UnusableModelError,
 )
+from bot.limits import require_steps
+from bot.orders import Order
 from bot.presets import Preset
 from bot.prompts import shown
 from generation.abilities import require_readable
 from generation.catalogue import Entry, entries
-from generation.errors import InvalidRequestError
+from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import FAMILIES
 from generation.registry import PipelineSpec
+from generation.request import Canvas
 
 FRESH_S = 10.0
 
@@ -77,7 +82,7 @@ class Models:
 
         Raises:
             PromptUnfitError: it names LoRA that are not there or do not fit, or weighs words
-                too much or in vain; the sentence says which.
+                too much or in vain; the sentence says which, and names the models that can.
             ModelUnavailableError: there is no such checkpoint.
         """
         if not {"<", "("} & set(prompt):
@@ -87,7 +92,33 @@ class Models:
                 require_readable, prompt, model=model, models_dir=self._models_dir
             )
         except InvalidRequestError as err:
-            raise PromptUnfitError(str(err), reason=shown(str(err))) from err
+            reason = shown(str(err))
+            if others := await asyncio.to_thread(self._readers, prompt):
+                known = listed(others)
+                raise PromptForOthersError(str(err), reason=reason, known=known) from err
+            raise PromptUnfitError(str(err), reason=reason) from err
+
+    def _readers(self, prompt: str) -> list[str]:
+        """Return the names of the checkpoints that can do what a prompt asks for."""
+        found = []
+        for entry in self.usable:
+            with suppress(InvalidRequestError, ModelUnavailableError):
+                require_readable(prompt, model=entry.name, models_dir=self._models_dir)
+                found.append(entry.name)
+        return found
+
+    def require_able(self, order: Order) -> None:
+        """Refuse an order that its checkpoint cannot do; of methods without one nothing is known.
+
+        Raises:
+            NotAPainterError, PainterMissingError: it paints nothing new.
+            TooManyStepsError: it takes fewer steps.
+        """
+        entry = self.chosen(order.pipeline, order.model)
+        paints = isinstance(order.image, Canvas) or order.ratio is not None
+        if entry is not None and paints:
+            self.painter(entry.name)
+        require_steps(order.num_inference_steps, entry=entry)
 
     @property
     def painters(self) -> tuple[Entry, ...]:

@@ -4,7 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.choices import NAME_LENGTH, matching, model_line
+from bot.choices import NAME_LENGTH, matching, model_line, shape_choices
 from bot.client import Atelier
 from bot.errors import PromptMissingError
 from bot.limits import MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, SIZE_LETTERS, require_steps
@@ -83,8 +83,7 @@ class Imagine(commands.Cog):
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
         """Offer the usual shapes that hold what was typed."""
-        voice = voice_of(interaction)
-        return matching(current, {shape: voice.say(f"shape.{shape}") for shape in SHAPES})
+        return shape_choices(voice_of(interaction), current)
 
 
 async def setup(client: Atelier) -> None:

@@ -4,10 +4,11 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.choices import NAME_LENGTH, matching, model_line
+from bot.choices import NAME_LENGTH, matching, model_line, shape_choices
 from bot.client import Atelier
 from bot.errors import PromptMissingError
 from bot.forms import Filled, PictureForm
+from bot.limits import MOST_PICTURES, SIZE_LETTERS, shape_of
 from bot.models import Models
 from bot.orders import Order, Picture, any_seed
 from bot.pictures import first_picture
@@ -27,6 +28,9 @@ def remix_order(
     strength: float | None = None,
     seed: int | None = None,
     model: str | None = None,
+    negative: str = "",
+    count: int = 1,
+    extend: str | None = None,
 ) -> Order:
     """Return the order for a remix.
 
@@ -35,12 +39,16 @@ def remix_order(
         prompt: what the model is told, see ``told``.
         words: the member's own of these, which the reply names.
         preset: the ready-made edit that was chosen.
-        strength: the preset's, or the usual one, if None.
+        strength: the preset's, or the usual one, if None; new margins are made from nothing.
         seed: any if None.
         model: the checkpoint; that of ``/remix`` if None.
+        negative: what is not to be seen.
+        count: how many.
+        extend: the shape that new margins are to give it, as WIDTH:HEIGHT.
     """
     if strength is None:
         strength = preset.strength if preset else DEFAULT_STRENGTH
+        strength = 1.0 if extend else strength
     title = preset.title if preset else ""
     return Order(
         command="remix",
@@ -53,6 +61,9 @@ def remix_order(
         preset=preset.name if preset else None,
         layers=preset.layers if preset else (),
         model=model,
+        negative_prompt=negative,
+        count=count,
+        ratio=extend,
     )
 
 
@@ -69,13 +80,20 @@ def told(words: str, *, preset: Preset | None) -> str:
     return prompt
 
 
-def named_for(models: Models, preset: Preset | None, *, model: str | None = None) -> str | None:
+def named_for(
+    models: Models, preset: Preset | None, *, model: str | None = None, paints: bool = False
+) -> str | None:
     """Return the checkpoint to name in an order: the member's, or the one that a preset needs.
 
+    With ``paints`` it is one that paints new things, such as margins.
+
     Raises:
-        PresetUnableError: there is none that can do it.
+        PresetUnableError: there is none that can do the preset.
+        NotAPainterError, PainterMissingError: the one named does not paint, or none does.
     """
-    able = models.able(preset, model=model) if preset else None
+    able = models.painter(model) if paints else None
+    if preset:
+        able = models.able(preset, model=model, paints=paints)
     return able.name if able else model
 
 
@@ -92,6 +110,9 @@ class Remix(commands.Cog):
         strength=label("command.remix.strength"),
         seed=label("command.remix.seed"),
         model=label("command.remix.model"),
+        negative=label("command.negative"),
+        count=label("command.count"),
+        extend=label("command.remix.extend"),
     )
     async def remix(
         self,
@@ -102,23 +123,34 @@ class Remix(commands.Cog):
         strength: app_commands.Range[float, 0.0, 1.0] | None = None,
         seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
         model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
+        negative: app_commands.Range[str, 0, MAX_PROMPT] = "",
+        count: app_commands.Range[int, 1, MOST_PICTURES] = 1,
+        extend: app_commands.Range[str, 1, SIZE_LETTERS] | None = None,
     ) -> None:
-        """Change a picture by words, a preset or both."""
+        """Change a picture by words, a preset or both; or give it new margins."""
         await interaction.response.defer(thinking=True)
         services = services_of(interaction)
         services.models.require("remix", model)
+        services.limits.require_count(count)
+        shape = shape_of(extend) if extend else None
         words = clean_prompt(prompt)
         chosen = preset_named(preset, await presets_of(interaction)) if preset else None
         prompt = told(words, preset=chosen)
-        model = named_for(services.models, chosen, model=model)
+        model = named_for(services.models, chosen, model=model, paints=shape is not None)
+        picture = await services.pictures.upload(image)
+        if shape is not None:
+            services.limits.require_room(picture, shape=shape)
         order = remix_order(
-            await services.pictures.upload(image),
+            picture,
             prompt=prompt,
             words=words,
             preset=chosen,
             strength=strength,
             seed=seed,
             model=model,
+            negative=clean_prompt(negative),
+            count=count,
+            extend=shape,
         )
         await services.dispatcher.place(interaction, order)
 
@@ -136,9 +168,16 @@ class Remix(commands.Cog):
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
         """Offer the models that can be used and hold what was typed, with a line about each."""
-        voice = voice_of(interaction)
-        usable = services_of(interaction).models.usable
-        return matching(current, {entry.name: model_line(voice, entry) for entry in usable})
+        voice, models = voice_of(interaction), services_of(interaction).models
+        offered = models.painters if interaction.namespace.extend else models.usable
+        return matching(current, {entry.name: model_line(voice, entry) for entry in offered})
+
+    @remix.autocomplete("extend")
+    async def shapes(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the usual shapes that hold what was typed."""
+        return shape_choices(voice_of(interaction), current)
 
 
 @app_commands.context_menu(name=label("command.remix.menu"))

@@ -32,6 +32,7 @@ class Vary(commands.Cog):
         """Make another picture like an upload."""
         await interaction.response.defer(thinking=True)
         services = services_of(interaction)
+        services.models.require("remix", None)
         picture = await services.pictures.upload(image)
         order = variation(services, voice_of(interaction), picture, amount=amount)
         await services.dispatcher.place(interaction, order)

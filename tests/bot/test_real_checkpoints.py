@@ -80,6 +80,20 @@ async def test_members_paint_parts_of_pictures_and_whole_ones_with_real_checkpoi
             assert np.abs(after[:, LEFT:] - before[:, LEFT:]).mean() > 5, model
             assert f"{model} · seed 3" in text_of(message)
         await made_again_to_the_byte(stage, bot, message)
+        image = await stage.ada.upload(png(PHOTO))
+        await stage.ada.remix("night", image=image, extend="2:1", model="plain", seed=3)
+        message = (await stage.ada.results(4, wait_s=PATIENCE_S))[-1]
+        before, after = await fitted(bot, message), await made(stage, message)
+        assert after.shape == (64, 128, 3)
+        assert np.abs(after[:, 16:112] - before).max() <= 1
+        assert np.abs(after[:, :16] - before[:, :1]).mean() > 5
+        words = {"prompt": "night", "model": "plain", "size": "128x64", "steps": 2, "seed": 7}
+        await stage.ada.command("imagine", None, count=2, **words)
+        message = (await stage.ada.results(5, wait_s=PATIENCE_S))[-1]
+        first, second = [await made(stage, message, number) for number in (0, 1)]
+        assert first.shape == second.shape == (64, 128, 3)
+        assert np.abs(first - second).mean() > 5
+        await made_again_to_the_byte(stage, bot, message)
 
 
 async def made_again_to_the_byte(stage: Stage, bot: Bot, message: Message) -> None:
