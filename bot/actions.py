@@ -170,6 +170,8 @@ def order_of(job: Job) -> Order:
         negative_prompt=kept.negative_prompt,
         guidance_scale=kept.guidance_scale,
         num_inference_steps=kept.num_inference_steps,
+        control=kept.control,
+        like_strength=kept.like_strength,
         ratio=kept.ratio,
         count=kept.count,
         subject=kept.subject,

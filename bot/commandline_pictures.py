@@ -27,6 +27,7 @@ from generation.outpainting import outpainted
 from generation.registry import PIPELINES
 from generation.request import (
     MAX_SEED,
+    UNREAD,
     Canvas,
     Control,
     ImageRequest,
@@ -45,8 +46,6 @@ FORMATS: dict[str, ImageFormat] = {
     ".webp": "webp",
 }
 TIMEOUT_S = 1800.0
-UNREAD = Pixels(width=1, height=1, data=bytes(3))
-"""Stands for a picture until its file is read."""
 _SAID = {
     Stage.QUEUED: "Starting the engine",
     Stage.LOADING: "Loading the model",

@@ -161,6 +161,7 @@ class Dispatcher:
             UnknownModelError, UnusableModelError: no such model can be used; nothing was reserved.
             NotAPainterError, TooManyStepsError: the model cannot do that; nothing was reserved.
             PromptUnfitError: the model cannot do what the prompt asks for; nothing was reserved.
+            CompanionUnfitError: the model cannot follow that control or likeness; likewise.
             WordRuleError: a word rule of the guild forbids the prompt; nothing was reserved.
         """
         self._models.require(order.pipeline, order.model)
@@ -170,6 +171,7 @@ class Dispatcher:
         probe = probe_of(order, origin)
         model = self._executor.model_of(probe)
         await self._models.require_readable(order.prompt, model=model)
+        await self._models.require_companions(order, model=model)
         order = replace(order, model=model, notes=notes)
         cost_ms = self._executor.cost_ms(probe) * order.count
         promised_s = self._promised_s(order, origin, cost_ms=cost_ms)

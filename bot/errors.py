@@ -9,10 +9,11 @@ BotError
 │   ├── PromptTooLongError    the prompt has too many characters
 │   ├── PromptMissingError    neither words nor a preset were given
 │   ├── PromptUnfitError      the model cannot do what the prompt asks for besides words
+│   │   └── PromptForOthersError  ... but others here can
+│   ├── CompanionUnfitError   no network here follows that control or likeness with that model
 │   ├── WordRuleError         a word rule of the server forbids the prompt
 │   ├── WordUnfitError        a word rule cannot be made of that
 │   ├── UnknownWordError      there is no word rule for that
-│   │   └── PromptForOthersError  ... but others here can
 │   ├── UnknownPresetError    there is no such preset
 │   ├── PresetUnfitError      a preset of a server's own cannot be made of that
 │   ├── PresetUnableError     no model here can do what a preset says, or not the one named
@@ -106,6 +107,10 @@ class UnknownWordError(RefusedError):
 
 class PromptForOthersError(PromptUnfitError):
     """The model cannot do what the prompt asks for besides words, but others here can."""
+
+
+class CompanionUnfitError(RefusedError):
+    """No network here follows that control or likeness with that model."""
 
 
 class UnknownPresetError(RefusedError):

@@ -7,7 +7,7 @@ from bot.metrics import Metrics
 from bot.orders import Parameters, seed_of
 from generation.codecs import CodecPool
 from generation.outpainting import outpainted, parsed_ratio
-from generation.request import Canvas, ImageRequest, Pixels, Result
+from generation.request import Canvas, Control, ImageRequest, Like, Pixels, Result
 from storage.files import FileStore, StoredFile
 from storage.records import Job
 
@@ -34,12 +34,15 @@ class JobPictures:
         if image is not None and kept.ratio is not None:
             ratio = parsed_ratio(kept.ratio)
             image, mask = await asyncio.to_thread(outpainted, image, ratio=ratio)
+        control, like = kept.control, given.get("like")
         first = ImageRequest(
             job_id=job.id,
             pipeline=job.pipeline,
             image=image or Canvas(width=kept.width, height=kept.height),
             mask=mask,
             style_image=given.get("style_image"),
+            control=Control(kind=control, picture=given.get("control")) if control else None,
+            like=Like(picture=like, weight=kept.like_strength) if like else None,
             prompt=job.prompt or "",
             negative_prompt=kept.negative_prompt,
             strength=kept.strength,

@@ -9,6 +9,7 @@ import structlog
 
 from bot.choices import NAME_LENGTH, listed
 from bot.errors import (
+    CompanionUnfitError,
     NotAPainterError,
     PainterMissingError,
     PresetUnableError,
@@ -21,12 +22,13 @@ from bot.limits import require_steps
 from bot.orders import Order
 from bot.presets import Preset
 from bot.prompts import shown
-from generation.abilities import require_readable
+from generation.abilities import require_companions, require_readable
 from generation.catalogue import Entry, entries
+from generation.companions import kinds
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import FAMILIES
 from generation.registry import PipelineSpec
-from generation.request import Canvas
+from generation.request import EDGES, UNREAD, Canvas, Control
 
 FRESH_S = 10.0
 
@@ -45,6 +47,7 @@ class Models:
         self._models_dir = models_dir
         self._pipelines = pipelines
         self._there: dict[str, Entry] = {}
+        self._kinds: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[Entry, ...]:
@@ -57,6 +60,11 @@ class Models:
         own = self._pipelines["remix"].model
         found = (it for it in self._there.values() if it.usable and len(it.name) <= NAME_LENGTH)
         return tuple(sorted(found, key=lambda entry: (entry.name != own, entry.name)))
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What the ControlNets that are there follow, edges first."""
+        return tuple(sorted(self._kinds, key=lambda kind: (kind != EDGES, kind)))
 
     def chosen(self, pipeline: str, model: str | None) -> Entry | None:
         """Return the checkpoint that a pipeline would run, None for a method without one."""
@@ -97,6 +105,31 @@ class Models:
                 known = listed(others)
                 raise PromptForOthersError(str(err), reason=reason, known=known) from err
             raise PromptUnfitError(str(err), reason=reason) from err
+
+    async def require_companions(self, order: Order, *, model: str) -> None:
+        """Refuse a control or a likeness that a checkpoint has no network for.
+
+        Raises:
+            CompanionUnfitError: it has none, or the control needs a picture; the sentence says
+                why, and names the models that can.
+            ModelUnavailableError: there is no such checkpoint.
+        """
+        like = "like" in order.beside and order.like_strength > 0
+        if order.control is None and not like:
+            return
+        shown_to = UNREAD if "control" in order.beside else None
+        try:
+            if order.control is not None:
+                Control(kind=order.control, picture=shown_to)
+            await asyncio.to_thread(
+                require_companions,
+                control=order.control,
+                like=like,
+                model=model,
+                models_dir=self._models_dir,
+            )
+        except InvalidRequestError as err:
+            raise CompanionUnfitError(str(err), reason=shown(str(err))) from err
 
     def _readers(self, prompt: str) -> list[str]:
         """Return the names of the checkpoints that can do what a prompt asks for."""
@@ -185,6 +218,7 @@ class Models:
         """Look anew, outside the event loop; what cannot be read leaves all as it was."""
         try:
             found = await asyncio.to_thread(entries, models_dir=self._models_dir)
+            self._kinds = await asyncio.to_thread(kinds, models_dir=self._models_dir)
         except OSError as err:
             log.warning("the models folder cannot be read", error=str(err))
             return

@@ -15,6 +15,7 @@ from storage.files import StoredFile
 from storage.records import Job
 
 TOKEN_LIFE = timedelta(minutes=15)
+LIKE_STRENGTH = 0.6
 PURGED: Mapping[str, Any] = {"strength": 0.0, "width": 1, "height": 1, "max_bytes": 0}
 """What is left of a purged job's parameters: nothing that anybody looks at."""
 
@@ -37,7 +38,9 @@ class Order:
         command: the command's family, which gives the title.
         image: the picture to start from, or an empty canvas for one from words alone.
         beside: the other pictures, by the names that requests give them: ``style_image``,
-            ``mask``.
+            ``mask``, ``control``, ``like``.
+        control: the kind of control that is to be followed; edges need no picture of their own.
+        like_strength: how much the picture counts that the result is to be like.
         ratio: the shape to extend the picture to, as WIDTH:HEIGHT; None leaves it as it is.
         subject: what the reply names: the prompt or the artwork's title.
         preset: the ready-made edit or artwork that was chosen.
@@ -57,6 +60,8 @@ class Order:
     guidance_scale: float | None = None
     num_inference_steps: int | None = None
     beside: Mapping[str, StoredFile] = field(default_factory=dict)
+    control: str | None = None
+    like_strength: float = LIKE_STRENGTH
     ratio: str | None = None
     subject: str = ""
     preset: str | None = None
@@ -135,6 +140,8 @@ class Parameters:
     negative_prompt: str = ""
     guidance_scale: float | None = None
     num_inference_steps: int | None = None
+    control: str | None = None
+    like_strength: float = LIKE_STRENGTH
     ratio: str | None = None
     count: int = 1
     subject: str = ""
@@ -154,6 +161,8 @@ class Parameters:
             negative_prompt=order.negative_prompt,
             guidance_scale=order.guidance_scale,
             num_inference_steps=order.num_inference_steps,
+            control=order.control,
+            like_strength=order.like_strength,
             ratio=order.ratio,
             count=order.count,
             subject=order.subject,

@@ -72,6 +72,10 @@ class Pixels:
             )
 
 
+UNREAD = Pixels(width=1, height=1, data=bytes(3))
+"""Stands for a picture until it is read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Canvas:
     """An empty canvas, for pictures from words alone: its size in pixels.

@@ -1,5 +1,7 @@
 """``/remix`` and the message menu "Remix": a picture changed by words."""
 
+from dataclasses import replace
+
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -10,13 +12,13 @@ from bot.errors import PromptMissingError
 from bot.forms import Filled, PictureForm
 from bot.limits import MOST_PICTURES, SIZE_LETTERS, shape_of
 from bot.models import Models
-from bot.orders import Order, Picture, any_seed
+from bot.orders import LIKE_STRENGTH, Order, Picture, any_seed
 from bot.pictures import first_picture
 from bot.presets import DEFAULT_STRENGTH, Preset, preset_named
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import client_of, presets_of, services_of, voice_of
 from bot.texts import label
-from generation.request import MAX_SEED
+from generation.request import EDGES, MAX_SEED
 
 
 def remix_order(
@@ -113,6 +115,10 @@ class Remix(commands.Cog):
         negative=label("command.negative"),
         count=label("command.count"),
         extend=label("command.remix.extend"),
+        like=label("command.remix.like"),
+        like_strength=label("command.remix.like_strength"),
+        control=label("command.remix.control"),
+        control_picture=label("command.remix.control_picture"),
     )
     async def remix(
         self,
@@ -126,6 +132,10 @@ class Remix(commands.Cog):
         negative: app_commands.Range[str, 0, MAX_PROMPT] = "",
         count: app_commands.Range[int, 1, MOST_PICTURES] = 1,
         extend: app_commands.Range[str, 1, SIZE_LETTERS] | None = None,
+        like: discord.Attachment | None = None,
+        like_strength: app_commands.Range[float, 0.0, 1.0] = LIKE_STRENGTH,
+        control: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
+        control_picture: discord.Attachment | None = None,
     ) -> None:
         """Change a picture by words, a preset or both; or give it new margins."""
         await interaction.response.defer(thinking=True)
@@ -152,6 +162,17 @@ class Remix(commands.Cog):
             count=count,
             extend=shape,
         )
+        given = {"like": like, "control": control_picture}
+        order = replace(
+            order,
+            beside={
+                name: (await services.pictures.upload(each)).file
+                for name, each in given.items()
+                if each is not None
+            },
+            control=control or (EDGES if control_picture is not None else None),
+            like_strength=like_strength,
+        )
         await services.dispatcher.place(interaction, order)
 
     @remix.autocomplete("preset")
@@ -171,6 +192,13 @@ class Remix(commands.Cog):
         voice, models = voice_of(interaction), services_of(interaction).models
         offered = models.painters if interaction.namespace.extend else models.usable
         return matching(current, {entry.name: model_line(voice, entry) for entry in offered})
+
+    @remix.autocomplete("control")
+    async def controls(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer what the ControlNets that are there follow."""
+        return matching(current, {kind: kind for kind in services_of(interaction).models.kinds})
 
     @remix.autocomplete("extend")
     async def shapes(

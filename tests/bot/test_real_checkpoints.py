@@ -13,7 +13,13 @@ from generation.registry import PIPELINES
 from tests.bot.members import Message, job_of, text_of
 from tests.bot.stage import Stage, rows, running, settings_for
 from tests.bot.test_restart import as_if_killed_while_running
-from tests.generation.checkpoints import euler, save_img2img, save_inpaint
+from tests.generation.checkpoints import (
+    euler,
+    save_control_net,
+    save_img2img,
+    save_inpaint,
+    save_ip_adapter,
+)
 
 # Diffusers hands tensors to numpy in a way that numpy 2 is going to drop.
 pytestmark = [
@@ -34,6 +40,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     save_img2img(folder / "plain", scheduler=euler())
     save_inpaint(folder / "filling", scheduler=euler())
+    save_control_net(folder / "controls/edges/small", base=folder / "plain")
+    save_ip_adapter(folder / "ip_adapters/small", base=folder / "plain")
     return folder
 
 
@@ -93,6 +101,15 @@ async def test_members_paint_parts_of_pictures_and_whole_ones_with_real_checkpoi
         first, second = [await made(stage, message, number) for number in (0, 1)]
         assert first.shape == second.shape == (64, 128, 3)
         assert np.abs(first - second).mean() > 5
+        await made_again_to_the_byte(stage, bot, message)
+        like = await stage.ada.upload(png(PHOTO[::-1]))
+        results = []
+        for number, more in enumerate(({}, {"control": "edges"}, {"like": like}), start=6):
+            await stage.ada.remix("night", image=image, model="plain", seed=3, **more)
+            message = (await stage.ada.results(number, wait_s=PATIENCE_S))[-1]
+            results.append(await made(stage, message))
+        for other in results[1:]:
+            assert np.abs(other - results[0]).mean() > 1
         await made_again_to_the_byte(stage, bot, message)
 
 
