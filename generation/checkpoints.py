@@ -35,6 +35,8 @@ from generation.weights import (
     weight_files,
 )
 
+MORE_PARTS = ("text_encoder_2", "tokenizer_2", "text_encoder_3", "tokenizer_3", "processor")
+"""Components that only some pipelines have."""
 SCORES = (2.5, 6.0)
 """How well a picture is to be liked, for a refiner: without the words, and with them."""
 
@@ -66,6 +68,7 @@ class Checkpoint:
         text_encoder_2, tokenizer_2: Stable Diffusion XL's second ones, else None; its refiner's
             only ones are the first here.
         text_encoder_3, tokenizer_3: Stable Diffusion 3's third ones, else None.
+        processor: what prepares words and pictures for a text encoder that sees, else None.
         scored: whether the denoiser is told how well a picture is to be liked, instead of its size.
         zero_negative: whether no negative prompt means zeros instead of an empty prompt.
         tiny: a codec of less detail for far less work, if there is one: it shows how a picture
@@ -76,6 +79,11 @@ class Checkpoint:
     """Its name among a pipeline's components, in diffusers."""
     REQUIRED: ClassVar[tuple[str, ...]] = ("vae", "text_encoder", "tokenizer", "scheduler")
     """The other components that it cannot do without."""
+    SEES: ClassVar[bool] = False
+    """Whether its text encoder sees the picture beside the words."""
+    HELD: ClassVar[int] = 0
+    """Side, in latents, of the squares in which guidance leaves a prediction as strong as the words
+    alone make it; 0 where it does not."""
 
     name: str
     family: Family
@@ -91,6 +99,7 @@ class Checkpoint:
     tokenizer_2: PreTrainedTokenizerBase | None = None
     text_encoder_3: PreTrainedModel | None = None
     tokenizer_3: PreTrainedTokenizerBase | None = None
+    processor: Any = None
     zero_negative: bool = False
     scored: bool = False
     tiny: TinyCodec | None = None
@@ -178,23 +187,41 @@ class Checkpoint:
             return found
         return Embedding(words=torch.zeros_like(found.words), pooled=torch.zeros_like(found.pooled))
 
+    def read(self, prompt: str, *, source: Tensor, negative: bool) -> Embedding:
+        """Return the embedding of a prompt, or a negative one, for the picture it comes with.
+
+        Shape:
+            - source: ``(1, 3, h, w)`` in [0, 1], at the size that the picture is run at.
+        """
+        del source
+        return self.embed_negative(prompt) if negative else self.embed(prompt)
+
+    def side_by_side(self, rows: Sequence[Embedding]) -> Tensor:
+        """Return the words of rows that share a call.
+
+        Shape:
+            - returns: ``(rows, length, width)``.
+        """
+        return torch.cat([row.words for row in rows])
+
     def conditions(
-        self, pooled: Sequence[Tensor], *, size: Sequence[int], scale: float | None
+        self, rows: Sequence[Embedding], *, size: Sequence[int], scale: float | None
     ) -> Mapping[str, Tensor]:
         """Return what the denoiser is told beside the words, by its names for it, row by row.
 
         Args:
-            pooled: each row's words in one vector; nothing where no text encoder gives one.
+            rows: what each row's words mean.
             size: height and width of the latents.
             scale: how strictly to follow the words, for a denoiser that is told; else None.
         """
         told: dict[str, Tensor] = {}
+        pooled = [row.pooled for row in rows if row.pooled is not None]
         if pooled:
             sides = [side * self.vae_factor for side in size]
             known: list[list[float]] = [[*sides, 0, 0, *sides]] * len(pooled)
             if self.scored:
                 known = [[*sides, 0, 0, score] for score in SCORES[-len(pooled) :]]
-            told["text_embeds"] = torch.cat([*pooled])
+            told["text_embeds"] = torch.cat(pooled)
             told["time_ids"] = torch.tensor(known).to(self.device, self.dtype)
         if scale is not None:
             waves = guidance_embedding(scale - 1, size=int(self.unet.config.time_cond_proj_dim))
@@ -331,7 +358,7 @@ def load_checkpoint(
         raise ModelUnavailableError(f"{name} is to be quick, but has no tiny_vae")
     more: dict[str, Any] = {
         part: ready(found, device) if isinstance(found, nn.Module) else found
-        for part in ("text_encoder_2", "tokenizer_2", "text_encoder_3", "tokenizer_3")
+        for part in MORE_PARTS
         if (found := parts.get(part)) is not None
     }
     return built(

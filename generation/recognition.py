@@ -54,6 +54,9 @@ TRANSFORMER_CLASSES = {
 }
 """Of the classes whose denoiser is a transformer, the plainest family."""
 
+WHOLE_CLASSES = frozenset({"QwenImageEditPlusPipeline"})
+"""Of those the ones that run whole: this one reads several pictures."""
+
 UNET_CLASSES = frozenset(
     {
         "StableDiffusionPipeline",
@@ -87,7 +90,7 @@ def family_of(folder: Path) -> Family:
         return OTHER
     family = FAMILIES[_of_transformer(folder, TRANSFORMER_CLASSES[kind])]
     scheduler = read_config(folder, "scheduler/scheduler_config.json")
-    if scheduler.get("_class_name") not in ROW_SCHEDULERS:
+    if kind in WHOLE_CLASSES or scheduler.get("_class_name") not in ROW_SCHEDULERS:
         return replace(family, rows=None)
     return family
 

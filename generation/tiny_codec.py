@@ -79,5 +79,6 @@ def tiny_codec(
 
 
 def _make(vae: Any) -> tuple[int, int]:  # noqa: ANN401 - diffusers' own
-    """Return a codec's channels of latents and its levels."""
-    return int(vae.config.latent_channels), len(vae.config.block_out_channels)
+    """Return a codec's channels of latents and its levels; of codecs of films nothing."""
+    told = vae.config
+    return int(told.get("latent_channels", 0)), len(told.get("block_out_channels", ()))

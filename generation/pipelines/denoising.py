@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from generation.pipelines.recording import Function, Recorded
 from generation.pipelines.samplers import Coefficients, Schedule, step_by_object
@@ -33,11 +34,14 @@ class Guidance:
 
     Args:
         inside: whether the denoiser is told the strength itself, so that one row is enough.
+        held: side, in latents, of the squares in which what is guided stays as strong as the
+            prediction with words; 0 where it does not.
     """
 
     text: float
     image: float | None = None
     inside: bool = False
+    held: int = 0
 
     @property
     def rows(self) -> int:
@@ -204,7 +208,7 @@ class Call:
         self._predicted = Recorded(predicted, record=record) if record else predicted
         self._members: tuple[int, ...] = ()
         self._owner = torch.zeros(0, dtype=torch.long)
-        self._bases = self._owner
+        self._bases = self._told = self._owner
         self._pushes: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def step(self, denoisings: Sequence[Denoising]) -> None:
@@ -256,6 +260,8 @@ class Call:
         self._owner = torch.tensor(owner, device=device)
         bases = [first + it.guidance.base for it, first in zip(denoisings, firsts, strict=True)]
         self._bases = torch.tensor(bases, device=device)
+        told = [first + it.guidance.told for it, first in zip(denoisings, firsts, strict=True)]
+        self._told = torch.tensor(told, device=device)
         self._pushes = []
         for place in range(max(len(it.guidance.pushes) for it in denoisings)):
             pushes = [(*it.guidance.pushes, *[(0.0, 0, 0)] * 2)[place] for it in denoisings]
@@ -280,6 +286,10 @@ class Call:
         for by, to, away in self._pushes:
             push = predictions.index_select(0, to) - predictions.index_select(0, away)
             guided = guided + by * push
+        if any(it.guidance.held and it.guidance.rows > 1 for it in denoisings):
+            told = predictions.index_select(0, self._told)
+            ones = zip(denoisings, torch.split(guided, 1), torch.split(told, 1), strict=True)
+            guided = torch.cat([_held(it.guidance, one, told=words) for it, one, words in ones])
         return guided
 
     def predict(self) -> Tensor:
@@ -328,6 +338,26 @@ def _predicted(
         added_cond_kwargs=more or None,
     ).sample
     return answer
+
+
+def _held(guidance: Guidance, guided: Tensor, *, told: Tensor) -> Tensor:
+    """Return a guided prediction, in every square as strong as that with words.
+
+    One denoising at a time: what is summed up does not depend on who is beside it.
+
+    Shape:
+        - guided, told: ``(1, C, h, w)``; returns likewise.
+    """
+    side = guidance.held
+    if not side or guidance.rows == 1:
+        return guided
+    wanted, found = (
+        functional.pixel_unshuffle(it.contiguous(), side).norm(dim=1, keepdim=True)
+        for it in (told, guided)
+    )
+    # Where nothing is foreseen nothing has to be held.
+    share: Tensor = wanted / found.clamp(min=torch.finfo(found.dtype).tiny)
+    return guided * share.repeat_interleave(side, -1).repeat_interleave(side, -2)
 
 
 def _updated(

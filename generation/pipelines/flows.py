@@ -12,11 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+import torch
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from torch import Tensor
+from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from generation.checkpoints import Checkpoint
+from generation.checkpoints import Checkpoint, Embedding
 from generation.recognition import longer_side
 
 CLIP_TOKENS = 77
@@ -27,13 +30,10 @@ class FlowCheckpoint(Checkpoint):
     """What such checkpoints have in common; ``unet`` is the transformer."""
 
     DENOISER: ClassVar[str] = "transformer"
-    REQUIRED: ClassVar[tuple[str, ...]] = (
-        *Checkpoint.REQUIRED,
-        "text_encoder_2",
-        "tokenizer_2",
-    )
     PATCH: ClassVar[int] = 2
     """Latents a side that are one token."""
+    EVEN: ClassVar[bool] = False
+    """Whether the noise of its steps lies evenly down from 1, before that is shifted."""
 
     @property
     def multiple(self) -> int:
@@ -56,11 +56,16 @@ class FlowCheckpoint(Checkpoint):
         return len(tokenizer(prompt, truncation=True, max_length=most + 1).input_ids) > most
 
     def spacing(self, *, steps: int, size: Sequence[int]) -> Mapping[str, object]:
-        """Return how far a schedule is shifted to the noise: the larger the picture, the more."""
-        del steps
+        """Return the noise of every step, if the family has it so, and how far that is shifted.
+
+        The larger the picture, the further to the noise.
+        """
         config = self.scheduler.config
+        told: dict[str, object] = {}
+        if self.EVEN:
+            told["sigmas"] = tuple(np.linspace(1.0, 1 / steps, steps).tolist())
         if not config.use_dynamic_shifting:
-            return {}
+            return told
         tokens = (size[0] // self.PATCH) * (size[1] // self.PATCH)
         shift = calculate_shift(
             tokens,
@@ -69,7 +74,7 @@ class FlowCheckpoint(Checkpoint):
             config.base_shift,
             config.max_shift,
         )
-        return {"mu": float(shift)}
+        return {**told, "mu": float(shift)}
 
     def scaled(self, latents: Tensor) -> Tensor:
         """Return latents as the denoiser wants them, float32."""
@@ -113,3 +118,33 @@ class FlowCheckpoint(Checkpoint):
         ids = self._ids(prompt, tokenizer, length=self.family.tokens)
         words: Tensor = encoder(ids)[0]
         return words.to(self.dtype)
+
+
+def pooled_of(rows: Sequence[Embedding]) -> Tensor:
+    """Return each row's words in one vector.
+
+    Shape:
+        - returns: ``(rows, projection)``.
+    """
+    return torch.cat([row.pooled for row in rows if row.pooled is not None])
+
+
+def packed(latents: Tensor, *, patch: int) -> Tensor:
+    """Return latents as tokens, row by row.
+
+    Shape:
+        - latents: ``(N, C, h, w)``; returns ``(N, h/patch * w/patch, C * patch * patch)``.
+    """
+    return functional.pixel_unshuffle(latents, patch).flatten(2).transpose(1, 2)
+
+
+def unpacked(tokens: Tensor, *, height: int, patch: int) -> Tensor:
+    """Return tokens as latents; ``height`` is in tokens.
+
+    Shape:
+        - tokens: ``(N, height * width, C * patch * patch)``.
+        - returns: ``(N, C, height*patch, width*patch)``.
+    """
+    rows, length, _ = tokens.shape
+    planes = tokens.transpose(1, 2).reshape(rows, -1, height, length // height)
+    return functional.pixel_shuffle(planes, patch)

@@ -7,21 +7,26 @@ follow the words they are told as a number, so that guidance takes one row.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from torch import Tensor
-from torch.nn import functional
 
 from generation.checkpoints import Embedding
-from generation.pipelines.flows import FlowCheckpoint
+from generation.pipelines.flows import FlowCheckpoint, packed, pooled_of, unpacked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FluxCheckpoint(FlowCheckpoint):
     """A loaded FLUX.1 of any kind."""
+
+    EVEN: ClassVar[bool] = True
+    REQUIRED: ClassVar[tuple[str, ...]] = (
+        *FlowCheckpoint.REQUIRED,
+        "text_encoder_2",
+        "tokenizer_2",
+    )
 
     @property
     def denoiser(self) -> Callable[..., Any]:
@@ -47,20 +52,14 @@ class FluxCheckpoint(FlowCheckpoint):
         return Embedding(words=words, pooled=pooled.to(self.dtype))
 
     def conditions(
-        self, pooled: Sequence[Tensor], *, size: Sequence[int], scale: float | None
+        self, rows: Sequence[Embedding], *, size: Sequence[int], scale: float | None
     ) -> Mapping[str, Tensor]:
         """Return each row's words in one vector, and the guidance where it is told."""
         del size
-        told = {"pooled_projections": torch.cat([*pooled])}
+        told = {"pooled_projections": pooled_of(rows)}
         if self.unet.config.guidance_embeds and scale is not None:
-            told["guidance"] = torch.full((len(pooled),), scale).to(self.device, self.dtype)
+            told["guidance"] = torch.full((len(rows),), scale).to(self.device, self.dtype)
         return told
-
-    def spacing(self, *, steps: int, size: Sequence[int]) -> Mapping[str, object]:
-        """Return the noise of every step, evenly down from 1, and how far that is shifted."""
-        evenly = tuple(np.linspace(1.0, 1 / steps, steps).tolist())
-        # Without a zero argument: a class with slots is made twice.
-        return {"sigmas": evenly, **FlowCheckpoint.spacing(self, steps=steps, size=size)}
 
     def _velocities(
         self,
@@ -89,27 +88,6 @@ class FluxCheckpoint(FlowCheckpoint):
         ).sample
         own = predicted[:, : height * width]
         return Transformer2DModelOutput(sample=unpacked(own, height=height, patch=self.PATCH))
-
-
-def packed(latents: Tensor, *, patch: int) -> Tensor:
-    """Return latents as tokens, row by row.
-
-    Shape:
-        - latents: ``(N, C, h, w)``; returns ``(N, h/patch * w/patch, C * patch * patch)``.
-    """
-    return functional.pixel_unshuffle(latents, patch).flatten(2).transpose(1, 2)
-
-
-def unpacked(tokens: Tensor, *, height: int, patch: int) -> Tensor:
-    """Return tokens as latents; ``height`` is in tokens.
-
-    Shape:
-        - tokens: ``(N, height * width, C * patch * patch)``.
-        - returns: ``(N, C, height*patch, width*patch)``.
-    """
-    rows, length, _ = tokens.shape
-    planes = tokens.transpose(1, 2).reshape(rows, -1, height, length // height)
-    return functional.pixel_shuffle(planes, patch)
 
 
 def _places(height: int, width: int, *, plane: int, device: torch.device) -> Tensor:

@@ -245,7 +245,7 @@ class Img2ImgPipeline(FromCheckpoint):
             return wanted
         # What a LoRA weighs is a factor, which leaves the kernels as they are.
         files = tuple(lora.file for lora in row.loras)
-        key = (files, row.beside, tuple(row.source.shape[-2:]), wanted)
+        key = (files, row.beside, row.size, wanted)
         if key not in self._apart:
             self._apart[key] = self._call(row, wanted).keeps_apart()
             if not self._apart[key]:
@@ -297,7 +297,7 @@ class Img2ImgPipeline(FromCheckpoint):
         """Return the call of the row's bucket at a shape, what goes with its denoiser in use."""
         self._adapters.use(row.loras)
         denoiser = self._conditioning.denoiser(row.beside)
-        key = (row.loras, row.beside, tuple(row.source.shape[-2:]), shape)
+        key = (row.loras, row.beside, row.size, shape)
         if key not in self._calls:
             model = self.checkpoint
             self._calls[key] = Call(

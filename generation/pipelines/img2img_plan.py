@@ -56,7 +56,8 @@ class Planner:
         text = next(scale for scale in wished if scale is not None)
         full = manifest.image_guidance_scale or family.image_guidance
         if not family.edits or full is None:
-            return Guidance(text=text, inside=self._checkpoint.guided_inside)
+            model = self._checkpoint
+            return Guidance(text=text, inside=model.guided_inside, held=model.HELD)
         return Guidance(text=text, image=image_guidance_of(request.strength, full=full))
 
     def schedule(self, request: ImageRequest, *, size: Sequence[int]) -> Schedule:
@@ -135,7 +136,8 @@ class Planner:
             negative=request.negative_prompt,
             loras=loras,
             guidance=guidance,
-            latents=latents,
+            encoded=encoded,
+            image=request.image,
         )
         return Denoising(
             latents=begun,

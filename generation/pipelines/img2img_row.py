@@ -47,7 +47,13 @@ class Img2ImgRow:
     @property
     def bucket(self) -> Hashable:
         """Rows of one model, what goes with it, size and dtype share calls, if exact of a shape."""
-        return self.model, self.loras, self.beside, tuple(self.source.shape[-2:]), self.shape
+        return self.model, self.loras, self.beside, self.size, self.shape
+
+    @property
+    def size(self) -> Hashable:
+        """The sides of the picture, and how long its prompt is for the denoiser."""
+        length = 0 if self.edit is None else self.edit.words.shape[1]
+        return (*self.source.shape[-2:], length)
 
     @property
     def step(self) -> int:

@@ -4,8 +4,9 @@ Prompts that were read once are kept: presets and second tries make most of them
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from compel.embeddings_provider import EmbeddingsProvider, ReturnedEmbeddingsType
@@ -15,9 +16,11 @@ from generation.checkpoints import Checkpoint, Embedding
 from generation.errors import InvalidRequestError
 from generation.loras import Lora
 from generation.pipelines.adapters import Adapters
+from generation.pipelines.autoencoding import Encoded
 from generation.pipelines.denoising import Guidance
-from generation.pipelines.kept import Kept
+from generation.pipelines.kept import Kept, digest
 from generation.prompts import Fragment, fragments_of, unweighted
+from generation.request import Canvas, Pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,30 +68,39 @@ class Prompts:
         negative: str,
         loras: tuple[Lora, ...],
         guidance: Guidance,
-        latents: Tensor,
+        encoded: Encoded,
+        image: Pixels | Canvas,
     ) -> Told:
-        """Return what the denoiser is told.
-
-        Shape:
-            - latents: ``(1, C, h, w)``.
+        """Return what the denoiser is told of words that go with a picture, or a canvas.
 
         Raises:
             InvalidRequestError: a LoRA does not fit, or words weigh where the family's may not.
         """
         model = self._checkpoint
-        rows = [self._read(prompt, loras=loras, negative=False)]
+        read = partial(self._read, loras=loras, source=encoded.source, image=image)
+        rows = [read(prompt, negative=False)]
         if guidance.rows > 1:
-            without = self._read(negative, loras=loras, negative=True)
+            without = read(negative, negative=True)
             rows = [without, *rows] if guidance.rows == 2 else [*rows, without, without]
         conditions = model.conditions(
-            [row.pooled for row in rows if row.pooled is not None],
-            size=latents.shape[-2:],
+            rows,
+            size=encoded.latents.shape[-2:],
             scale=guidance.text if guidance.inside else None,
         )
-        return Told(words=torch.cat([row.words for row in rows]), conditions=conditions)
+        return Told(words=model.side_by_side(rows), conditions=conditions)
 
-    def _read(self, prompt: str, *, loras: tuple[Lora, ...], negative: bool) -> Embedding:
-        key = (prompt, loras, negative)
+    def _read(
+        self,
+        prompt: str,
+        *,
+        loras: tuple[Lora, ...],
+        negative: bool,
+        source: Tensor,
+        image: Pixels | Canvas,
+    ) -> Embedding:
+        key: Hashable = (prompt, loras, negative)
+        if self._checkpoint.SEES and isinstance(image, Pixels):
+            key = (key, digest(image))
         found = self._kept.get(key)
         if found is None:
             model = self._checkpoint
@@ -97,7 +109,7 @@ class Prompts:
             weighed = any(each.weight != 1 and each.text.strip() for each in fragments)
             if weighed and not model.family.weighs_words:
                 raise InvalidRequestError(f"{model.name} reads prompts without weights of words")
-            found = model.embed_negative(plain) if negative else model.embed(plain)
+            found = model.read(plain, source=source, negative=negative)
             if weighed:
                 found = replace(found, words=weighed_words(model, fragments))
             self._kept.put(key, found)

@@ -6,19 +6,25 @@ Esser et al., "Scaling Rectified Flow Transformers for High-Resolution Image Syn
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from generation.checkpoints import Embedding
-from generation.pipelines.flows import FlowCheckpoint
+from generation.pipelines.flows import FlowCheckpoint, pooled_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SD3Checkpoint(FlowCheckpoint):
     """A loaded Stable Diffusion 3; its third text encoder may be left out."""
+
+    REQUIRED: ClassVar[tuple[str, ...]] = (
+        *FlowCheckpoint.REQUIRED,
+        "text_encoder_2",
+        "tokenizer_2",
+    )
 
     @property
     def denoiser(self) -> Callable[..., Any]:
@@ -60,11 +66,11 @@ class SD3Checkpoint(FlowCheckpoint):
         return torch.zeros(1, self.family.tokens, width, device=self.device, dtype=self.dtype)
 
     def conditions(
-        self, pooled: Sequence[Tensor], *, size: Sequence[int], scale: float | None
+        self, rows: Sequence[Embedding], *, size: Sequence[int], scale: float | None
     ) -> Mapping[str, Tensor]:
         """Return each row's words in one vector."""
         del size, scale
-        return {"pooled_projections": torch.cat([*pooled])}
+        return {"pooled_projections": pooled_of(rows)}
 
     def _velocities(
         self,

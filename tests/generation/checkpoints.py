@@ -241,7 +241,7 @@ def save_flux(
     return folder
 
 
-def save_qwen_edit(folder: Path) -> Path:
+def save_qwen_edit(folder: Path, *, kind: str = "QwenImageEditPipeline") -> Path:
     """Write a tiny Qwen-Image-Edit checkpoint; its reader sees the picture beside the words."""
     torch.manual_seed(0)
     special = [
@@ -273,11 +273,12 @@ def save_qwen_edit(folder: Path) -> Path:
         vision_end_token_id=ids["<|vision_end|>"],
     )  # fmt: skip
     seen = readers.Qwen2VLImageProcessor(size={"shortest_edge": 28 * 28, "longest_edge": 56 * 56})
-    pipe = real.QwenImageEditPipeline(
+    pipe = getattr(real, kind)(
         scheduler=_flow(use_dynamic_shifting=True),
         vae=real.AutoencoderKLQwenImage(
             base_dim=8, z_dim=4, dim_mult=[1, 1, 1, 1], num_res_blocks=1,
-            temperal_downsample=[False, True, True], latents_mean=[0.0] * 4, latents_std=[1.0] * 4,
+            temperal_downsample=[False, True, True], latents_mean=[0.1] * 4,
+            latents_std=[1.0, 0.8, 0.9, 1.2],
         ),
         text_encoder=readers.Qwen2_5_VLForConditionalGeneration(config),
         tokenizer=tokenizer,

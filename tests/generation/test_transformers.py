@@ -16,8 +16,9 @@ from torch import Tensor
 from generation.abilities import painters, paints, require_painter, require_readable
 from generation.errors import InvalidRequestError
 from generation.families import FAMILIES
+from generation.imaging import to_pil
 from generation.pipelines.base import EngineConfig
-from generation.pipelines.flux import packed, unpacked
+from generation.pipelines.flows import packed, unpacked
 from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow
 from generation.pipelines.masking import laid
 from generation.pipelines.remix import RemixPipeline
@@ -28,6 +29,7 @@ from tests.generation.checkpoints import (
     real,
     save_flux,
     save_img2img,
+    save_qwen_edit,
     save_refiner,
     save_sd3,
     save_transformer_lora,
@@ -368,6 +370,81 @@ def test_a_transformer_with_another_scheduler_runs_whole(models: Path, tmp_path:
     while row.step < row.total_steps:
         loaded.advance([row])
     assert loaded.retire(row).image != PICTURE
+
+
+@pytest.fixture(scope="module")
+def qwen(tmp_path_factory: pytest.TempPathFactory) -> Img2ImgPipeline:
+    folder = save_qwen_edit(tmp_path_factory.mktemp("qwen") / "qwen")
+    (folder / "atelier.json").write_text('{"native_size": 32}')
+    loras = folder.parent / "loras"
+    save_transformer_lora(loras / "ink.safetensors", base=folder, reader=False)
+    config = EngineConfig(device="cpu", models_dir=folder.parent, batch_rows=6)
+    loaded = RemixPipeline.load(model="qwen", config=config)
+    assert isinstance(loaded, Img2ImgPipeline)
+    return loaded
+
+
+SQUARE = Pixels(width=32, height=32, data=np.linspace(0, 255, 3072).astype(np.uint8).tobytes())
+EDIT = replace(REQUEST, image=SQUARE, num_inference_steps=3, strength=1.0)
+
+
+@pytest.mark.parametrize(("guidance", "negative", "width"), [(3.0, "", 2), (1.0, "fog", 1)])
+def test_an_editor_that_sees_pictures_is_diffusers_own_whatever_is_beside_it(
+    qwen: Img2ImgPipeline,
+    monkeypatch: pytest.MonkeyPatch,
+    guidance: float,
+    negative: str,
+    width: int,
+) -> None:
+    request = replace(EDIT, guidance_scale=guidance, negative_prompt=negative)
+    others = (replace(EDIT, prompt="fog " * 9, seed=6), replace(EDIT, guidance_scale=1.0))
+    row = row_beside(qwen, request, *others)
+    reference = _reference(qwen, "QwenImageEditPipeline")
+    reference.set_progress_bar_config(disable=True)
+    # It would enlarge the picture to a megapixel first.
+    module = sys.modules[type(reference).__module__]
+    monkeypatch.setattr(module, "calculate_dimensions", lambda _area, _ratio: (32, 32, None))
+    expected = reference(
+        image=to_pil(row.source),
+        prompt="night",
+        negative_prompt=negative or " ",
+        true_cfg_scale=guidance,
+        height=32,
+        width=32,
+        num_inference_steps=3,
+        generator=torch.Generator("cpu").manual_seed(5),
+        output_type="latent",
+    ).images
+    tokens = 32 // qwen.checkpoint.vae_factor // 2
+    assert row.width == width
+    assert _agree(row, unpacked(expected, height=tokens, patch=2))
+
+
+def test_prompts_of_about_one_length_share_calls_and_leave_each_other_alone(
+    qwen: Img2ImgPipeline,
+) -> None:
+    alone = qwen.retire(row_beside(qwen, EDIT)).image
+    near, far = (replace(EDIT, prompt="fog " * many) for many in (3, 40))
+    row = row_beside(qwen, EDIT, near)
+    assert qwen.retire(row).image == alone
+    assert row.shape == 6
+    assert qwen.admit(near).bucket == row.bucket != qwen.admit(far).bucket
+    for other in (near, far, replace(EDIT, image=PICTURE), replace(EDIT, seed=6)):
+        assert qwen.retire(row_beside(qwen, other)).image != alone
+
+
+def test_an_editors_lora_counts_as_much_as_is_said_and_shows_as_it_forms(
+    qwen: Img2ImgPipeline,
+) -> None:
+    images = []
+    for prompt in ("night", "night <ink:1>", "night <ink:0.5>", "night <ink:0>"):
+        row = qwen.admit(replace(EDIT, prompt=prompt))
+        while row.step < row.total_steps:
+            qwen.advance([row])
+            assert qwen.preview(row) is not None
+        images.append(qwen.retire(row).image)
+    assert images[0] == images[3]
+    assert len({image.data for image in images}) == 3
 
 
 def test_packing_is_diffusers_own_and_is_undone() -> None:

@@ -60,7 +60,12 @@ def _load(models: Path, name: str, *, device: str = "cpu") -> WholePipeline:
 
 
 @pytest.fixture(
-    scope="module", params=["sd3", "flux", pytest.param("kandinsky", marks=pytest.mark.slow)]
+    scope="module",
+    params=[
+        pytest.param("sd3", marks=pytest.mark.slow),
+        "flux",
+        pytest.param("kandinsky", marks=pytest.mark.slow),
+    ],
 )
 def whole(request: pytest.FixtureRequest, models: Path) -> tuple[str, WholePipeline]:
     return request.param, _load(models, request.param)
