@@ -1,6 +1,6 @@
 """What the bot's messages look like: Components V2, built anew for every edit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import discord
@@ -130,9 +130,9 @@ def details(voice: Voice, job: Job) -> str:
     """Return the line about what a finished job's pictures were made with."""
     kept = Parameters.of_job(job)
     outcome = job.notes if isinstance(job.notes, dict) else {}
-    seeds = [str(seed_of(job.seed, number=number)) for number in sorted(job.outputs)]
+    seeds = [seed_of(job.seed, number=number) for number in job.outputs]
     given: dict[str, object] = {
-        "seed" if len(seeds) == 1 else "seeds": ", ".join(seeds),
+        "seed" if len(seeds) == 1 else "seeds": _in_a_row(seeds),
         "strength": f"{kept.strength:g}" if job.image is not None else None,
         "size": f"{kept.width} x {kept.height}" if job.image is None else None,
         "ratio": kept.ratio,
@@ -146,6 +146,14 @@ def details(voice: Voice, job: Job) -> str:
         if value is not None
     )
     return " · ".join((str(outcome.get("model", job.pipeline)), *said))
+
+
+def _in_a_row(numbers: Sequence[int]) -> str:
+    """Return numbers, of three and more that count up the first and the last alone."""
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) > 2 and list(numbers) == list(range(first, last + 1)):
+        return f"{first} \u2026 {last}"
+    return ", ".join(map(str, numbers))
 
 
 def failure_page(

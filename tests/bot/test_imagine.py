@@ -14,6 +14,7 @@ from storage.quotas import Balance
 from tests.bot.checkpoints import painter
 from tests.bot.members import Message, job_of, labels, text_of
 from tests.bot.stage import Stage, rows
+from tests.bot.test_faults import ORIGINAL
 from tests.bot.test_restart import as_if_killed_while_running
 
 
@@ -118,6 +119,22 @@ async def test_several_pictures_come_in_one_reply_and_each_can_be_varied(
     )
 
 
+async def test_as_many_pictures_as_discord_takes_come_in_one_message_smaller_if_they_must(
+    stage: Stage, painters: Path
+) -> None:
+    bot = await stage.start(max_pictures=10)
+    stage.order(method="PATCH", route=ORIGINAL, kind="status", status=413, code=40005, times=2)
+    await stage.ada.command("imagine", None, prompt="a castle", seed=5, count=10)
+    message = await stage.ada.result()
+    assert len(message["attachments"]) == 10
+    assert len({it["filename"] for it in message["attachments"]}) == 10
+    assert "seeds 5 \u2026 14" in text_of(message)
+    assert labels(message)[:10] == [f"Vary {number}" for number in range(1, 11)]
+    await stage.settled(bot)
+    patches = [it for it in stage.requests("PATCH", ORIGINAL) if it.status == 413]
+    assert len(patches) == 2
+
+
 async def test_of_several_pictures_only_those_that_were_made_are_charged(
     stage: Stage, painters: Path
 ) -> None:
@@ -138,6 +155,7 @@ async def test_of_several_pictures_only_those_that_were_made_are_charged(
     assert (await balance(stage, bot)).used_ms == spent.used_ms
 
 
+@pytest.mark.slow
 async def test_pictures_from_words_that_a_kill_interrupted_are_made_again_to_the_byte(
     stage: Stage, painters: Path
 ) -> None:

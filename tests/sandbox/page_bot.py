@@ -209,11 +209,13 @@ async def remix(
     prompt: str = "",
     style: app_commands.Choice[str] | None = None,
     strength: app_commands.Range[float, 0, 1] = 0.5,
+    mask: discord.Attachment | None = None,
 ) -> None:
     data = await image.read()
     name = style.name if style else "none"
+    through = f" through {mask.filename}" if mask else ""
     await interaction.response.send_message(
-        f"Remixed {image.filename} of {len(data)} bytes: {prompt!r} {name} {strength}",
+        f"Remixed {image.filename} of {len(data)} bytes: {prompt!r} {name} {strength}{through}",
         file=picture(120, name="remixed.png"),
     )
 

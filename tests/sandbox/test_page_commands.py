@@ -80,6 +80,18 @@ async def test_a_pasted_picture_is_offered_to_the_commands_that_take_one(stage: 
         await expect(newest(page)).to_contain_text("Remixed photo.png")
 
 
+async def test_two_pictures_fill_two_options_and_neither_is_offered_again(stage: Stage) -> None:
+    async with stage.member() as page:
+        await write(page, "/remix ")
+        for count in (1, 2):
+            await paste_file(page, stage.photo)
+            await expect(page.locator(".chip-filename")).to_have_count(count)
+        await expect(page.locator(".suggestion", has_text="strength")).to_be_visible()
+        await expect(page.locator(".suggestion", has_text="mask")).to_have_count(0)
+        await page.keyboard.press("Enter")
+        await expect(newest(page)).to_contain_text("through photo.png")
+
+
 async def test_a_dropped_picture_fills_the_option_of_the_open_command(stage: Stage) -> None:
     async with stage.member() as page:
         await write(page, "/remix ")

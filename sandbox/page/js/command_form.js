@@ -122,6 +122,8 @@ export class CommandForm {
   takeFiles(files) {
     const left = files.filter((file) => !this.takeFile(file));
     if (left.length < files.length) this.focusNext();
+    // What has the focus already does not get it anew, and would go on offering what is filled.
+    if (document.activeElement === this.rest) this.offerOptions();
     return left;
   }
 
