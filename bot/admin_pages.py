@@ -11,6 +11,7 @@ from bot.presets import Preset
 from bot.prompts import shown
 from bot.texts import Voice
 from generation.catalogue import Entry
+from generation.classifiers import SafetyConfig
 from storage.guilds import Act
 
 MAX_LIST = 3_400
@@ -34,6 +35,22 @@ def key_of(name: str) -> str:
     """Return a name to be typed, as it is: nothing in it is markdown, and it ends nothing."""
     plain = name.replace("`", "'")
     return f"`{plain}`"
+
+
+def safety_page(voice: Voice, guild: Guild, config: SafetyConfig, *, trouble: str) -> str:
+    """Return what becomes of unsafe pictures in a guild, and whether any can be told."""
+    policy = voice.say(f"admin.safety.{guild.safety}")
+    key = "admin.safety.title" if guild.choices.safety else "admin.safety.title.installation"
+    lines = [f"### {voice.say(key, policy=policy)}"]
+    if trouble:
+        state = "idle" if guild.safety == "off" else "failing"
+        lines.append(voice.say(f"admin.safety.{state}", why=shown(trouble)))
+    else:
+        labels = ", ".join(shown(label, limit=40) for label in config.labels)
+        lines.append(
+            voice.say("admin.safety.ready", labels=labels, threshold=f"{config.threshold:g}")
+        )
+    return "\n".join(lines)
 
 
 def words_page(voice: Voice, guild: Guild) -> str:

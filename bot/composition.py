@@ -31,6 +31,7 @@ from bot.overview import Overview, overview
 from bot.pictures import Pictures
 from bot.presets import read_presets
 from bot.redirect import connector
+from bot.safety import Guard
 from bot.services import Services
 from bot.settings import Settings
 from bot.syncing import sync_commands
@@ -40,7 +41,7 @@ from generation.artworks import artworks
 from generation.codecs import CodecPool, IntakePool
 from generation.executor.client import Executor, ExecutorConfig
 from generation.executor.config import TEMPLATE_AFTER_S
-from generation.registry import PipelineSpec
+from generation.registry import SAFETY, PipelineSpec, looking
 from storage.database import Database, sqlite_path
 from storage.files import FileStore
 from storage.guilds import GuildStore
@@ -101,6 +102,7 @@ class Bot:
         self.models, self.guilds = models, guilds
         self.stores = stores
         self.workers = workers
+        self.guard = Guard(settings.safety, guilds=guilds, executor=workers.executor)
         self.metrics = Metrics()
         self.client = Atelier(connector(settings), begin=self._begin)
         self.delivery = Delivery(
@@ -210,12 +212,14 @@ class Bot:
                 ),
                 executor=workers.executor,
                 delivery=self.delivery,
+                guard=self.guard,
                 metrics=self.metrics,
             ),
             executor=workers.executor,
             delivery=self.delivery,
             models=self.models,
             guilds=self.guilds,
+            guard=self.guard,
             metrics=self.metrics,
         )
 
@@ -225,6 +229,7 @@ class Bot:
             pictures=self._pictures,
             models=self.models,
             guilds=self.guilds,
+            guard=self.guard,
             dispatcher=self.dispatcher,
             executor=self.workers.executor,
             jobs=self.stores.jobs,
@@ -280,7 +285,7 @@ async def assembled(
             stores=stores,
             workers=workers,
             models=models,
-            guilds=Guilds(GuildStore(database), presets=presets),
+            guilds=Guilds(GuildStore(database), presets=presets, safety=settings.safety_policy),
             downloader=downloader,
         )
 
@@ -299,6 +304,8 @@ def _stores(settings: Settings, database: Database) -> Stores:
 
 
 def _workers(settings: Settings, pipelines: Mapping[str, PipelineSpec]) -> Workers:
+    folder = settings.safety.folder
+    pipelines = {**({SAFETY: looking(folder)} if folder is not None else {}), **pipelines}
     return Workers(
         intake=IntakePool(max_side=settings.max_side),
         codecs=CodecPool(),

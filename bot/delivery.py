@@ -6,6 +6,7 @@ the job's id in its buttons, and the channel is searched for it before it is sen
 """
 
 import io
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import cast
 
@@ -224,7 +225,8 @@ class Delivery:
             )
             data, extension = smaller.data, smaller.extension
         named = f"{job.id[:8]}-{number + 1}" if len(job.outputs) > 1 else job.id[:8]
-        return discord.File(io.BytesIO(data), filename=f"atelier-{named}.{extension}")
+        filename = f"atelier-{named}.{extension}"
+        return discord.File(io.BytesIO(data), filename=filename, spoiler=number in _hidden(job))
 
     def _max_bytes(self, job: Job, *, late: bool) -> int:
         guild = self._client.get_guild(job.guild_id) if late and job.guild_id else None
@@ -250,6 +252,12 @@ def error_named(name: str | None) -> type[BaseException]:
     if isinstance(found, type) and issubclass(found, GenerationError):
         return found
     return Exception
+
+
+def _hidden(job: Job) -> Collection[int]:
+    """Return the numbers of the pictures that are covered until somebody wants to see them."""
+    outcome = job.notes if isinstance(job.notes, dict) else {}
+    return frozenset(outcome.get("hidden", ()))
 
 
 def _carries(message: discord.Message, job_id: str) -> bool:

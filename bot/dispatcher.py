@@ -25,6 +25,7 @@ from bot.models import Models
 from bot.orders import Order, Origin, Parameters
 from bot.places import Places, UnderWay
 from bot.replies import span
+from bot.safety import Guard
 from bot.waiting import Waiting, WaitingRoom
 from generation.errors import JobCancelledError
 from generation.executor.client import Executor
@@ -75,6 +76,7 @@ class Dispatcher:
         delivery: Delivery,
         models: Models,
         guilds: Guilds,
+        guard: Guard,
         metrics: Metrics,
     ) -> None:
         self.owner = owner
@@ -85,6 +87,7 @@ class Dispatcher:
         self._delivery = delivery
         self._models = models
         self._guilds = guilds
+        self._guard = guard
         self._metrics = metrics
         self._wake = asyncio.Event()
         self._room = WaitingRoom()
@@ -163,11 +166,13 @@ class Dispatcher:
             PromptUnfitError: the model cannot do what the prompt asks for; nothing was reserved.
             CompanionUnfitError: the model cannot follow that control or likeness; likewise.
             WordRuleError: a word rule of the guild forbids the prompt; nothing was reserved.
+            SafetyUnavailableError: the guild has its pictures looked at, and nobody can; likewise.
         """
         self._models.require(order.pipeline, order.model)
         self._models.require_able(order)
         origin = Origin.of(interaction)
         notes = await self._guilds.require_fit(origin.guild_id, *order.words)
+        await self._guard.require_ready(origin.guild_id)
         probe = probe_of(order, origin)
         model = self._executor.model_of(probe)
         await self._models.require_readable(order.prompt, model=model)

@@ -1,5 +1,6 @@
 """What a running bot needs, looked at one by one: a line each, with its cure."""
 
+import asyncio
 import base64
 import binascii
 import json
@@ -21,13 +22,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.settings import Settings
 from generation.artworks import artworks
+from generation.classifiers import find
 from generation.errors import ModelUnavailableError
 from generation.executor.cluster.config import CURE as WITHOUT_RAY
 from generation.registry import PIPELINES
 from generation.weights import checkpoint_folder, checkpoint_names
 from generation.wholeness import damage_of
-from storage.database import sqlite_path
+from storage.database import Database, sqlite_path
 from storage.errors import SchemaTooNewError, StorageError
+from storage.guilds import GuildStore
 from storage.lock import holder
 from storage.migrating import check, head_of
 
@@ -86,6 +89,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield fonts()
     yield presets()
     yield weights(settings.models_folder)
+    yield safety(settings)
     yield cluster(settings.cluster_address)
     yield device(settings.device)
 
@@ -250,6 +254,42 @@ def weights(models_dir: Path) -> Finding:
             return Finding(name="Weights", state=State.BROKEN, found=found, cure=cure)
     found = f"{', '.join(sorted(folders))}: complete"
     return Finding(name="Weights", state=State.FINE, found=found)
+
+
+def safety(settings: Settings) -> Finding:
+    """Check that pictures can be looked at, where the installation or a server wants it."""
+    guilds = _guilds_that_look(settings.database)
+    wanted = settings.safety_policy != "off" or guilds > 0
+    who = f"wanted by {guilds} server(s)" if guilds else f"policy {settings.safety_policy}"
+    try:
+        found = find(settings.safety)
+    except ModelUnavailableError as err:
+        if settings.safety_model is None and not wanted:
+            return Finding(name="Safety", state=State.FINE, found="pictures are not looked at")
+        cure = "set ATELIER_SAFETY_MODEL and ATELIER_SAFETY_LABELS; the README says to what"
+        if wanted:
+            told = f"{err}; {who}, so no pictures are made there"
+            return Finding(name="Safety", state=State.BROKEN, found=told, cure=cure)
+        return Finding(name="Safety", state=State.ODD, found=str(err), cure=cure)
+    told = f"{found.folder.name} looks for {', '.join(settings.safety.labels)}; {who}"
+    return Finding(name="Safety", state=State.FINE, found=told)
+
+
+def _guilds_that_look(url: str) -> int:
+    """Return how many servers have their pictures looked at; 0 if that cannot be read."""
+    try:
+        check(url)
+    except (StorageError, SQLAlchemyError, OSError, ImportError):
+        return 0
+    return asyncio.run(_looking(url))
+
+
+async def _looking(url: str) -> int:
+    opened = Database.open(url, read_only=True)
+    try:
+        return await GuildStore(opened).looking()
+    finally:
+        await opened.close()
 
 
 def cluster(address: str | None) -> Finding:

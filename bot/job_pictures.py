@@ -59,15 +59,19 @@ class JobPictures:
         )
         return (first, *others)
 
-    async def keep(self, job: Job, result: Result) -> StoredFile:
-        """Store a result as a PNG file that says how it was made.
+    async def finished(self, job: Job, result: Result) -> Pixels:
+        """Return a result as it will be delivered, with what is drawn over it."""
+        layers = Parameters.of_job(job).layers
+        if not layers:
+            return result.image
+        return await self._codecs.under_layers(result.image, layers, seed=result.seed)
+
+    async def keep(self, job: Job, result: Result, image: Pixels) -> StoredFile:
+        """Store a finished picture as a PNG file that says how it was made.
 
         Raises:
             StorageError: it cannot be written.
         """
-        image, layers = result.image, Parameters.of_job(job).layers
-        if layers:
-            image = await self._codecs.under_layers(image, layers, seed=result.seed)
         about = {"Model": result.model, "Seed": str(result.seed), "Prompt": job.prompt or ""}
         with self._metrics.png_seconds.time():
             encoded = await self._codecs.encode(

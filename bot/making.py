@@ -5,7 +5,7 @@ Of several pictures those that could be made are delivered and charged, and the 
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -15,6 +15,7 @@ from bot.job_pictures import JobPictures
 from bot.live import LiveMessage
 from bot.metrics import Metrics
 from bot.orders import notes_to_json
+from bot.safety import Guard
 from bot.waiting import Waiting
 from generation.errors import EngineLostError, GenerationError, JobCancelledError
 from generation.executor.client import Executor, Ticket
@@ -27,10 +28,22 @@ from storage.records import Job, JobState
 MAX_ATTEMPTS = 3
 """A job that outlives so many bots is taken for what kills them."""
 
-Made = tuple[Result, StoredFile]
 Show = Callable[[int, Progress], None]
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """A picture that is stored.
+
+    Args:
+        hidden: whether it is covered until somebody wants to see it.
+    """
+
+    result: Result
+    file: StoredFile
+    hidden: bool
 
 
 class Maker:
@@ -50,6 +63,7 @@ class Maker:
         pictures: JobPictures,
         executor: Executor,
         delivery: Delivery,
+        guard: Guard,
         metrics: Metrics,
     ) -> None:
         self._owner = owner
@@ -58,6 +72,7 @@ class Maker:
         self._pictures = pictures
         self._executor = executor
         self._delivery = delivery
+        self._guard = guard
         self._metrics = metrics
         self._tickets: dict[str, list[Ticket]] = {}
         self._stopping: set[str] = set()
@@ -95,6 +110,9 @@ class Maker:
         if job.attempt > MAX_ATTEMPTS:
             raise EngineLostError("the job was begun too often")
         requests = await self._pictures.requests(job)
+        if await self._guard.policy(job.guild_id) != "off":
+            # What nobody has looked at yet is not shown, not even as it forms.
+            requests = tuple(replace(request, previews=False) for request in requests)
         seen: dict[int, Progress] = {}
 
         def show(number: int, progress: Progress) -> None:
@@ -107,27 +125,36 @@ class Maker:
             *(self._one(job, request, number, show) for number, request in enumerate(requests)),
             return_exceptions=True,
         )
-        made = {number: end for number, end in enumerate(ends) if isinstance(end, tuple)}
+        made = {number: end for number, end in enumerate(ends) if isinstance(end, Made)}
         faults = [end for end in ends if isinstance(end, BaseException)]
         stopped = [fault for fault in faults if isinstance(fault, JobCancelledError)]
         if stopped or not made:
             raise (stopped or faults)[0]
-        entry.spent_ms = sum(result.device_ms for result, _ in made.values())
+        entry.spent_ms = sum(each.result.device_ms for each in made.values())
         await self._settle(job, made, faults)
         self._metrics.made(job, age_s=entry.age_s, promised_s=entry.promised_s)
-        for result, _ in made.values():
-            self._metrics.retries.inc(result.attempts - 1)
+        for each in made.values():
+            self._metrics.retries.inc(each.result.attempts - 1)
 
     async def _one(self, job: Job, request: ImageRequest, number: int, show: Show) -> Made:
-        """Make one of a job's pictures and store it."""
+        """Make one of a job's pictures, have it looked at, and store it."""
         ticket = self._executor.submit(request)
-        self._tickets[job.id].append(ticket)
-        if job.id in self._stopping:
-            ticket.cancel()
+        self._follow(job.id, ticket)
         async for progress in ticket.events():
             show(number, progress)
         result = await ticket.result()
-        return result, await self._pictures.keep(job, result)
+        image = await self._pictures.finished(job, result)
+        hidden = await self._guard.hides(
+            image, request, guild_id=job.guild_id, submitted=partial(self._follow, job.id)
+        )
+        file = await self._pictures.keep(job, result, image)
+        return Made(result=result, file=file, hidden=hidden)
+
+    def _follow(self, job_id: str, ticket: Ticket) -> None:
+        """Cancel what was asked of the engine when its job is stopped, or was already."""
+        self._tickets[job_id].append(ticket)
+        if job_id in self._stopping:
+            ticket.cancel()
 
     async def _settle(
         self, job: Job, made: Mapping[int, Made], faults: list[BaseException]
@@ -135,20 +162,21 @@ class Maker:
         """Charge what the pictures cost, unless the job is another attempt's now."""
         for fault in faults:
             _write_down(job, fault)
-        results = [result for result, _ in made.values()]
+        results = [each.result for each in made.values()]
         notes = tuple(dict.fromkeys(note for result in results for note in result.notes))
         outcome = {
             "model": results[0].model,
             "notes": notes_to_json(notes),
             "parameters": dict(results[0].parameters),
             "failed": [type(fault).__name__ for fault in faults],
+            "hidden": [number for number, each in made.items() if each.hidden],
         }
         device_ms = sum(result.device_ms for result in results)
         kept = await self._jobs.settle(
             job.id,
             owner=self._owner,
             attempt=job.attempt,
-            outputs={number: output for number, (_, output) in made.items()},
+            outputs={number: each.file for number, each in made.items()},
             device_ms=device_ms,
             notes=outcome,
         )

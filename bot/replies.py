@@ -18,6 +18,8 @@ BAR_CELLS = 16
 ROW_BUTTONS = 5
 """As many as Discord puts into one row."""
 MAX_NOTE_WORDS = 24
+SPOILER = "SPOILER_"
+"""What Discord has the names of files begin with that are covered at first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,5 +184,10 @@ def _heading(caption: Caption) -> str:
 
 def _gallery(*names: str, description: str) -> ui.MediaGallery[ui.LayoutView]:
     about = description[:256]
-    items = (discord.MediaGalleryItem(f"attachment://{it}", description=about) for it in names)
+    items = (
+        discord.MediaGalleryItem(
+            f"attachment://{it}", description=about, spoiler=it.startswith(SPOILER)
+        )
+        for it in names
+    )
     return ui.MediaGallery(*items)

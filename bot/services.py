@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.models import Models
     from bot.pictures import Pictures
     from bot.presets import Preset
+    from bot.safety import Guard
     from generation.executor.client import Executor
     from storage.jobs import JobStore
     from storage.quotas import Quotas
@@ -32,6 +33,7 @@ class Services:
     pictures: "Pictures"
     models: "Models"
     guilds: "Guilds"
+    guard: "Guard"
     dispatcher: "Dispatcher"
     executor: "Executor"
     jobs: "JobStore"

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from generation.classifiers import SafetyConfig
 from generation.executor.cluster.config import ClusterConfig
 from generation.executor.device import host_memory
 from generation.pipelines.base import Dtype, EngineConfig
@@ -55,6 +56,19 @@ class Settings(BaseSettings):
         default=None,
         description="SQLAlchemy address of the database; SQLite in the data folder",
         repr=False,
+    )
+    safety_policy: Literal["off", "spoiler", "block"] = Field(
+        default="off",
+        description="unsafe pictures where no admin chose, and in DMs: off, spoiler or block",
+    )
+    safety_model: Path | None = Field(
+        default=None, description="folder of the classifier that looks at finished pictures"
+    )
+    safety_labels: str = Field(
+        default="nsfw", description="its labels of unsafe pictures, with commas between"
+    )
+    safety_threshold: float = Field(
+        default=0.5, gt=0, le=1, description="score from which a picture is unsafe, up to 1"
     )
     remix_model: str = Field(
         default=PIPELINES["remix"].model,
@@ -191,6 +205,16 @@ class Settings(BaseSettings):
         """The pipelines whose weights are there, with the checkpoints that were chosen here."""
         found = offered(models_dir=self.models_folder)
         return found | {"remix": replace(found["remix"], model=self.remix_model)}
+
+    @property
+    def safety(self) -> SafetyConfig:
+        """What pictures are looked at with."""
+        labels = (label.strip() for label in self.safety_labels.split(","))
+        return SafetyConfig(
+            folder=self.safety_model,
+            labels=tuple(filter(None, labels)),
+            threshold=self.safety_threshold,
+        )
 
     @property
     def devices(self) -> tuple[str, ...]:

@@ -3,12 +3,14 @@
 GenerationError
 ├── InvalidRequestError          a parameter is outside its range, or names nothing known
 ├── ModelUnavailableError        a checkpoint is missing, incomplete or not safetensors
+│   └── SafetyUnavailableError   pictures are to be looked at, and the classifier cannot
 ├── IntakeError                  the upload cannot be used as a picture
 │   ├── PictureTooLargeError     too many bytes or pixels
 │   ├── PictureTooSmallError     a side below the minimum
 │   ├── UnsupportedFormatError   not a picture, or a format that is not read
 │   ├── BrokenPictureError       damaged or truncated data
 │   └── IntakeLimitError         decoding ran out of its time or memory
+├── UnsafePictureError           the finished picture was found unsafe
 └── EngineError                  the engine could not finish the job
     ├── EngineLostError          the engine died and the retries are used up
     ├── EngineBusyError          the estimated wait exceeds what is worth waiting for
@@ -38,6 +40,14 @@ class InvalidRequestError(GenerationError):
 
 class ModelUnavailableError(GenerationError):
     """A checkpoint is missing, incomplete or in a format that is not loaded."""
+
+
+class SafetyUnavailableError(ModelUnavailableError):
+    """Pictures are to be looked at before they are shown, and the classifier cannot."""
+
+
+class UnsafePictureError(GenerationError):
+    """The finished picture was found unsafe, and is not shown."""
 
 
 class IntakeError(GenerationError):

@@ -59,6 +59,19 @@ PIPELINES: dict[str, PipelineSpec] = {
     ),
 }
 
+SAFETY = "safety"
+"""What a classifier of the operator's is called; members cannot ask for it."""
+
+
+def looking(folder: Path) -> PipelineSpec:
+    """Return the line for looking at finished pictures with the classifier in a folder."""
+    return PipelineSpec(
+        target="generation.pipelines.safety:SafetyPipeline",
+        model=str(folder.resolve()),
+        typical_device_ms=150,
+        typical_load_ms=5000,
+    )
+
 
 def offered(*, models_dir: Path) -> dict[str, PipelineSpec]:
     """Return the pipelines whose weights are there."""

@@ -111,6 +111,12 @@ class GuildStore:
             presets={row.name: row.fields for row in presets},
         )
 
+    @reads
+    def looking(self, session: Session) -> int:
+        """Return how many guilds have their pictures looked at."""
+        chosen = GuildSettingsRow.safety.in_(("spoiler", "block"))
+        return session.scalar(select(func.count()).where(chosen)) or 0
+
     @writes
     def set_safety(
         self, session: Session, guild_id: int, policy: SafetyPolicy, *, actor_id: int

@@ -1,12 +1,13 @@
 """``/admin``: what those who manage a server choose for it; every answer is theirs alone."""
 
 from dataclasses import dataclass
+from typing import cast, get_args
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.admin_pages import audit_page, key_of, models_page, presets_page, words_page
+from bot.admin_pages import audit_page, key_of, models_page, presets_page, safety_page, words_page
 from bot.choices import NAME_LENGTH, matching
 from bot.client import Atelier
 from bot.errors import PresetUnableError
@@ -19,7 +20,7 @@ from bot.services import Services, services_of, voice_of
 from bot.texts import Voice, label
 from bot.words import MAX_WORD
 from generation.postprocess.names import LAYER_NAMES
-from storage.guilds import WordAction
+from storage.guilds import SafetyPolicy, WordAction
 
 MAX_ROW = 2**53 - 1
 Choices = list[app_commands.Choice[str]]
@@ -34,6 +35,7 @@ def _named(names: frozenset[str]) -> Choices:
     return [app_commands.Choice(name=name, value=name) for name in sorted(names)]
 
 
+POLICIES = [choice(f"admin.safety.{policy}", policy) for policy in get_args(SafetyPolicy)]
 WORD_ACTIONS = [choice(f"admin.words.{action}", action) for action in ("block", "warn")]
 
 
@@ -85,6 +87,22 @@ async def let_in(interaction: discord.Interaction) -> Visit:
 @app_commands.default_permissions(manage_guild=True)
 class Admin(commands.GroupCog, group_name="admin", group_description=label("command.admin")):
     """The family of ``/admin``."""
+
+    @app_commands.command(name="safety", description=label("command.admin.safety"))
+    @app_commands.describe(policy=label("command.admin.safety.policy"))
+    @app_commands.choices(policy=POLICIES)
+    async def safety(self, interaction: discord.Interaction, policy: str | None = None) -> None:
+        """Choose what becomes of unsafe pictures, or say what does."""
+        visit = await let_in(interaction)
+        if policy in get_args(SafetyPolicy):
+            await visit.services.guilds.set_safety(
+                visit.guild_id, cast("SafetyPolicy", policy), actor_id=visit.actor_id
+            )
+        guard = visit.services.guard
+        trouble = await guard.trouble()
+        await visit.answer(
+            safety_page(visit.voice, await visit.holding(), guard.config, trouble=trouble)
+        )
 
     words = app_commands.Group(name="words", description=label("command.admin.words"))
     presets = app_commands.Group(name="presets", description=label("command.admin.presets"))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from generation.errors import InvalidRequestError
+from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.registry import PipelineSpec
 from generation.request import ImageRequest, Note, NoteCode, Pixels
@@ -69,6 +69,35 @@ class ShadePipeline(OneByOne):
             notes=notes,
             parameters=(("steps", str(row.total_steps)),),
         )
+
+
+class EyePipeline(OneByOne):
+    """Finds a picture the more unsafe the redder its first pixel; the model "blind" is broken."""
+
+    @classmethod
+    def load(cls, *, model: str, config: EngineConfig) -> Self:
+        if model == "blind":
+            raise ModelUnavailableError("the classifier blind lacks weights")
+        return cls()
+
+    def admit(self, request: ImageRequest) -> ShadeRow:
+        return ShadeRow(request=request, total_steps=1, step_s=0.0, bucket="eye")
+
+    def advance(self, rows: Sequence[ShadeRow]) -> None:
+        for row in rows:
+            row.step += 1
+
+    def preview(self, row: ShadeRow) -> Pixels | None:
+        return None
+
+    def retire(self, row: ShadeRow) -> Finished:
+        red = row.request.picture.data[0] / 255
+        told = (("normal", f"{1 - red:.6f}"), ("nsfw", f"{red:.6f}"))
+        return Finished(image=row.request.picture, parameters=told)
+
+
+def eye(model: str = "eye") -> PipelineSpec:
+    return PipelineSpec(target=f"{__name__}:EyePipeline", model=model, typical_device_ms=50)
 
 
 PIPELINES = {

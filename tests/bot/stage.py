@@ -108,9 +108,13 @@ class Stage:
     def guild_id(self) -> str:
         return str(self.sandbox.details["guild_id"])
 
-    async def start(self, **changes: object) -> Bot:
-        """Start a bot that runs to the end of the test."""
-        return await self.stack.enter_async_context(self.running(**changes))
+    async def start(
+        self, *, beside: Mapping[str, PipelineSpec] | None = None, **changes: object
+    ) -> Bot:
+        """Start a bot that runs to the end of the test, with pipelines beside the usual ones."""
+        settings = settings_for(self.sandbox, self.folder / "data", **changes)
+        run = running(settings, pipelines={**PIPELINES, **(beside or {})})
+        return await self.stack.enter_async_context(run)
 
     def running(self, **changes: object) -> AbstractAsyncContextManager[Bot]:
         """Return a bot that runs while a block runs."""

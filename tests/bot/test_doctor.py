@@ -40,7 +40,7 @@ def test_everything_that_make_run_sets_up_is_found_whole(
     assert broken == []
     assert {finding.name for finding in findings} == {
         "Python", "Disk", "Shared memory", "Database", "SQLite", "Token", "HEIC", "Fonts",
-        "Artworks", "Weights", "Cluster", "Device",
+        "Artworks", "Weights", "Safety", "Cluster", "Device",
     }  # fmt: skip
     assert all(finding.cure for finding in findings if finding.state is not State.FINE)
     assert doctor.show(iter(findings)) == 0

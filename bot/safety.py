@@ -1,0 +1,148 @@
+"""Whether finished pictures may be shown: what a classifier says of them, and what then happens.
+
+It looks at a picture as it will be delivered, in the engine, before it is stored. A guild that has
+its pictures looked at gets none that were not: what cannot be looked at fails, and is refunded.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from bot.guilds import Guilds
+from generation.classifiers import Classifier, SafetyConfig, find
+from generation.errors import (
+    GenerationError,
+    JobCancelledError,
+    ModelUnavailableError,
+    SafetyUnavailableError,
+    UnsafePictureError,
+)
+from generation.executor.client import Executor, Ticket
+from generation.registry import SAFETY
+from generation.request import ImageRequest, Pixels
+from storage.guilds import SafetyPolicy
+
+FRESH_S = 10.0
+
+log = structlog.get_logger()
+
+
+class Guard:
+    """Looks at finished pictures where a guild's policy wants it.
+
+    Args:
+        guilds: who know the policies.
+        executor: whose engines have the classifier.
+        clock: seconds that only ever grow.
+    """
+
+    def __init__(
+        self,
+        config: SafetyConfig,
+        *,
+        guilds: Guilds,
+        executor: Executor,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.config = config
+        self._guilds = guilds
+        self._executor = executor
+        self._clock = clock
+        self._found: tuple[float, Classifier | ModelUnavailableError] | None = None
+        self._failed = ""
+
+    async def policy(self, guild_id: int | None) -> SafetyPolicy:
+        """Return what becomes of unsafe pictures in a guild."""
+        return (await self._guilds.holding(guild_id)).safety
+
+    async def trouble(self) -> str:
+        """Return why no picture can be looked at, a sentence's end; empty if they can."""
+        found = await self._classifier()
+        return str(found) if isinstance(found, ModelUnavailableError) else self._failed
+
+    async def require_ready(self, guild_id: int | None) -> None:
+        """Refuse what could not be shown in a guild for want of a classifier.
+
+        Raises:
+            SafetyUnavailableError: the guild's policy wants one; nothing was reserved.
+        """
+        if await self.policy(guild_id) == "off":
+            return
+        found = await self._classifier()
+        if isinstance(found, ModelUnavailableError):
+            raise SafetyUnavailableError(str(found)) from found
+
+    async def hides(
+        self,
+        image: Pixels,
+        request: ImageRequest,
+        *,
+        guild_id: int | None,
+        submitted: Callable[[Ticket], None],
+    ) -> bool:
+        """Return whether a finished picture is to be covered until somebody wants to see it.
+
+        Args:
+            image: as it will be delivered.
+            request: what it was made from.
+            guild_id: where it will be delivered.
+            submitted: told of what is asked of the engine, so that it can be cancelled.
+
+        Raises:
+            UnsafePictureError: it is not to be shown.
+            SafetyUnavailableError: nobody could look at it.
+            JobCancelledError: it is not wanted any more.
+        """
+        policy = await self.policy(guild_id)
+        if policy == "off":
+            return False
+        unsafe = await self._unsafe(image, request, submitted=submitted)
+        if unsafe:
+            log.info("a picture was found unsafe", job=request.job_id, policy=policy)
+        if unsafe and policy == "block":
+            raise UnsafePictureError("the classifier finds the picture unsafe")
+        return unsafe
+
+    async def _unsafe(
+        self, image: Pixels, request: ImageRequest, *, submitted: Callable[[Ticket], None]
+    ) -> bool:
+        found = await self._classifier()
+        if isinstance(found, ModelUnavailableError):
+            raise SafetyUnavailableError(str(found)) from found
+        looking = ImageRequest(
+            job_id=f"{request.job_id}-{SAFETY}",
+            pipeline=SAFETY,
+            image=image,
+            previews=False,
+            guild=request.guild,
+            member=request.member,
+        )
+        try:
+            ticket = self._executor.submit(looking)
+            submitted(ticket)
+            result = await ticket.result()
+        except JobCancelledError:
+            raise
+        except GenerationError as err:
+            self._failed = str(err)
+            log.error("pictures cannot be looked at, so none is shown", reason=str(err))
+            raise SafetyUnavailableError(str(err)) from err
+        self._failed = ""
+        scores = {label: float(score) for label, score in result.parameters}
+        return found.unsafe_score(scores, self.config.labels) >= self.config.threshold
+
+    async def _classifier(self) -> Classifier | ModelUnavailableError:
+        """Return the classifier that is there, or why there is none; at most ``FRESH_S`` old."""
+        now = self._clock()
+        if self._found is None or now - self._found[0] >= FRESH_S:
+            self._found = now, await asyncio.to_thread(_found, self.config)
+        return self._found[1]
+
+
+def _found(config: SafetyConfig) -> Classifier | ModelUnavailableError:
+    try:
+        return find(config)
+    except ModelUnavailableError as err:
+        return err
