@@ -8,6 +8,7 @@ BotError
 │   ├── PictureDeletedError   the job's picture has been deleted or has expired
 │   ├── PromptTooLongError    the prompt has too many characters
 │   ├── PromptMissingError    neither words nor a preset were given
+│   │   └── WordsMissingError ... where words alone are of use
 │   ├── PromptUnfitError      the model cannot do what the prompt asks for besides words
 │   │   └── PromptForOthersError  ... but others here can
 │   ├── CompanionUnfitError   no network here follows that control or likeness with that model
@@ -87,6 +88,10 @@ class PromptTooLongError(RefusedError):
 
 class PromptMissingError(RefusedError):
     """Neither words nor a preset were given."""
+
+
+class WordsMissingError(PromptMissingError):
+    """No words were given where words alone are of use."""
 
 
 class PromptUnfitError(RefusedError):

@@ -207,6 +207,9 @@ class Maker:
 def together(seen: Mapping[int, Progress], *, newest: Progress, count: int) -> Progress:
     """Return how far pictures are that are made together, told as if they were one.
 
+    The preview is that of the first picture that has one, for a reply should not show another
+    picture at every turn.
+
     Args:
         seen: the newest progress of each that has been heard of, by their numbers.
         newest: the newest of these.
@@ -222,6 +225,7 @@ def together(seen: Mapping[int, Progress], *, newest: Progress, count: int) -> P
         stage = Stage.RUNNING if begun else max(stages, key=list(Stage).index)
     etas = [each.eta_s for each in seen.values() if each.eta_s is not None]
     steps = max(each.total_steps for each in seen.values())
+    previews = (seen[number].preview for number in sorted(seen))
     done = (steps if it.stage is Stage.FINISHING else it.step for it in seen.values())
     return replace(
         newest,
@@ -230,6 +234,7 @@ def together(seen: Mapping[int, Progress], *, newest: Progress, count: int) -> P
         total_steps=steps * count,
         position=min(each.position for each in seen.values()),
         eta_s=max(etas, default=None),
+        preview=next((each for each in previews if each is not None), None),
     )
 
 

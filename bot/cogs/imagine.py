@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from bot.choices import NAME_LENGTH, matching, model_line, shape_choices
 from bot.client import Atelier
-from bot.errors import PromptMissingError
+from bot.errors import WordsMissingError
 from bot.limits import MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, SIZE_LETTERS, require_steps
 from bot.orders import Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
@@ -47,13 +47,14 @@ class Imagine(commands.Cog):
         """Paint a picture from words, with a model that can."""
         await interaction.response.defer(thinking=True)
         services = services_of(interaction)
-        services.models.require("remix", model)
+        if model is not None:
+            services.models.require("remix", model)
         entry = services.models.painter(model)
         services.limits.require_count(count)
         require_steps(steps, entry=entry)
         words = clean_prompt(prompt)
         if not words:
-            raise PromptMissingError("no words that can be read")
+            raise WordsMissingError("no words that can be read")
         order = Order(
             command="imagine",
             pipeline="remix",

@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from bot.choices import NAME_LENGTH, matching, model_line
 from bot.client import Atelier
-from bot.errors import PromptMissingError
+from bot.errors import WordsMissingError
 from bot.limits import MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, require_steps
 from bot.orders import Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
@@ -58,7 +58,7 @@ class Inpaint(commands.Cog):
         require_steps(steps, entry=services.models.chosen("remix", model))
         words = clean_prompt(prompt)
         if not words:
-            raise PromptMissingError("no words that can be read")
+            raise WordsMissingError("no words that can be read")
         picture, hole = await services.pictures.masked(image, mask)
         order = Order(
             command="inpaint",

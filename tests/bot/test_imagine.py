@@ -1,5 +1,6 @@
 """/imagine: pictures from words alone, one or several, or a sentence that says what is wanting."""
 
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from PIL import Image
 from bot.composition import Bot
 from bot.making import together
 from generation import request
-from generation.request import MAX_SEED, Progress
+from generation.request import MAX_SEED, Pixels, Progress
 from storage.quotas import Balance
 from tests.bot.checkpoints import painter
 from tests.bot.members import Message, job_of, labels, text_of
@@ -68,6 +69,7 @@ async def test_what_a_model_or_the_bot_cannot_do_is_refused_before_it_is_queued(
         ({"size": "32x512"}, "sides of 64 to 1024 pixels"),
         ({"size": "2048x512"}, "2048x512 is no size"),
         ({"size": "<@1> big"}, "is no size that I can make"),
+        ({"prompt": "\u200b\u200b"}, "Please say in words what is to be seen"),
         ({"count": 3}, "I make 2 pictures at once here at most."),
         ({"prompt": "night (fog:9)"}, "I cannot follow that prompt: words weigh 0 to 2"),
     ):
@@ -155,6 +157,21 @@ async def test_of_several_pictures_only_those_that_were_made_are_charged(
     assert (await balance(stage, bot)).used_ms == spent.used_ms
 
 
+async def test_several_pictures_need_the_quota_of_all_and_stopping_them_costs_nothing(
+    stage: Stage, painters: Path
+) -> None:
+    bot = await stage.start(quota_device_s=0.16)
+    await stage.ada.command("imagine", None, prompt="endless castle", count=4)
+    await stage.ada.text("Your device time is used up")
+    await stage.ada.command("imagine", None, prompt="endless castle", count=2)
+    message = await stage.ada.text("of 1200")
+    await stage.ada.press(message, "Stop")
+    await stage.ada.text("Stopped.")
+    spent = await balance(stage, bot)
+    assert (spent.used_ms, spent.reserved_ms) == (0, 0)
+    assert rows(bot, "SELECT count(*) FROM outputs") == [(0,)]
+
+
 @pytest.mark.slow
 async def test_pictures_from_words_that_a_kill_interrupted_are_made_again_to_the_byte(
     stage: Stage, painters: Path
@@ -180,6 +197,9 @@ def test_the_progress_of_several_pictures_is_told_as_one() -> None:
     whole = together({0: running, 1: waiting, 2: ready}, newest=ready, count=3)
     assert (whole.stage, whole.step, whole.total_steps) == (request.Stage.RUNNING, 7, 12)
     assert whole.eta_s == 9.0
+    small = [Pixels(width=1, height=1, data=bytes([level] * 3)) for level in (1, 2)]
+    seen = {1: replace(running, preview=small[1]), 0: replace(running, preview=small[0])}
+    assert together(seen, newest=seen[1], count=2).preview == small[0]
     both = {0: waiting, 1: waiting}
     assert together(both, newest=waiting, count=2).stage is request.Stage.QUEUED
     assert together(both, newest=waiting, count=2).position == 5
