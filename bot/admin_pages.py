@@ -85,13 +85,15 @@ def audit_page(voice: Voice, acts: Sequence[Act]) -> str:
 
 
 def _model_line(voice: Voice, entry: Entry, *, usual: Entry | None) -> str:
-    about = {"name": shown(entry.name, limit=NAME_LENGTH), "title": shown(entry.title, limit=60)}
+    named = f"**{shown(entry.name, limit=NAME_LENGTH)}**"
+    if entry.title != entry.name:
+        named = f"{named} · {shown(entry.title, limit=60)}"
     if entry.unusable:
-        return voice.say("admin.models.unusable", **about, why=shown(entry.unusable))
+        return voice.say("admin.models.unusable", named=named, why=shown(entry.unusable))
     if not _nameable(entry):
-        return voice.say("admin.models.long", **about, most=NAME_LENGTH)
+        return voice.say("admin.models.long", named=named, most=NAME_LENGTH)
     key = "admin.models.usual" if entry == usual else "admin.models.usable"
-    return voice.say(key, **about)
+    return voice.say(key, named=named)
 
 
 def _nameable(entry: Entry) -> bool:
@@ -118,14 +120,15 @@ def _left_out(voice: Voice, guild: Guild) -> Iterator[str]:
 
 
 def _act_line(voice: Voice, act: Act) -> str:
+    before, after = _changed(act.before, act.after)
     return voice.say(
         "admin.audit.line",
         id=act.id,
         when=int(act.created_at.timestamp()),
         who=act.actor_id,
         what=voice.say(f"admin.audit.{act.act}", subject=shown(act.subject)),
-        before=_state(voice, act.before),
-        after=_state(voice, act.after),
+        before=_state(voice, before),
+        after=_state(voice, after),
     )
 
 
@@ -134,5 +137,21 @@ def _state(voice: Voice, value: Any) -> str:  # noqa: ANN401 - any JSON
     if value is None:
         return voice.say("admin.audit.nothing")
     if isinstance(value, dict):
-        value = ", ".join(f"{key} {each}" for key, each in value.items() if each not in (None, []))
-    return shown(str(value), limit=120)
+        said = {key: _plain(each) for key, each in value.items()}
+        value = ", ".join(f"{key} {each}" for key, each in said.items() if each)
+    return shown(str(value), limit=160)
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return a field of a preset as people write it; nothing for one that is not set."""
+    if isinstance(value, list):
+        return " + ".join(map(str, value))
+    return f"{value:g}" if isinstance(value, float) else str(value or "")
+
+
+def _changed(before: Any, after: Any) -> tuple[Any, Any]:  # noqa: ANN401 - any JSON
+    """Return of two states with many fields those that differ."""
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return before, after
+    keys = [key for key in after if before.get(key) != after[key]]
+    return {key: before.get(key) for key in keys}, {key: after[key] for key in keys}

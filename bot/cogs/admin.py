@@ -36,6 +36,13 @@ def _named(names: frozenset[str]) -> Choices:
 
 
 POLICIES = [choice(f"admin.safety.{policy}", policy) for policy in get_args(SafetyPolicy)]
+
+
+def _listed(text: str) -> list[str]:
+    """Return names that are written with commas between."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
 WORD_ACTIONS = [choice(f"admin.words.{action}", action) for action in ("block", "warn")]
 
 
@@ -163,11 +170,11 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
         title=label("command.admin.presets.add.title"),
         strength=label("command.admin.presets.add.strength"),
         model=label("command.admin.presets.add.model"),
-        layer=label("command.admin.presets.add.layer"),
+        layers=label("command.admin.presets.add.layers"),
         edits=label("command.admin.presets.add.edits"),
         sample=label("command.admin.presets.add.sample"),
     )
-    @app_commands.choices(layer=_named(LAYER_NAMES), sample=_named(sample_names()))
+    @app_commands.choices(sample=_named(sample_names()))
     async def add_preset(
         self,
         interaction: discord.Interaction,
@@ -176,7 +183,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
         title: app_commands.Range[str, 1, 100] | None = None,
         strength: app_commands.Range[float, 0.01, 1.0] = DEFAULT_STRENGTH,
         model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
-        layer: str | None = None,
+        layers: app_commands.Range[str, 0, 100] = "",
         edits: bool = False,
         sample: str | None = None,
     ) -> None:
@@ -187,7 +194,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
             "title": clean_prompt(title or name),
             "strength": strength,
             "model": model,
-            "layers": [layer] if layer else [],
+            "layers": _listed(layers),
             "edits": edits,
             "sample": sample,
         }
@@ -199,6 +206,15 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
             await visit.say("admin.presets.added", title=shown(preset.title))
         except PresetUnableError:
             await visit.say("admin.presets.added.unable", title=shown(preset.title))
+
+    @add_preset.autocomplete("layers")
+    async def known_layers(self, interaction: discord.Interaction, current: str) -> Choices:
+        """Offer the layers, after those that were named already."""
+        del interaction
+        before, newest = _listed(current)[:-1], (_listed(current) or [""])[-1]
+        fitting = sorted(name for name in LAYER_NAMES if newest in name and name not in before)
+        lines = [", ".join([*before, name]) for name in fitting]
+        return [app_commands.Choice(name=line, value=line) for line in lines]
 
     @presets.command(name="remove", description=label("command.admin.presets.remove"))
     @app_commands.describe(name=label("command.admin.presets.remove.name"))

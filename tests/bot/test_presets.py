@@ -25,7 +25,7 @@ from tests.bot.stage import Stage, rows
 
 FOR_MODELS = {
     "film", "game_character", "advertising", "product", "interior_modern", "interior_classical",
-    "interior_japandi", "interior_industrial", "fashion", "teaching",
+    "interior_japandi", "interior_industrial", "fashion", "teaching", "watercolour", "comic",
 }  # fmt: skip
 
 
