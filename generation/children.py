@@ -37,6 +37,7 @@ class Limits:
         wall_s: seconds after which a call is given up and its child killed.
         files: open descriptors.
         max_calls: calls after which a child is replaced, so that leaks stay small.
+        nice: how far a child steps back, as engines do, so that the bot's loop stays quick.
     """
 
     address_space: int = 2**30
@@ -44,9 +45,11 @@ class Limits:
     wall_s: float = 30.0
     files: int = 32
     max_calls: int = 100
+    nice: int = 5
 
     def apply(self) -> None:
         """Limit the calling process for the rest of its life."""
+        os.nice(self.nice)
         resource.setrlimit(resource.RLIMIT_AS, (self.address_space, self.address_space))
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

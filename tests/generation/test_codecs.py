@@ -101,6 +101,10 @@ async def test_a_child_keeps_freed_memory_for_its_next_call(intake: IntakePool) 
     assert pages[1] < 100
 
 
+async def test_a_child_steps_back_behind_the_loop_as_engines_do(intake: IntakePool) -> None:
+    assert await intake.call(os.nice, 0) == min(19, os.nice(0) + Limits().nice)
+
+
 async def test_open_files_are_limited(intake: IntakePool) -> None:
     assert await intake.call(child_calls.open_files) < 32
 
