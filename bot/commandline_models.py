@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from generation.catalogue import Entry
+    from generation.companions import Companion, Misplaced
 
 models = typer.Typer(
     name="models",
@@ -36,6 +37,7 @@ def list_models(
     """List the checkpoints that are here, and whether each may be used."""
     with refusals():
         from generation.catalogue import entries, public_checkpoints
+        from generation.companions import companions
 
         if public:
             lines = [
@@ -47,6 +49,8 @@ def list_models(
         folder = read_settings().models_folder
         rows = [_row(entry) for entry in entries(models_dir=folder)]
         _print_table(("name", "family", "size", "memory", "licence", "state"), rows)
+        if found := [_row_beside(each) for each in companions(models_dir=folder)]:
+            _print_table(("beside them", "made for", "size", "state"), found)
         typer.echo(f"Yours are in {folder}.", err=True)
 
 
@@ -227,6 +231,14 @@ def _row(entry: "Entry") -> tuple[str, ...]:
         entry.card.licence or "?",
         entry.unusable or "ready",
     )
+
+
+def _row_beside(found: "Companion | Misplaced") -> tuple[str, ...]:
+    from generation.companions import Misplaced
+
+    if isinstance(found, Misplaced):
+        return found.name, "?", "", found.reason
+    return found.name, found.base, _size(found.size_bytes), "ready"
 
 
 def _facts(entry: "Entry") -> dict[str, str]:

@@ -10,7 +10,7 @@ trained to follow no file tells; the folder that it lies in is named after it::
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -25,17 +25,19 @@ CONTROLS, IP_ADAPTERS, IMAGE_ENCODER = "controls", "ip_adapters", "image_encoder
 FOLDERS = frozenset({LORAS, CONTROLS, IP_ADAPTERS})
 """Of the operator's models folder, what holds no checkpoints."""
 
+XL_WORDS = 2048
 BASES = {
     768: "Stable Diffusion 1.x",
     1024: "Stable Diffusion 2.x",
     1280: "Stable Diffusion XL refiner",
-    2048: "Stable Diffusion XL",
+    XL_WORDS: "Stable Diffusion XL",
 }
 """The families, by how wide the words are that their denoisers read."""
 
 # How a ControlNet begins, by diffusers' names and by its authors', which may be part of more.
 _BEGINNINGS = ("conv_in.weight", "input_blocks.0.0.weight", "control_model.input_blocks.0.0.weight")
 _HINTS = ("controlnet_cond_embedding.conv_in.weight", "input_hint_block.0.weight")
+_TOLD_SIZES = "add_embedding.linear_1.weight"
 _READS_WORDS = re.compile(r"attn2\.to_k\.weight$")
 _READS_PICTURES = re.compile(r"^ip_adapter\.\d+\.to_k_ip\.weight$")
 
@@ -69,6 +71,11 @@ class Companion:
     file: Path
     build: Build
     version: tuple[int, int]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its file; an image encoder's comes on top."""
+        return self.version[1]
 
     @property
     def base(self) -> str:
@@ -112,6 +119,23 @@ def ip_adapters(*, models_dir: Path) -> tuple[Companion | Misplaced, ...]:
     """Return the operator's IP-Adapters, by name; each has a folder for its image encoder."""
     places = _places(models_dir / IP_ADAPTERS)
     return tuple(_looked_at(_name(place), place, _ip_adapter) for place in places)
+
+
+def companions(*, models_dir: Path) -> tuple[Companion | Misplaced, ...]:
+    """Return all that goes beside checkpoints, each named by its place in the folder."""
+    found = {
+        CONTROLS: [
+            each
+            for kind in kinds(models_dir=models_dir)
+            for each in controls(kind, models_dir=models_dir)
+        ],
+        IP_ADAPTERS: ip_adapters(models_dir=models_dir),
+    }
+    return tuple(
+        replace(each, name=f"{folder}/{each.name}")
+        for folder, them in found.items()
+        for each in them
+    )
 
 
 def control_for(kind: str, *, model: str, models_dir: Path) -> Companion:
@@ -234,6 +258,9 @@ def _control(place: Path, shapes: Shapes) -> Build:
     first = next((shapes[name] for name in _BEGINNINGS if name in shapes), ())
     hinted = any(name.removeprefix("control_model.") in _HINTS for name in shapes)
     words = next((shapes[name][-1] for name in shapes if _READS_WORDS.search(name)), None)
+    if words is None and _TOLD_SIZES in shapes:
+        # The small ones for Stable Diffusion XL read no words, and are told sizes as it is.
+        words = XL_WORDS
     if not hinted or len(first) != 4 or words is None:
         raise ModelUnavailableError("is no ControlNet of Stable Diffusion")
     return Build(words=words, latents=first[1], width=first[0])

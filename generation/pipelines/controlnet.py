@@ -97,6 +97,8 @@ def _hint_channels(shapes: Shapes) -> tuple[int, ...]:
 def _require_likeness(network: Any, file: Path, *, model: Checkpoint) -> None:  # noqa: ANN401 - diffusers' own
     """Refuse what lacks weights, or whose residuals are not what the denoiser takes.
 
+    It may have less attention than the denoiser, as the small ones for Stable Diffusion XL do.
+
     Raises:
         ValueError: it is so.
     """
@@ -104,7 +106,10 @@ def _require_likeness(network: Any, file: Path, *, model: Checkpoint) -> None:  
         raise ValueError("some of its weights are in no file")
     if elements(read_head(file)) < sum(weight.numel() for weight in network.parameters()):
         raise ValueError("some of its weights are in no file")
-    wanted = ("block_out_channels", "cross_attention_dim", "layers_per_block", "down_block_types")
+    wanted = (
+        "block_out_channels", "layers_per_block", "addition_embed_type",
+        "projection_class_embeddings_input_dim",
+    )  # fmt: skip
     own, unet = network.config, model.unet.config
     if any(_plain(own[name]) != _plain(unet[name]) for name in wanted):
         raise ValueError("it is built otherwise")

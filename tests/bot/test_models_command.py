@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from bot.__main__ import app
@@ -42,6 +43,24 @@ def test_the_list_says_what_is_there_and_show_says_all(models: Path) -> None:
     assert entry_named("mine", models_dir=models).card.files[UNET].sha256 in out
     code, _, err = called("show", "absent")
     assert (code, "known: mine, remix" in err) == (1, True)
+
+
+def test_the_list_says_what_goes_beside_checkpoints_and_for_whom_it_was_made(models: Path) -> None:
+    assert "beside them" not in called("list")[1]
+    place = models / "controls/edges/canny.safetensors"
+    place.parent.mkdir(parents=True)
+    shapes = {
+        "conv_in.weight": (320, 4, 3, 3),
+        "controlnet_cond_embedding.conv_in.weight": (16, 3, 3, 3),
+        "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight": (2, 1024),
+    }
+    save_file({name: torch.zeros(shape) for name, shape in shapes.items()}, place)
+    (models / "ip_adapters/empty").mkdir(parents=True)
+    out = called("list")[1]
+    line = next(line for line in out.splitlines() if "controls/edges/canny" in line)
+    assert "Stable Diffusion 2.x" in line
+    assert "ready" in line
+    assert "holds no weights" in next(line for line in out.splitlines() if "empty" in line)
 
 
 def test_the_public_list_and_one_of_it_are_shown_without_fetching_anything() -> None:

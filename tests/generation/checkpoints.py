@@ -452,14 +452,17 @@ def save_kandinsky(folder: Path) -> Path:
     return folder
 
 
-def save_control_net(place: Path, *, base: Path, seed: int = 3) -> Path:
+def save_control_net(place: Path, *, base: Path, seed: int = 3, small: bool = False) -> Path:
     """Write a tiny ControlNet for a checkpoint: a folder, or a single file with diffusers' names.
 
-    Its last layers are not zeros, as those of an untrained one are.
+    Its last layers are not zeros, as those of an untrained one are. A small one reads no words.
     """
     unet = real.UNet2DConditionModel.from_pretrained(base / "unet")
     torch.manual_seed(seed)
     network = real.ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=(8, 16))
+    if small:
+        less = {"down_block_types": ("DownBlock2D",) * 2, "mid_block_type": "UNetMidBlock2D"}
+        network = real.ControlNetModel.from_config({**network.config, **less})
     for layer in (*network.controlnet_down_blocks, network.controlnet_mid_block):
         torch.nn.init.normal_(layer.weight, std=0.5)
     torch.nn.init.normal_(network.controlnet_cond_embedding.conv_out.weight, std=0.5)

@@ -98,6 +98,15 @@ def test_a_control_net_is_known_by_its_tensors_whoever_named_them(
     assert (found.build.latents, found.build.width) == (4, 320)
 
 
+def test_a_small_control_net_that_reads_no_words_is_told_sizes(tmp_path: Path) -> None:
+    shapes = dict(list(_control(768).items())[:2])
+    place = tmp_path / "controls/edges/small.safetensors"
+    _save(place, {**shapes, "add_embedding.linear_1.weight": (1280, 2816)})
+    (found,) = controls("edges", models_dir=tmp_path)
+    assert isinstance(found, Companion)
+    assert found.base == "Stable Diffusion XL"
+
+
 def test_a_folder_is_named_as_it_is_and_read_by_its_plainest_file(tmp_path: Path) -> None:
     folder = tmp_path / "controls/pose/sd1.5"
     for name in ("diffusion_pytorch_model", "diffusion_pytorch_model.fp16"):

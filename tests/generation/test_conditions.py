@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from _pytest.mark import ParameterSet
 from safetensors.torch import load_file, save_file
 
+from generation import companions
 from generation.companions import Companion, controls
 from generation.errors import InvalidRequestError
 from generation.imaging import to_pil
@@ -96,16 +98,22 @@ KINDS = {
     ("xl", "like"): "StableDiffusionXLImg2ImgPipeline",
     ("instruct", "like"): "StableDiffusionInstructPix2PixPipeline",
 }
+
+
+def _slow(*case: object) -> ParameterSet:
+    return pytest.param(*case, marks=pytest.mark.slow)
+
+
 CASES = [
     ("plain", "control", replace(REQUEST, control=EDGES)),
-    ("plain", "control", replace(REQUEST, control=DEPTH, guidance_scale=1.0)),
-    ("plain", "like", replace(REQUEST, like=LIKE)),
+    _slow("plain", "control", replace(REQUEST, control=DEPTH, guidance_scale=1.0)),
+    _slow("plain", "like", replace(REQUEST, like=LIKE)),
     ("plain", "control", replace(REQUEST, control=DEPTH, like=LIKE)),
-    ("plain", "canvas", replace(REQUEST, image=Canvas(width=64, height=64), control=DEPTH)),
+    _slow("plain", "canvas", replace(REQUEST, image=Canvas(width=64, height=64), control=DEPTH)),
     ("filling", "control", replace(REQUEST, control=EDGES, mask=EVERYWHERE, strength=1.0)),
-    ("xl", "control", replace(REQUEST, control=EDGES)),
+    _slow("xl", "control", replace(REQUEST, control=EDGES)),
     ("xl", "control", replace(REQUEST, control=EDGES, like=LIKE, guidance_scale=1.0)),
-    ("xl", "like", replace(REQUEST, like=LIKE)),
+    _slow("xl", "like", replace(REQUEST, like=LIKE)),
     ("instruct", "like", replace(REQUEST, like=LIKE, strength=1.0)),
 ]
 
@@ -180,6 +188,19 @@ def test_rows_are_the_steps_of_diffusers_own_pipelines(
     row = row_beside(pipelines[name], request_)
     assert row.edit is not None
     expected = _expected(models, pipelines[name], row, KINDS[name, kind])
+    assert float((row.edit.latents - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
+
+
+def test_a_control_net_that_reads_no_words_is_diffusers_own_too(
+    models: Path, pipelines: Mapping[str, Img2ImgPipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = pipelines["xl"]
+    words = int(pipeline.checkpoint.unet.config.cross_attention_dim)
+    monkeypatch.setattr(companions, "XL_WORDS", words)
+    save_control_net(models / "controls/lines/large", base=models / "xl", small=True)
+    row = row_beside(pipeline, replace(REQUEST, control=replace(DEPTH, kind="lines")))
+    assert row.edit is not None
+    expected = _expected(models, pipeline, row, KINDS["xl", "control"])
     assert float((row.edit.latents - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
 
 
