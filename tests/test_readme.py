@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from bot.settings import Settings
+from generation.families import FAMILIES, UNET_ROWS, Family
 from generation.registry import PIPELINES
 
 ROOT = Path(__file__).parents[1]
@@ -36,3 +37,27 @@ def test_every_picture_and_page_it_links_to_exists() -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def line_of(family: Family) -> str:
+    """Return what the table of families says of one."""
+    unet = family.rows == UNET_ROWS
+    can = (
+        family.by_rows,
+        family.paints,
+        family.weighs_words,
+        unet and not family.edits,
+        unet,
+    )
+    says = (
+        family.title,
+        "its own" if family.steps is None else str(family.steps),
+        "its own" if family.guidance is None else f"{family.guidance:g}",
+        "a blend" if family.edits else "steps taken",
+        *("yes" if able else "-" for able in can),
+    )
+    return f"| {' | '.join(says)} |\n"
+
+
+def test_every_family_has_a_row_of_what_it_is_run_with_and_can_do() -> None:
+    assert "".join(line_of(family) for family in FAMILIES.values()) in README
