@@ -155,8 +155,12 @@ class Models:
 
     @property
     def painters(self) -> tuple[Entry, ...]:
-        """The checkpoints that paint new things: pictures from words alone, and margins."""
-        return tuple(entry for entry in self.usable if entry.paints)
+        """The checkpoints that paint new things: pictures from words alone, and margins.
+
+        Those that were made to fill holes come last, for a picture from words alone has none.
+        """
+        found = (entry for entry in self.usable if entry.paints)
+        return tuple(sorted(found, key=lambda entry: entry.family.fills))
 
     def painter(self, model: str | None = None) -> Entry:
         """Return the checkpoint that paints: the one named, else that of ``/remix``, else any.

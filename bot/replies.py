@@ -112,20 +112,27 @@ def result_page(
     box.add_item(_gallery(*pictures.values(), description=alt))
     box.add_item(ui.TextDisplay("\n".join(f"-# {line}" for line in (details, *notes))))
     view.add_item(box)
-    vary = voice.say("button.vary")
-    if len(pictures) > 1:
-        each = [VaryButton(caption.job_id, number=it, label=f"{vary} {it + 1}") for it in pictures]
-        for row in range(0, len(each), ROW_BUTTONS):
-            view.add_item(ui.ActionRow(*each[row : row + ROW_BUTTONS]))
+    vary = _vary_buttons(voice, caption.job_id, pictures)
+    alone, several = (vary, []) if len(vary) == 1 else ([], vary)
+    for row in range(0, len(several), ROW_BUTTONS):
+        view.add_item(ui.ActionRow(*several[row : row + ROW_BUTTONS]))
     view.add_item(
         ui.ActionRow(
             AgainButton(caption.job_id, label=voice.say("button.again")),
-            *([] if len(pictures) > 1 else [VaryButton(caption.job_id, label=vary)]),
+            *alone,
             EditButton(caption.job_id, label=voice.say("button.edit")),
             DeleteButton(caption.job_id, label=voice.say("button.delete")),
         )
     )
     return view
+
+
+def _vary_buttons(voice: Voice, job_id: str, numbers: Iterable[int]) -> list[VaryButton]:
+    """Return a button for each picture; several have their numbers on them."""
+    label, found = voice.say("button.vary"), list(numbers)
+    if found == [0]:
+        return [VaryButton(job_id, label=label)]
+    return [VaryButton(job_id, number=each, label=f"{label} {each + 1}") for each in found]
 
 
 def details(voice: Voice, job: Job) -> str:

@@ -8,7 +8,10 @@ import pytest
 from PIL import Image
 
 from bot.composition import Bot
+from bot.controls import VaryButton
 from bot.making import together
+from bot.replies import Caption, result_page
+from bot.texts import Voice, load_texts
 from generation import request
 from generation.request import MAX_SEED, Pixels, Progress
 from storage.quotas import Balance
@@ -152,6 +155,13 @@ async def test_of_several_pictures_only_those_that_were_made_are_charged(
     spent = await balance(stage, bot)
     assert (spent.used_ms, spent.reserved_ms) == (job.device_ms, 0)
     assert spent.used_ms < job.reserve_ms
+    await stage.ada.command("imagine", None, prompt="odd castle", seed=5, count=2)
+    only = (await stage.ada.results(2))[1]
+    assert labels(only) == ["Again", "Vary 2", "Edit", "Delete"]
+    await stage.ada.press(only, "Vary 2")
+    varied = await bot.stores.jobs.get(job_of((await stage.ada.results(3))[2]))
+    assert varied.image == (await bot.stores.jobs.get(job_of(only))).outputs[1]
+    spent = await balance(stage, bot)
     await stage.ada.command("imagine", None, prompt="refuse", count=3)
     assert labels(await stage.ada.text("Nothing was charged.")) == ["Try again"]
     assert (await balance(stage, bot)).used_ms == spent.used_ms
@@ -187,6 +197,20 @@ async def test_pictures_from_words_that_a_kill_interrupted_are_made_again_to_the
     job = await bot.stores.jobs.get(job_of(message))
     assert (job.attempt, job.outputs) == (2, before)
     assert len(before) == 2
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 6, 10])
+async def test_every_one_of_several_pictures_has_its_button(count: int) -> None:
+    page = result_page(
+        Voice(load_texts()),
+        Caption(job_id="0" * 32, title="Imagine", subject="a castle"),
+        pictures={number: f"{number}.png" for number in range(count)},
+        details="",
+    )
+    found = [it.custom_id for it in page.walk_children() if isinstance(it, VaryButton)]
+    numbers = [""] if count == 1 else [f":{number}" for number in range(count)]
+    assert found == [f"atelier:vary:{'0' * 32}{number}" for number in numbers]
+    assert page.total_children_count <= 40
 
 
 def test_the_progress_of_several_pictures_is_told_as_one() -> None:
