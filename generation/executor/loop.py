@@ -180,7 +180,7 @@ class Engine:
         """Return a request beside its loaded pipeline, or None if that failed."""
         account = self._roster.account(submit)
         self._roster.take(submit)
-        pipeline = self._guarded(submit.serial, lambda: self._loaded(kind, serial=submit.serial))
+        pipeline = self._guarded(submit.serial, lambda: self._fetched(kind, submit))
         if pipeline is None:
             return None
         self._link.send(Moved(serial=submit.serial, stage=Stage.RUNNING))
@@ -191,6 +191,18 @@ class Engine:
             pipeline=pipeline,
             account=account,
         )
+
+    def _fetched(self, kind: Kind, submit: Submit) -> Pipeline[Any]:
+        """Return a request's pipeline with its model, and with what it needs beside that."""
+        pipeline = self._loaded(kind, serial=submit.serial)
+        if submit.request.control or submit.request.like:
+            self._link.send(Moved(serial=submit.serial, stage=Stage.LOADING))
+            self._page.enter(Phase.LOAD, [submit.serial])
+            try:
+                pipeline.fetch(submit.request)
+            finally:
+                self._page.leave()
+        return pipeline
 
     def _admit(self, running: Running) -> None:
         pipeline, request = running.pipeline, running.request

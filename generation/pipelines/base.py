@@ -123,6 +123,15 @@ class Pipeline(Protocol[RowT]):
     def bring(self) -> None:
         """Move the weights back to the device."""
 
+    def fetch(self, request: ImageRequest) -> None:
+        """Load what a request with a control or a likeness needs beside the model.
+
+        Its admission finds that loaded; nobody is charged for it.
+
+        Raises:
+            InvalidRequestError: it is not there, or does not fit.
+        """
+
     @property
     def together(self) -> int:
         """Requests that are worth preparing or decoding together; 1 where nothing is gained."""
@@ -235,6 +244,9 @@ class OneByOne:
 
     def bring(self) -> None:
         """Do nothing: there are no weights."""
+
+    def fetch(self, request: ImageRequest) -> None:
+        """Do nothing: admission refuses what is not known here."""
 
     def prepare(self, requests: Sequence[ImageRequest]) -> None:
         """Do nothing: every request is admitted by itself."""

@@ -145,6 +145,17 @@ class Conditioning:
             like = ip_adapter_for(model=model, models_dir=models_dir)
         return Beside(control=control, like=like)
 
+    def fetch(self, beside: Beside) -> None:
+        """Load networks that are not loaded.
+
+        Raises:
+            InvalidRequestError: one does not fit the checkpoint after all.
+        """
+        if beside.control is not None:
+            self._controls[beside.control]
+        if beside.like is not None:
+            self._adapters[beside.like]
+
     def conditions(
         self, beside: Beside, *, request: ImageRequest, source: Tensor, guidance: Guidance
     ) -> Mapping[str, Tensor]:
@@ -155,9 +166,9 @@ class Conditioning:
         Shape:
             - source: ``(1, 3, h, w)`` in [0, 1], the request's picture at the size it is run at.
         """
+        self.fetch(beside)
         found = {}
         if beside.control is not None and request.control is not None:
-            self._controls[beside.control]
             picture = control_picture(request.control, source=source).to(self._checkpoint.dtype)
             found["control_picture"] = picture.repeat(guidance.rows, 1, 1, 1)
             found["control_weight"] = self._weights(request.control, guidance.rows, sides=3)

@@ -147,6 +147,14 @@ class Img2ImgPipeline(FromCheckpoint):
         """Pictures that one call of the codec holds."""
         return self._codec.rows
 
+    def fetch(self, request: ImageRequest) -> None:
+        """Load the ControlNet and the IP-Adapter that a request asks for.
+
+        Raises:
+            InvalidRequestError: one is not there, or does not fit.
+        """
+        self._conditioning.fetch(self._conditioning.asked(request))
+
     @torch.no_grad()
     def prepare(self, requests: Sequence[ImageRequest]) -> None:
         """Encode the requests' pictures together; ``admit`` finds them encoded."""

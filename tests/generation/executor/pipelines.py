@@ -123,6 +123,22 @@ class HeavyPipeline(SlowPipeline):
         return super().load(model=model, config=config)
 
 
+class FetchingPipeline(NoisePipeline):
+    """Takes half a second to load what a likeness needs, once; without any it fails."""
+
+    fetched = False
+
+    def fetch(self, request: ImageRequest) -> None:
+        if not self.fetched:
+            time.sleep(0.5)
+        self.fetched = True
+
+    def admit(self, request: ImageRequest) -> NoiseRow:
+        if not self.fetched:
+            raise InvalidRequestError("nothing was fetched")
+        return super().admit(request)
+
+
 class WeightyPipeline(SlowPipeline):
     """Takes 100 bytes of the device, and notes in a file where its weights go."""
 
@@ -244,6 +260,7 @@ PIPELINES = {
     "busy": spec("BusyPipeline"),
     "dying to load": spec("DyingToLoadPipeline"),
     "heavy": spec("HeavyPipeline"),
+    "fetching": spec("FetchingPipeline"),
     "marking": spec("MarkingPipeline"),
     "deadly": spec("DeadlyPipeline"),
     "hanging": spec("HangingPipeline"),

@@ -24,7 +24,7 @@ from generation.errors import (
 from generation.executor.client import Executor
 from generation.pipelines.base import EngineConfig
 from generation.registry import PipelineSpec
-from generation.request import Note, NoteCode, Pixels, Result, Stage
+from generation.request import Like, Note, NoteCode, Pixels, Result, Stage
 from tests.generation.executor.conftest import Begin
 from tests.generation.executor.pipelines import PIPELINES
 from tests.generation.executor.requests import (
@@ -400,6 +400,15 @@ async def test_who_waits_while_another_model_is_loaded_is_told_of_loading(
     assert Stage.LOADING in stages
     order = [Stage.QUEUED, Stage.LOADING, Stage.RUNNING, Stage.FINISHING]
     assert sorted(stages, key=order.index) == stages
+
+
+async def test_what_a_likeness_needs_is_loaded_before_anybody_is_charged(begin: Begin) -> None:
+    executor = await begin(max_rows=1)
+    ticket = executor.submit(request("fetching", steps=1, like=Like(picture=picture())))
+    seen = [progress.stage for progress in await progress_of(ticket)]
+    assert Stage.LOADING in seen
+    assert (await ticket.result()).device_ms < 450
+    await executor.submit(request("fetching", steps=1)).result()
 
 
 async def test_close_is_quick_ends_the_engine_and_fails_what_is_under_way(begin: Begin) -> None:
