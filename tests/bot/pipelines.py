@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
+from PIL import Image
+
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.registry import PipelineSpec
@@ -25,7 +27,7 @@ class ShadeRow:
 
 
 class ShadePipeline(OneByOne):
-    """Fills the picture with one colour that its words and seed give.
+    """Fills the picture, or what its mask marks, with one colour that words and seed give.
 
     The word "slow" in the prompt takes a second and a half, "steady" five and "endless" a
     minute; "refuse" fails, "odd" does where the seed is odd, and "die" ends the engine.
@@ -64,8 +66,12 @@ class ShadePipeline(OneByOne):
         notes: tuple[Note, ...] = ()
         if "zebra" in request.prompt:
             notes = (Note(code=NoteCode.UNKNOWN_WORDS, words=("zebra",)),)
+        made = Image.new("RGB", (width, height), tuple(colour))
+        if request.mask is not None:
+            before, mask = (image_of(it) for it in (request.picture, request.mask))
+            made = Image.composite(made, before, mask.convert("L").resize(made.size))
         return Finished(
-            image=Pixels(width=width, height=height, data=colour * (width * height)),
+            image=Pixels(width=width, height=height, data=made.tobytes()),
             notes=notes,
             parameters=(("steps", str(row.total_steps)),),
         )
@@ -98,6 +104,10 @@ class EyePipeline(OneByOne):
 
 def eye(model: str = "eye") -> PipelineSpec:
     return PipelineSpec(target=f"{__name__}:EyePipeline", model=model, typical_device_ms=50)
+
+
+def image_of(pixels: Pixels) -> Image.Image:
+    return Image.frombytes("RGB", (pixels.width, pixels.height), pixels.data)
 
 
 PIPELINES = {

@@ -32,9 +32,11 @@ async def test_a_remix_with_margins_comes_several_times_in_its_new_shape(
     message = await stage.ada.result()
     assert "mine · seeds 8, 9 · strength 1 · extended to 16:9 · " in text_of(message)
     assert labels(message) == ["Vary 1", "Vary 2", "Again", "Edit", "Delete"]
-    for attachment in message["attachments"]:
+    for seed, attachment in enumerate(message["attachments"], start=8):
         with Image.open(BytesIO(await stage.ada.fetch(attachment["url"]))) as picture:
             assert picture.size == (114, 64)
+            assert picture.getpixel((57, 32)) == (90, 140, 200)
+            assert picture.getpixel((2, 32)) == picture.getpixel((111, 32)) == (seed, 7, 255)
     job = await bot.stores.jobs.get(job_of(message))
     assert list(job.inputs) == ["image"]
     await stage.ada.press(message, "Again")

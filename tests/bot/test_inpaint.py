@@ -62,11 +62,15 @@ async def test_masks_are_kept_with_the_job_and_members_hear_of_odd_ones(stage: S
     await stage.ada.command("inpaint", None, image=image, mask=masks[1], prompt="night")
     assert "another shape than the picture" in text_of((await stage.ada.results(3))[2])
     await stage.ada.command(
-        "inpaint", None, image=await stage.ada.upload(holed()), prompt="night", count=2
+        "inpaint", None, image=await stage.ada.upload(holed()), prompt="night", count=2, seed=0
     )
     message = (await stage.ada.results(4))[3]
     assert len(message["attachments"]) == 2
     assert "mask" not in text_of(message)
+    for seed, attachment in enumerate(message["attachments"]):
+        with Image.open(BytesIO(await stage.ada.fetch(attachment["url"]))) as picture:
+            assert picture.getpixel((5, 5)) == (90, 140, 200)
+            assert picture.getpixel((45, 30)) == (seed, len("night"), 255)
     open_job = await bot.stores.jobs.get(job_of(message))
     await stage.ada.press(message, "Delete")
     await stage.ada.gone(message)
