@@ -8,6 +8,7 @@ published code), which is 1 or 0 here.
 Differs from the published pipelines: the checker there sees the middle square alone.
 """
 
+import logging
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
@@ -87,6 +88,8 @@ class SafetyPipeline(OneByOne):
         classifier = examine(Path(model))
         device = torch_device(config.device)
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        # The checker says in the log that it blackened a picture; ours is none of its own.
+        logging.getLogger(StableDiffusionSafetyChecker.__module__).setLevel(logging.ERROR)
         kinds: tuple[Any, Any] = (AutoModelForImageClassification, AutoImageProcessor)
         if classifier.checker:
             kinds = StableDiffusionSafetyChecker, CLIPImageProcessor
