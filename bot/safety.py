@@ -13,6 +13,7 @@ import structlog
 from bot.guilds import Guilds
 from generation.classifiers import Classifier, SafetyConfig, find
 from generation.errors import (
+    EngineBusyError,
     GenerationError,
     JobCancelledError,
     ModelUnavailableError,
@@ -126,7 +127,8 @@ class Guard:
         except JobCancelledError:
             raise
         except GenerationError as err:
-            self._failed = str(err)
+            if not isinstance(err, EngineBusyError):
+                self._failed = str(err)
             log.error("pictures cannot be looked at, so none is shown", reason=str(err))
             raise SafetyUnavailableError(str(err)) from err
         self._failed = ""

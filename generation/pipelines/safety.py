@@ -98,10 +98,13 @@ class SafetyPipeline(OneByOne):
                 classifier.folder,
                 local_files_only=True,
                 use_safetensors=True,
+                trust_remote_code=False,
                 dtype=torch.float32,
                 output_loading_info=True,
             )
-            processor = kinds[1].from_pretrained(classifier.preprocessor, local_files_only=True)
+            processor = kinds[1].from_pretrained(
+                classifier.preprocessor, local_files_only=True, trust_remote_code=False
+            )
         except DAMAGE as err:
             raise ModelUnavailableError(
                 f"the classifier {classifier.folder.name} could not be loaded: {err}"

@@ -172,3 +172,21 @@ def test_weights_that_are_in_no_file_are_not_made_up(
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelUnavailableError, match=r"lacks weights: classifier\.weight"):
         SafetyPipeline.load(model=str(folder), config=CONFIG)
+
+
+def test_no_program_in_a_folder_is_ever_run(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder, marker = Path(shutil.copytree(folders["labels"], tmp_path / "copy")), tmp_path / "ran"
+    (folder / "evil.py").write_text(f"open({str(marker)!r}, 'w')")
+    config = json.loads((folder / "config.json").read_text())
+    mapped = {"AutoConfig": "evil.C", "AutoModelForImageClassification": "evil.M"}
+    config |= {"model_type": "evil", "auto_map": mapped}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelUnavailableError, match="could not be loaded"):
+        SafetyPipeline.load(model=str(folder), config=CONFIG)
+    given = json.loads((folder / "preprocessor_config.json").read_text())
+    given |= {"image_processor_type": "Evil", "auto_map": {"AutoImageProcessor": "evil.P"}}
+    shutil.copy(folders["labels"] / "config.json", folder / "config.json")
+    (folder / "preprocessor_config.json").write_text(json.dumps(given))
+    with pytest.raises(ModelUnavailableError, match="could not be loaded"):
+        SafetyPipeline.load(model=str(folder), config=CONFIG)
+    assert not marker.exists()
