@@ -14,6 +14,7 @@ from bot.commandline import fail, read_settings, refusals
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from bot.settings import Settings
     from generation.catalogue import Entry
     from generation.companions import Companion, Misplaced
 
@@ -67,7 +68,9 @@ def show(name: Name) -> None:
                     {"id": each.id, "licence": each.licence, "about": each.about, "needs": gated}
                 )
                 return
-        _print_facts(_facts(entry_named(name, models_dir=read_settings().models_folder)))
+        settings = read_settings()
+        entry = entry_named(name, models_dir=settings.models_folder)
+        _print_facts(_facts(entry) | {"held": _held(entry, settings)})
 
 
 @models.command()
@@ -194,7 +197,8 @@ def pull(
 
 def _tried(name: str) -> str:
     """Make a picture with a checkpoint, write down what came of it, and return it in words."""
-    from generation.errors import ModelUnavailableError
+    from generation.cards import forget_refusal, note_refusal
+    from generation.errors import ModelTooLargeError, ModelUnavailableError
     from generation.trial import tried
     from generation.upkeep import mark
 
@@ -203,9 +207,14 @@ def _tried(name: str) -> str:
     _note(f"trying {name}")
     try:
         trial = tried(name, pipeline=PIPELINE, config=settings.engine)
+    except ModelTooLargeError as error:
+        # Nothing is wrong with the checkpoint, and there may be room another time.
+        note_refusal(name, str(error), models_dir=folder)
+        raise
     except ModelUnavailableError as error:
         mark(name, unusable=str(error), models_dir=folder)
         raise
+    forget_refusal(name, models_dir=folder)
     mark(name, memory_bytes={trial.device: trial.memory_bytes}, models_dir=folder)
     return f", and it makes pictures with {_size(trial.memory_bytes)} of {trial.device} memory"
 
@@ -239,6 +248,18 @@ def _row_beside(found: "Companion | Misplaced") -> tuple[str, ...]:
     if isinstance(found, Misplaced):
         return found.name, "?", "", found.reason
     return found.name, found.base, _size(found.size_bytes), "ready"
+
+
+def _held(entry: "Entry", settings: "Settings") -> str:
+    """Return how a checkpoint would find room on this machine, sentence by sentence."""
+    from generation.errors import ModelUnavailableError
+    from generation.planning import said_of
+
+    try:
+        return "\n".join(said_of(entry.name, config=settings.engine))
+    except ModelUnavailableError:
+        # Its state says why.
+        return ""
 
 
 def _facts(entry: "Entry") -> dict[str, str]:

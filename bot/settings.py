@@ -13,8 +13,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from generation.classifiers import SafetyConfig
+from generation.device_memory import host_memory
 from generation.executor.cluster.config import ClusterConfig
-from generation.executor.device import host_memory
 from generation.pipelines.base import Dtype, EngineConfig
 from generation.registry import PIPELINES, PipelineSpec, offered
 from generation.request import MAX_BATCH_ROWS
@@ -138,6 +138,11 @@ class Settings(BaseSettings):
         ge=0,
         description="bytes of models on a device; 3/4 of a GPU's free ones, half of the memory",
     )
+    device_memory_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="bytes of a device that one model may take, work included; 9/10 of the free",
+    )
     host_model_bytes: int | None = Field(
         default=None,
         ge=0,
@@ -238,6 +243,8 @@ class Settings(BaseSettings):
             batch_rows=self.batch_rows,
             vae_rows=self.vae_rows,
             profiles=self.data_dir / "profiles.json",
+            memory_bytes=self.device_memory_bytes,
+            plans=self.data_dir / "plans.json",
             device_bytes=self.device_model_bytes,
             host_bytes=self.host_model_bytes,
         )

@@ -5,15 +5,22 @@ theirs and for a starter alike, and is only ever replaced as a whole.
 """
 
 import json
+import logging
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from time import time
 from typing import Any
 
 from generation.errors import UNREADABLE, ModelUnavailableError
 
 ENDING = ".catalogue.json"
+REFUSAL_S = 600.0
+"""A checkpoint that found no room is not offered for so long; then it may be tried again."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +42,8 @@ class Card:
         files: the sums of its files, by their path inside the checkpoint.
         memory_bytes: the most that one picture took, by the kind of device it was tried on.
         unusable: why it must not be loaded, a sentence's end; empty if it may.
+        too_large: why it found no room when it was last loaded; empty if it did.
+        too_large_at: when that was, in seconds since 1970.
     """
 
     origin: str = ""
@@ -43,6 +52,13 @@ class Card:
     files: Mapping[str, FileSum] = field(default_factory=dict)
     memory_bytes: Mapping[str, int] = field(default_factory=dict)
     unusable: str = ""
+    too_large: str = ""
+    too_large_at: float = 0.0
+
+    @property
+    def refused(self) -> str:
+        """Why it is not tried now: it found no room a short while ago. Else empty."""
+        return self.too_large if 0 <= time() - self.too_large_at < REFUSAL_S else ""
 
 
 def card_place(name: str, *, models_dir: Path) -> Path:
@@ -80,6 +96,30 @@ def write_card(name: str, card: Card, *, models_dir: Path) -> None:
         fresh.replace(place)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def note_refusal(name: str, why: str, *, models_dir: Path) -> None:
+    """Write on a checkpoint's card that it found no room, so that it is not offered for a while.
+
+    Where that cannot be written it is only logged.
+    """
+    logger.warning("%s", why)
+    _settle(name, models_dir=models_dir, too_large=why, too_large_at=time())
+
+
+def forget_refusal(name: str, *, models_dir: Path) -> None:
+    """Take from a checkpoint's card that it found no room, if that is there."""
+    with suppress(ModelUnavailableError):
+        if read_card(name, models_dir=models_dir).too_large:
+            _settle(name, models_dir=models_dir, too_large="", too_large_at=0.0)
+
+
+def _settle(name: str, *, models_dir: Path, **changes: Any) -> None:  # noqa: ANN401 - of any field
+    try:
+        card = read_card(name, models_dir=models_dir)
+        write_card(name, replace(card, **changes), models_dir=models_dir)
+    except (OSError, ModelUnavailableError) as err:
+        logger.warning("the card of %s cannot be written: %s", name, err)
 
 
 def _card(data: Any) -> Card:  # noqa: ANN401 - whatever the file holds

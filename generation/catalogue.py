@@ -167,7 +167,10 @@ def _read(entry: Entry) -> Entry:
         manifest=read_manifest(folder),
         family=family_of(folder),
         missing=missing,
-        unusable=card.unusable or lack_of(folder, missing) or resized(folder, card.files),
+        unusable=card.unusable
+        or lack_of(folder, missing)
+        or resized(folder, card.files)
+        or card.refused,
     )
 
 

@@ -18,11 +18,14 @@ from torch.nn import functional
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from generation.devices import DTYPES, ready, torch_device, torch_dtype
+from generation.devices import DTYPES, torch_device, torch_dtype
 from generation.errors import ModelUnavailableError
 from generation.families import UNET_ROWS, Family
 from generation.heads import elements, read_head
+from generation.holding import Seats, held, networks
+from generation.memory import Plan
 from generation.pipelines.base import Dtype, EngineConfig
+from generation.planning import plan_for
 from generation.recognition import INDEX, family_of, longer_side, read_config
 from generation.single_files import load_single
 from generation.tiny_codec import DAMAGE, TinyCodec, tiny_codec
@@ -69,6 +72,7 @@ class Checkpoint:
             only ones are the first here.
         text_encoder_3, tokenizer_3: Stable Diffusion 3's third ones, else None.
         processor: what prepares words and pictures for a text encoder that sees, else None.
+        seats: brings the networks to the device, as the plan of its memory says.
         scored: whether the denoiser is told how well a picture is to be liked, instead of its size.
         zero_negative: whether no negative prompt means zeros instead of an empty prompt.
         tiny: a codec of less detail for far less work, if there is one: it shows how a picture
@@ -95,6 +99,7 @@ class Checkpoint:
     scheduler: Any
     device: torch.device
     dtype: torch.dtype
+    seats: Seats
     text_encoder_2: PreTrainedModel | None = None
     tokenizer_2: PreTrainedTokenizerBase | None = None
     text_encoder_3: PreTrainedModel | None = None
@@ -325,9 +330,14 @@ def guidance_embedding(scale: float, *, size: int) -> Tensor:
 
 
 def load_checkpoint(
-    name: str, *, models_dir: Path, device: torch.device, dtype: Dtype = "auto"
+    name: str,
+    *,
+    models_dir: Path,
+    device: torch.device,
+    dtype: Dtype = "auto",
+    plan: Plan | None = None,
 ) -> Checkpoint:
-    """Load a checkpoint by its folder's name.
+    """Load a checkpoint by its folder's name, and hold its networks as a plan says.
 
     Raises:
         ModelUnavailableError: it is missing, damaged, incomplete, a pickle, or of no known family.
@@ -357,22 +367,24 @@ def load_checkpoint(
     if manifest.quick and tiny is None:
         raise ModelUnavailableError(f"{name} is to be quick, but has no tiny_vae")
     more: dict[str, Any] = {
-        part: ready(found, device) if isinstance(found, nn.Module) else found
-        for part in MORE_PARTS
-        if (found := parts.get(part)) is not None
+        part: found for part in MORE_PARTS if (found := parts.get(part)) is not None
     }
+    own = {built.DENOISER: parts[built.DENOISER], "text_encoder": parts["text_encoder"], **more}
+    own |= {} if manifest.quick else {"vae": vae}
+    own |= {} if tiny is None else {"tiny_vae": tiny.network}
     return built(
         name=name,
         family=family,
         manifest=manifest,
-        unet=ready(parts[built.DENOISER], device),
-        vae=vae if manifest.quick else ready(vae, device),
+        unet=parts[built.DENOISER],
+        vae=vae,
         tiny=tiny,
-        text_encoder=ready(parts["text_encoder"], device),
+        text_encoder=parts["text_encoder"],
         tokenizer=parts["tokenizer"],
         scheduler=parts["scheduler"],
         device=device,
         dtype=chosen,
+        seats=held(networks(own), plan=plan, device=device),
         zero_negative=bool(getattr(loaded.config, "force_zeros_for_empty_prompt", False)),
         scored=bool(getattr(loaded.config, "requires_aesthetics_score", False)),
         **more,
@@ -447,6 +459,16 @@ class FromCheckpoint:
             ModelUnavailableError: the checkpoint is missing or damaged.
         """
         return expected_bytes(model, config=config)
+
+    @classmethod
+    def plan(cls, *, model: str, config: EngineConfig) -> Plan | None:
+        """Return how a checkpoint will be held, by what there is room for.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing or damaged.
+            ModelTooLargeError: it finds no room; the sentence has the figures.
+        """
+        return plan_for(model, config=config)
 
     @classmethod
     def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:

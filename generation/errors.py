@@ -3,7 +3,8 @@
 GenerationError
 ├── InvalidRequestError          a parameter is outside its range, or names nothing known
 ├── ModelUnavailableError        a checkpoint is missing, incomplete or not safetensors
-│   └── SafetyUnavailableError   pictures are to be looked at, and the classifier cannot
+│   ├── SafetyUnavailableError   pictures are to be looked at, and the classifier cannot
+│   └── ModelTooLargeError       the device's memory does not hold it, whatever is done
 ├── IntakeError                  the upload cannot be used as a picture
 │   ├── PictureTooLargeError     too many bytes or pixels
 │   ├── PictureTooSmallError     a side below the minimum
@@ -48,6 +49,10 @@ class SafetyUnavailableError(ModelUnavailableError):
 
 class UnsafePictureError(GenerationError):
     """The finished picture was found unsafe, and is not shown."""
+
+
+class ModelTooLargeError(ModelUnavailableError):
+    """The device's memory does not hold a checkpoint, whatever is done; it says the figures."""
 
 
 class IntakeError(GenerationError):

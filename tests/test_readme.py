@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bot.settings import Settings
 from generation.families import FAMILIES, UNET_ROWS, Family
+from generation.memory import MEASURES
 from generation.registry import PIPELINES
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +32,12 @@ def test_every_setting_has_a_row_and_a_line_in_the_example() -> None:
 
 def test_every_pipeline_has_a_row() -> None:
     assert first_cells("What makes the pictures") == set(PIPELINES)
+
+
+def test_every_measure_of_memory_has_a_row_in_its_order() -> None:
+    section = README.split("\n## Memory\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([^`]+)`", section, re.MULTILINE)
+    assert rows == [measure.name for measure in MEASURES]
 
 
 def test_every_picture_and_page_it_links_to_exists() -> None:

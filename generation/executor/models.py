@@ -8,21 +8,35 @@ import gc
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Thread
+from time import monotonic
 from typing import Any
 
-from generation.errors import ModelUnavailableError
-from generation.executor.device import model_bytes, release_memory, settle_threads
+from generation.cards import forget_refusal, note_refusal
+from generation.errors import ModelTooLargeError, ModelUnavailableError
+from generation.executor.device import release_memory, settle_threads
+from generation.memory import Place
 from generation.pipelines.base import EngineConfig, Loader, Pipeline
+from generation.planning import host_limit, place_of
 from generation.registry import PipelineSpec, resolve
 
 Kind = tuple[str, str]
 """The names of a pipeline and a checkpoint."""
 
 READ_BYTES = 4 * 2**20
+REFUSED_S = 60.0
+"""A model that found no room is not weighed anew for so long."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """The bytes of a device that a model takes: all the time, and to work with."""
+
+    size: int
+    work: int = 0
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -31,6 +45,7 @@ class Held:
 
     pipeline: Pipeline[Any]
     size: int
+    work: int = 0
     on_device: bool = False
     counted: Mapping[str, int] = field(default_factory=dict)
 
@@ -55,8 +70,9 @@ class ModelCache:
         self._config = config
         self._count = count
         self._held: OrderedDict[Kind, Held] = OrderedDict()
-        self._sizes: dict[Kind, int] = {}
-        self._limits: tuple[int, int] | None = None
+        self._sizes: dict[Kind, Taken] = {}
+        self._refused: dict[Kind, tuple[float, ModelTooLargeError]] = {}
+        self._found: Place | None = None
         self._fetched: Kind | None = None
 
     @property
@@ -80,9 +96,13 @@ class ModelCache:
         """
         if kind in self.ready or not busy:
             return False
-        size = self._size(kind)
-        pinned = sum(self._held[it].size for it in busy if it in self._held)
-        return 0 < size <= self._limit()[0] < size + pinned
+        try:
+            taken = self._taken(kind)
+        except ModelTooLargeError:
+            # It waits for nobody; loading it says why.
+            return False
+        pinned = [self._held[it] for it in busy if it in self._held]
+        return taken.size > 0 and self._fits(taken) and not self._fits(taken, *pinned)
 
     def spacious(self, kind: Kind) -> bool:
         """Return whether a model finds room beside all that are on the device.
@@ -90,8 +110,8 @@ class ModelCache:
         Raises:
             ModelUnavailableError: its checkpoint is missing or damaged.
         """
-        size = self._size(kind)
-        return not size or self._used(on_device=True) + size <= self._limit()[0]
+        taken = self._taken(kind)
+        return not taken.size or self._fits(taken, *self._on_device)
 
     def load(self, kind: Kind, *, busy: Collection[Kind] = ()) -> Pipeline[Any]:
         """Return a model, brought to the device; others make room, but not those that are busy.
@@ -99,11 +119,13 @@ class ModelCache:
         Raises:
             ModelUnavailableError: its checkpoint is missing or incomplete, or it is larger than
                 what models may take of the device.
+            ModelTooLargeError: it finds no room there, whatever is done; this is written on its
+                card.
         """
-        size = self._fitting(kind)
+        taken = self._fitting(kind)
         # On its way back from the host's memory, it takes nothing there any more.
         held = self._held.pop(kind, None)
-        self._make_room(size, busy=busy)
+        self._make_room(taken, busy=busy)
         if held is None:
             held = self._loaded(kind)
         else:
@@ -120,8 +142,9 @@ class ModelCache:
         If there is no room for it any more, others make some, but not those that are busy.
         """
         held = self._held.pop(kind)
-        held.size = self._sizes[kind] = held.pipeline.weight_bytes
-        self._make_room(held.size, busy=busy)
+        held.size = held.pipeline.weight_bytes
+        self._sizes[kind] = taken = Taken(size=held.size, work=held.work)
+        self._make_room(taken, busy=busy)
         self._held[kind] = held
 
     def prefetch(self, kind: Kind) -> None:
@@ -156,43 +179,78 @@ class ModelCache:
     def _loaded(self, kind: Kind) -> Held:
         name, model = kind
         settle_threads(self._config.threads)
-        pipeline = self._loader(name).load(model=model, config=self._config)
+        config = replace(self._config, place=self._place)
+        pipeline = self._loader(name).load(model=model, config=config)
         settle_threads(self._config.threads)
-        self._sizes[kind] = pipeline.weight_bytes
-        return Held(pipeline=pipeline, size=pipeline.weight_bytes)
+        taken = replace(self._taken(kind), size=pipeline.weight_bytes)
+        self._sizes[kind] = taken
+        return Held(pipeline=pipeline, size=taken.size, work=taken.work)
 
     def _loader(self, name: str) -> type[Loader]:
         return resolve(self._specs[name].target)
 
-    def _size(self, kind: Kind) -> int:
-        """Return what a model takes; before it was ever loaded, what its checkpoint says."""
+    def _taken(self, kind: Kind) -> Taken:
+        """Return what a model takes; before it was ever loaded, what its checkpoint says.
+
+        Raises:
+            ModelUnavailableError: its checkpoint is missing or damaged.
+            ModelTooLargeError: there is no room for it, or was none a short while ago.
+        """
         if kind not in self._sizes:
-            name, model = kind
-            self._sizes[kind] = self._loader(name).weigh(model=model, config=self._config)
+            since, refusal = self._refused.get(kind, (-REFUSED_S, None))
+            if refusal is not None and monotonic() - since < REFUSED_S:
+                raise ModelTooLargeError(str(refusal))
+            try:
+                self._sizes[kind] = self._weighed(*kind)
+            except ModelTooLargeError as err:
+                self._refused[kind] = monotonic(), err
+                # Another look may find more that is free.
+                self._found = None
+                note_refusal(kind[1], str(err), models_dir=self._config.models_dir)
+                raise
+            forget_refusal(kind[1], models_dir=self._config.models_dir)
         return self._sizes[kind]
 
-    def _fitting(self, kind: Kind) -> int:
+    def _weighed(self, name: str, model: str) -> Taken:
+        config = replace(self._config, place=self._place)
+        plan = self._loader(name).plan(model=model, config=config)
+        if plan is None:
+            return Taken(size=self._loader(name).weigh(model=model, config=config))
+        return Taken(size=plan.resident, work=plan.work)
+
+    def _fitting(self, kind: Kind) -> Taken:
         """Return what a model takes, if models may take so much of the device."""
-        size = self._size(kind)
-        if size and size > self._limit()[0]:
-            needed, allowed = (-(-number // 2**20) for number in (size, self._limit()[0]))
+        taken = self._taken(kind)
+        if taken.size and taken.size > self._place.weights:
+            needed, allowed = (-(-number // 2**20) for number in (taken.size, self._place.weights))
             raise ModelUnavailableError(
                 f"{kind[1]} takes {needed} MiB; models may take {allowed} MiB of the device"
             )
-        return size
+        return taken
 
-    def _limit(self) -> tuple[int, int]:
-        """Return the bytes on the device and on the host, asked of the device once."""
-        if self._limits is None:
-            self._limits = model_bytes(self._config)
-        return self._limits
+    @property
+    def _place(self) -> Place:
+        """What there is room for, asked of the device once; what models here take is free."""
+        if self._found is None:
+            own = self._used(on_device=True) if self._held else 0
+            self._found = place_of(self._config, own=own)
+        return self._found
+
+    @property
+    def _on_device(self) -> list[Held]:
+        return [held for held in self._held.values() if held.on_device]
+
+    def _fits(self, *models: Taken | Held) -> bool:
+        """Return whether models find room together, while one of them works."""
+        size, work = sum(it.size for it in models), max(it.work for it in models)
+        return size <= self._place.weights and size + work <= self._place.memory
 
     def _used(self, *, on_device: bool) -> int:
         return sum(held.size for held in self._held.values() if held.on_device is on_device)
 
-    def _make_room(self, size: int, *, busy: Collection[Kind]) -> None:
+    def _make_room(self, taken: Taken, *, busy: Collection[Kind]) -> None:
         for kind, held in list(self._held.items()):
-            if not size or self._used(on_device=True) + size <= self._limit()[0]:
+            if not taken.size or self._fits(taken, *self._on_device):
                 return
             if held.on_device and held.size and kind not in busy:
                 self._remove(kind)
@@ -201,11 +259,12 @@ class ModelCache:
         """Take a model off the device: to the host's memory if it has room, else altogether."""
         held = self._held[kind]
         self._count(model_evictions=1)
-        if held.size > self._limit()[1]:
+        room = host_limit(self._config, place=self._place)
+        if held.size > room:
             self._drop(kind)
         else:
             for other, waiting in list(self._held.items()):
-                if self._used(on_device=False) + held.size <= self._limit()[1]:
+                if self._used(on_device=False) + held.size <= room:
                     break
                 if not waiting.on_device:
                     self._drop(other)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self, TypeVar
 
+from generation.memory import Place, Plan
 from generation.request import ImageRequest, Note, Pixels
 
 Dtype = Literal["auto", "float32", "float16", "bfloat16"]
@@ -36,6 +37,11 @@ class EngineConfig:
             on a CPU half of the memory.
         host_bytes: of models that wait in the host's memory for their return to the device; None
             is half of the memory beside a GPU, and nothing on a CPU.
+        memory_bytes: that one model may take of a device, its work included; None is nine tenths
+            of what is free there.
+        plans: the file in which is kept what pictures depend on of how models find room; None
+            chooses it by the device's whole memory.
+        place: what there is room for, as the engine found it when it first asked; None asks.
     """
 
     device: str = "auto"
@@ -50,6 +56,9 @@ class EngineConfig:
     kept_bytes: int = 128 * 2**20
     device_bytes: int | None = None
     host_bytes: int | None = None
+    memory_bytes: int | None = None
+    plans: Path | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +210,15 @@ class Loader(Protocol):
         """
 
     @classmethod
+    def plan(cls, *, model: str, config: EngineConfig) -> Plan | None:
+        """Return how a checkpoint will be held, by what there is room for; None without weights.
+
+        Raises:
+            ModelUnavailableError: the checkpoint is missing or damaged.
+            ModelTooLargeError: it finds no room; the sentence has the figures.
+        """
+
+    @classmethod
     def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
         """Return the files that the weights are read from.
 
@@ -232,6 +250,12 @@ class OneByOne:
         """Return 0: there are no weights."""
         del model, config
         return 0
+
+    @classmethod
+    def plan(cls, *, model: str, config: EngineConfig) -> Plan | None:
+        """Return None: there are no weights that measures are known for."""
+        del model, config
+        return None
 
     @classmethod
     def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:

@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from generation.checkpoints import Checkpoint, FromCheckpoint, load_checkpoint
 from generation.devices import move, torch_device, weight_bytes
@@ -67,9 +67,10 @@ class Img2ImgPipeline(FromCheckpoint):
     def __init__(self, checkpoint: Checkpoint, *, config: EngineConfig) -> None:
         self.checkpoint = checkpoint
         self.exact = config.exact
-        self.batch_rows = config.batch_rows
+        self._plan = checkpoint.seats.plan
+        self.batch_rows = config.batch_rows and self._narrowed(config.batch_rows)
         self._models_dir = config.models_dir
-        self._codec = Codec(checkpoint, exact=config.exact, rows=config.vae_rows or 1)
+        self._codec = Codec(checkpoint, exact=config.exact, rows=self._spared(config.vae_rows or 1))
         self._encoder = Encoder(checkpoint, self._codec, max_bytes=config.kept_bytes)
         self._calls: OrderedDict[Hashable, Call] = OrderedDict()
         self._adapters = Adapters(
@@ -85,7 +86,8 @@ class Img2ImgPipeline(FromCheckpoint):
             checkpoint, adapters=self._adapters, max_bytes=config.kept_bytes // 4
         )
         self._planner = Planner(checkpoint, prompts=self._prompts, encoder=self._encoder)
-        self._record = recorder_for(checkpoint.device)
+        moving = self._plan is not None and self._plan.turns
+        self._record = None if moving else recorder_for(checkpoint.device)
         self._apart: dict[Hashable, bool] = {}
         self._weighed: tuple[Hashable, int] | None = None
 
@@ -98,7 +100,11 @@ class Img2ImgPipeline(FromCheckpoint):
         """
         device = torch_device(config.device)
         checkpoint = load_checkpoint(
-            model, models_dir=config.models_dir, device=device, dtype=config.dtype
+            model,
+            models_dir=config.models_dir,
+            device=device,
+            dtype=config.dtype,
+            plan=cls.plan(model=model, config=config),
         )
         pipeline = cls(checkpoint, config=config)
         profiled = device.type == "cuda" if config.profile is None else config.profile
@@ -113,21 +119,25 @@ class Img2ImgPipeline(FromCheckpoint):
         self._calls.clear()
         share = EXACT_SHARE if self.exact else THROUGHPUT_SHARE
         if config.batch_rows is None:
-            self.batch_rows = largest_that_pays(times["denoiser"], share=share)
+            self.batch_rows = self._narrowed(largest_that_pays(times["denoiser"], share=share))
         if config.vae_rows is None:
-            self._codec.rows = largest_that_pays(times["codec"], share=share)
+            self._codec.rows = self._spared(largest_that_pays(times["codec"], share=share))
 
-    @property
-    def modules(self) -> tuple[nn.Module, ...]:
-        """The checkpoint's networks with their LoRA, and those that were loaded beside them."""
-        return (*self.checkpoint.modules, *self._conditioning.modules)
+    def _narrowed(self, rows: int) -> int:
+        """Return how many rows a call may hold of those that are wished."""
+        return rows if self._plan is None else min(rows, self._plan.look.rows)
+
+    def _spared(self, pictures: int) -> int:
+        """Return how many pictures a call of the codec may hold of those that are wished."""
+        return pictures if self._plan is None else min(pictures, self._plan.look.pictures)
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of the networks that are loaded now, counted when there are others than before."""
+        """Bytes of the networks that are on the device at rest, counted when there are others."""
         loaded = (self._adapters.loaded, self._conditioning.loaded)
         if self._weighed is None or self._weighed[0] != loaded:
-            self._weighed = (loaded, weight_bytes(self.modules))
+            beside = weight_bytes(self._conditioning.modules)
+            self._weighed = (loaded, self.checkpoint.seats.weight_bytes + beside)
         return self._weighed[1]
 
     def put_away(self) -> None:
@@ -136,11 +146,13 @@ class Img2ImgPipeline(FromCheckpoint):
         self._encoder.clear()
         self._prompts.clear()
         self._conditioning.clear()
-        move(self.modules, "cpu")
+        self.checkpoint.seats.put_away()
+        move(self._conditioning.modules, "cpu")
 
     def bring(self) -> None:
-        """Move the networks back to the device."""
-        move(self.modules, self.checkpoint.device)
+        """Move the networks back to the device, as far as they stay there."""
+        self.checkpoint.seats.bring()
+        move(self._conditioning.modules, self.checkpoint.device)
 
     @property
     def together(self) -> int:
@@ -270,7 +282,7 @@ class Img2ImgPipeline(FromCheckpoint):
 
     def capacity(self, row: Img2ImgRow) -> int:
         """Return how many denoiser rows one call of the row's bucket holds."""
-        return row.shape or max(self.batch_rows or SHAPES[-1], row.width)
+        return row.shape or max(self._narrowed(self.batch_rows or SHAPES[-1]), row.width)
 
     def shrink(self, row: Img2ImgRow) -> bool:
         """Pad the row's calls to its own rows alone; its bytes may change by one level.
@@ -292,6 +304,8 @@ class Img2ImgPipeline(FromCheckpoint):
                 room -= waiting[0].width
                 together.append(waiting.pop(0))
             call = self._call(together[0], self.padded(together))
+            # A call that is played from a recording asks for no seat itself.
+            self.checkpoint.seats.enter(self.checkpoint.unet)
             call.step([row.current for row in together])
 
     def padded(self, rows: Sequence[Img2ImgRow]) -> int:
@@ -362,6 +376,7 @@ class Img2ImgPipeline(FromCheckpoint):
             "image_guidance_scale": "" if guidance.image is None else f"{guidance.image:.3g}",
             "native_size": f"{width}x{height}",
             **row.beside.told(row.request),
+            **dict(self.checkpoint.seats.told),
         }
         kept = tuple((name, value) for name, value in parameters.items() if value)
         return Finished(image=to_pixels(result), notes=notes, parameters=kept)

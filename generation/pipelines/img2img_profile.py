@@ -46,7 +46,11 @@ def recalled(model: Checkpoint, pipeline: Running[RowT], *, kept: Profiles) -> d
     No call is larger than that of a square picture: what pays there pays for every other.
     """
     size = f"{model.native_size} px, {weight_bytes(model.modules)} bytes of {model.dtype}"
-    key = f"{model.name}, {size}, {circumstances(model.device)}"
+    plan = model.seats.plan
+    altered = "" if plan is None else "".join(f", {name}" for name in plan.altering)
+    if plan is not None and "rows" in plan.taken:
+        altered += f", at most {plan.look.rows} rows and {plan.look.pictures} pictures"
+    key = f"{model.name}, {size}, {circumstances(model.device)}{altered}"
     return kept.recall(key, lambda: _measured(model, pipeline))
 
 
@@ -72,8 +76,11 @@ def _measured(model: Checkpoint, pipeline: Running[RowT]) -> dict[str, Times]:
     def recode(rows: int) -> None:
         model.decode(model.encode(row.source.repeat(rows, 1, 1, 1)))
 
-    shapes = (row.width, *(shape for shape in SHAPES if shape > row.width))
+    plan = model.seats.plan
+    rows, pictures = (SHAPES[-1],) * 2 if plan is None else (plan.look.rows, plan.look.pictures)
+    shapes = (row.width, *(shape for shape in SHAPES if row.width < shape <= rows))
+    codec_shapes = [shape for shape in SHAPES if shape <= pictures]
     return {
         "denoiser": measured(step, shapes=shapes, device=model.device),
-        "codec": measured(recode, shapes=SHAPES, device=model.device),
+        "codec": measured(recode, shapes=codec_shapes, device=model.device),
     }

@@ -5,12 +5,7 @@ the libraries, and kept: a picture's bytes depend on the shape of its calls, so 
 chosen stays.
 """
 
-import fcntl
-import json
-import logging
-import os
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +14,9 @@ from time import perf_counter
 import diffusers
 import torch
 
-SHAPES = (1, 2, 4, 8, 12, 16)
+from generation.memory import SHAPES as SHAPES
+from generation.settled import Settled
+
 PARTS = ("denoiser", "codec")
 EXACT_SHARE, THROUGHPUT_SHARE = 0.25, 0.75
 WARM_CALLS, TIMED_CALLS = 2, 4
@@ -27,8 +24,6 @@ LONGEST_CALL_MS = 2000.0
 
 Times = dict[int, float]
 """Milliseconds of a call by its rows."""
-
-logger = logging.getLogger(__name__)
 
 
 def largest_that_pays(times: Mapping[int, float], *, share: float) -> int:
@@ -82,53 +77,15 @@ def circumstances(device: torch.device) -> str:
     return f"{place}, {torch.get_num_threads()} threads, {versions}"
 
 
-class Profiles:
+class Profiles(Settled[dict[str, Times]]):
     """What was measured, in a file that several engines share.
-
-    A file that is damaged is as good as none.
 
     Args:
         path: None keeps nothing.
     """
 
     def __init__(self, path: Path | None) -> None:
-        self._path = path
-
-    def recall(self, key: str, measure: Callable[[], dict[str, Times]]) -> dict[str, Times]:
-        """Return what is kept under a key; measured and kept if there is nothing."""
-        kept = self._read().get(key)
-        if kept is not None:
-            return kept
-        found = measure()
-        return found if self._path is None else self._keep(self._path, key, found)
-
-    def _keep(self, path: Path, key: str, found: dict[str, Times]) -> dict[str, Times]:
-        """Add to the file, unless another engine was first: then what it measured counts."""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.with_suffix(".lock").open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                kept = self._read()
-                found = kept.setdefault(key, found)
-                fresh = path.with_suffix(f".{os.getpid()}")
-                fresh.write_text(json.dumps(kept, indent=1), encoding="utf-8")
-                fresh.replace(path)
-        except OSError as err:
-            logger.warning("%s cannot be written: %s", path, err)
-        return found
-
-    def _read(self) -> dict[str, dict[str, Times]]:
-        found: dict[str, dict[str, Times]] = {}
-        try:
-            text = "{}" if self._path is None else self._path.read_text(encoding="utf-8")
-            for key, parts in json.loads(text).items():
-                with suppress(AttributeError, KeyError, TypeError, ValueError):
-                    found[key] = {part: _times(parts[part]) for part in PARTS}
-        except FileNotFoundError:
-            pass
-        except (OSError, ValueError, AttributeError, RecursionError) as err:
-            logger.warning("%s is damaged, and measured anew: %s", self._path, err)
-        return found
+        super().__init__(path, parse=lambda told: {part: _times(told[part]) for part in PARTS})
 
 
 def _times(told: Mapping[str, float]) -> Times:

@@ -19,13 +19,14 @@ from typing import Any, Self
 import torch
 from diffusers import AutoPipelineForImage2Image, DiffusionPipeline, SchedulerMixin
 from diffusers.utils import logging as diffusers_logging
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from generation.checkpoints import FromCheckpoint, load_folder
-from generation.devices import DTYPES, move, ready, torch_device, torch_dtype, weight_bytes
+from generation.devices import DTYPES, torch_device, torch_dtype
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import OTHER, Family
+from generation.holding import Seats, held, networks
 from generation.imaging import to_pil, to_pixels, to_tensor
 from generation.loras import split_loras
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
@@ -92,12 +93,12 @@ class WholePipeline(FromCheckpoint, OneByOne):
         *,
         name: str,
         manifest: Manifest,
-        device: torch.device,
+        seats: Seats,
         family: Family = OTHER,
     ) -> None:
         self.pipe = pipe
         self.family = family
-        self._device = device
+        self._seats = seats
         self._name = name
         self._manifest = manifest
         self._accepted = inspect.signature(pipe.__call__).parameters
@@ -114,25 +115,25 @@ class WholePipeline(FromCheckpoint, OneByOne):
         device = torch_device(config.device)
         family = family_of(folder)
         dtype = torch_dtype(config.dtype, device=device, half=DTYPES[family.half])
+        plan = cls.plan(model=model, config=config)
         loaded = load_folder(folder, dtype=dtype)
         pipe = loaded if _starts_from_pictures(loaded) else _sibling(loaded, name=model)
-        for part in _modules(pipe):
-            ready(part, device)
+        seats = held(networks(pipe.components), plan=plan, device=device)
         manifest = read_manifest(folder)
-        return cls(pipe, name=model, manifest=manifest, device=device, family=family)
+        return cls(pipe, name=model, manifest=manifest, seats=seats, family=family)
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of the checkpoint's networks."""
-        return weight_bytes(_modules(self.pipe))
+        """Bytes of the checkpoint's networks that stay on the device."""
+        return self._seats.weight_bytes
 
     def put_away(self) -> None:
         """Move the networks to the host's memory."""
-        move(_modules(self.pipe), "cpu")
+        self._seats.put_away()
 
     def bring(self) -> None:
         """Move the networks back to the device."""
-        move(_modules(self.pipe), self._device)
+        self._seats.bring()
 
     def admit(self, request: ImageRequest) -> WholeRow:
         """Fit the picture, and begin: the library reads the prompt and encodes the picture.
@@ -276,6 +277,7 @@ class WholePipeline(FromCheckpoint, OneByOne):
             ("steps", str(row.total_steps)),
             ("scheduler", type(self.pipe.scheduler).__name__),
             ("native_size", f"{width}x{height}"),
+            *self._seats.told,
         )
         return Finished(image=to_pixels(result), notes=self._notes(request), parameters=parameters)
 
@@ -313,10 +315,6 @@ def _unscaled(latents: Tensor, *, vae: Any) -> Tensor:  # noqa: ANN401 - diffuse
         for name in ("latents_mean", "latents_std")
     )
     return latents * std + mean
-
-
-def _modules(pipe: Any) -> list[nn.Module]:  # noqa: ANN401 - diffusers' own
-    return [part for part in pipe.components.values() if isinstance(part, nn.Module)]
 
 
 @contextmanager

@@ -9,11 +9,13 @@ import pytest
 from bot.choices import NAME_LENGTH
 from bot.errors import UnknownModelError
 from bot.models import Models
+from generation.cards import read_card
 from generation.registry import PIPELINES
 from generation.upkeep import mark
 from generation.weights import STARTER
 from tests.bot.members import text_of
-from tests.bot.stage import Stage, rows
+from tests.bot.pipelines import PIPELINES as TINY
+from tests.bot.stage import Stage, rows, running, settings_for
 
 BIG_NAME = "@everyone *big*"
 
@@ -27,6 +29,25 @@ def mine(stage: Stage) -> Path:
     (models / "mine" / "atelier.json").write_text(json.dumps({"title": "A model of mine"}))
     shutil.rmtree(models / "broken" / "unet")
     return models
+
+
+@pytest.mark.slow
+async def test_a_model_that_finds_no_room_costs_nothing_and_is_not_offered_for_a_while(
+    stage: Stage, mine: Path
+) -> None:
+    settings = settings_for(stage.sandbox, stage.folder / "data", device_memory_bytes=1000)
+    real = {**TINY, "remix": PIPELINES["remix"]}
+    async with running(settings, pipelines=real) as bot:
+        await stage.ada.remix("night", model="mine")
+        await stage.ada.text("The model does not fit into the memory that is free.", wait_s=60)
+        await stage.settled(bot)
+        assert await bot.stores.quotas.audit() == []
+        assert rows(bot, "SELECT state, device_ms FROM jobs") == [("failed", 0)]
+        assert "needs about" in read_card("mine", models_dir=mine).too_large
+        await bot.models.refresh()
+        await stage.ada.remix("night", model="mine")
+        await stage.ada.text("The model mine cannot be used right now.")
+        assert rows(bot, "SELECT count(*) FROM jobs") == [(1,)]
 
 
 async def test_typing_offers_the_models_that_can_be_used_and_others_are_refused_unqueued(

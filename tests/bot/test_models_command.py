@@ -63,6 +63,26 @@ def test_the_list_says_what_goes_beside_checkpoints_and_for_whom_it_was_made(mod
     assert "holds no weights" in next(line for line in out.splitlines() if "empty" in line)
 
 
+def test_show_explains_what_would_be_done_for_a_model_to_find_room(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, out, _ = called("show", "mine")
+    assert "needs about" in out
+    assert "are free on cpu" in out
+    assert "nothing has to be done for that" in out
+    monkeypatch.setenv("ATELIER_DEVICE", "cpu")
+    monkeypatch.setenv("ATELIER_BATCH_ROWS", "16")
+    monkeypatch.setenv("ATELIER_DEVICE_MEMORY_BYTES", "30000000")
+    said = " ".join(called("show", "mine")[1].split())
+    assert "as it is it would need" in said
+    assert "calls hold 3 rows, and the codec's 1 picture" in said
+    assert "30 MB are allowed on cpu" in said
+    monkeypatch.setenv("ATELIER_DEVICE_MEMORY_BYTES", "1000")
+    said = " ".join(called("show", "mine")[1].split())
+    assert "it is not loaded: mine needs about" in said
+    assert not (models.parent / "data" / "plans.json").exists()
+
+
 def test_the_public_list_and_one_of_it_are_shown_without_fetching_anything() -> None:
     _, out, _ = called("list", "--public")
     assert "sd-turbo" in out

@@ -41,11 +41,11 @@ def _components(
         "unet": real.UNet2DConditionModel(
             in_channels=in_channels,
             out_channels=4,
-            block_out_channels=(16, 32),
             layers_per_block=1,
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
             **{
+                "block_out_channels": (16, 32),
                 "sample_size": 8,
                 "cross_attention_dim": WIDTH,
                 "attention_head_dim": 2,

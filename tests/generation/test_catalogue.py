@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from generation import checkpoints, converting
+from generation import converting, holding
 from generation.cards import Card, card_place, read_card, write_card
 from generation.catalogue import entries, entry_named, public_checkpoints
 from generation.checkpoints import load_checkpoint
@@ -300,7 +300,7 @@ def test_what_fails_while_a_trial_loads_is_a_sentence(
         raise error
 
     # Stands in for a device that is full.
-    monkeypatch.setattr(checkpoints, "ready", short)
+    monkeypatch.setattr(holding, "ready", short)
     with pytest.raises(ModelUnavailableError, match=why):
         trial_here("mine", pipeline="remix", config=EngineConfig(device="cpu", models_dir=models))
 

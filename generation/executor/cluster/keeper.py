@@ -334,6 +334,7 @@ def elsewhere(hello: Hello) -> Hello:
 
     Ray shows an engine only the GPU that is its own; checkpoints lie at the same place. In exact
     mode calls are not measured: two nodes could settle on two shapes, and bytes depend on them.
+    How models find room is not kept either: every equal device comes to the same by itself.
     """
     config = hello.config
     config = replace(
@@ -342,6 +343,7 @@ def elsewhere(hello: Hello) -> Hello:
         models_dir=config.models_dir.resolve(),
         profile=False if config.exact else config.profile,
         profiles=None,
+        plans=None,
     )
     return replace(hello, config=config)
 

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import time
 import weakref
 from collections import Counter
 from dataclasses import replace
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 import torch
 
-from generation.errors import ModelUnavailableError
+from generation import cards
+from generation.cards import REFUSAL_S, note_refusal
+from generation.catalogue import entry_named
+from generation.errors import ModelTooLargeError, ModelUnavailableError
 from generation.executor.models import Kind, ModelCache
 from generation.pipelines.base import EngineConfig, Pipeline
 from generation.pipelines.img2img import Img2ImgPipeline
@@ -124,6 +128,58 @@ def test_what_a_model_loads_besides_is_counted_and_others_make_room(
     assert cache.ready == {ONE}
     assert cache.waits(TWO, busy={ONE})
     assert counts["model_evictions"] == 1
+
+
+def test_a_model_without_room_is_refused_with_the_figures_and_weighed_once_a_minute(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one").symlink_to(models_dir / "one")
+    config = EngineConfig(device="cpu", models_dir=tmp_path, memory_bytes=10**6)
+    cache = ModelCache(PIPELINES, config=config, count=Counts().add)
+    figures = r"^one needs about 1\.\d\d MB; 1\.00 MB are allowed on cpu$"
+    with pytest.raises(ModelTooLargeError, match=figures):
+        cache.load(ONE)
+    assert cache.load(("collage", "collage"))
+    assert not cache.waits(ONE, busy={("collage", "collage")})
+    weighed = []
+    monkeypatch.setattr(Img2ImgPipeline, "plan", lambda **asked: weighed.append(asked))
+    with pytest.raises(ModelTooLargeError, match=figures):
+        cache.load(ONE)
+    assert weighed == []
+    assert "needs about" in entry_named("one", models_dir=tmp_path).unusable
+    # Others, and those who come later, may try again; where there is room the card says so.
+    monkeypatch.undo()
+    roomy = ModelCache(PIPELINES, config=replace(config, memory_bytes=10**9), count=Counts().add)
+    assert roomy.load(ONE)
+    assert entry_named("one", models_dir=tmp_path).usable
+
+
+def test_what_found_no_room_is_offered_again_after_a_while(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one").symlink_to(models_dir / "one")
+    note_refusal("one", "one needs more", models_dir=tmp_path)
+    assert entry_named("one", models_dir=tmp_path).unusable == "one needs more"
+    later = time.time() + REFUSAL_S
+    monkeypatch.setattr(cards, "time", lambda: later)
+    assert entry_named("one", models_dir=tmp_path).usable
+
+
+def test_room_is_left_to_work_in(models_dir: Path) -> None:
+    plan = Img2ImgPipeline.plan(
+        model="one", config=EngineConfig(device="cpu", models_dir=models_dir)
+    )
+    assert plan is not None
+    size = Img2ImgPipeline.load(
+        model="one", config=EngineConfig(device="cpu", models_dir=models_dir)
+    ).weight_bytes
+    together = 2 * size + plan.work
+    for memory, expected in ((together, {ONE, TWO}), (together - 1000, {TWO})):
+        config = EngineConfig(device="cpu", models_dir=models_dir, memory_bytes=memory)
+        cache = ModelCache(PIPELINES, config=config, count=Counts().add)
+        for kind in (ONE, TWO):
+            cache.load(kind)
+        assert cache.ready == expected
 
 
 def test_an_evicted_model_leaves_no_memory_behind(models_dir: Path, size: int) -> None:
