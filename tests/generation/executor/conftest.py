@@ -21,6 +21,7 @@ def config_for(folder: Path, **changes: object) -> ExecutorConfig:
         "preview_interval_s": 0.1,
         "deadline_grace_s": 0.2,
         "nice": 0,
+        "template_after_s": None,
     }
     return ExecutorConfig(**{**values, **changes})
 
