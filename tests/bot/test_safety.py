@@ -1,8 +1,10 @@
 """Finished pictures are looked at where a server wants it: covered, or neither shown nor kept."""
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,6 +16,9 @@ from bot.doctor import State
 from bot.settings import Settings
 from generation.classifiers import find
 from generation.registry import SAFETY
+from storage.database import Database
+from storage.guilds import GuildStore, SafetyPolicy
+from storage.migrating import upgrade
 from tests.bot.checkpoints import painter
 from tests.bot.members import Message, parts, text_of
 from tests.bot.pipelines import eye
@@ -179,3 +184,15 @@ def test_the_doctor_says_whether_pictures_can_be_looked_at(
     assert found(safety_model=classifier) == (State.FINE, "eye looks for nsfw; policy off")
     settings = Settings(_env_file=None, data_dir=tmp_path, safety_model=classifier)  # type: ignore[call-arg]
     assert find(settings.safety).labels == ("normal", "nsfw")
+    upgrade(settings.database)
+    for guild, policy in enumerate(get_args(SafetyPolicy), start=1):
+        asyncio.run(chosen(settings.database, guild, policy))
+    state, told = found()
+    assert (state, "wanted by 2 server(s)" in told) == (State.BROKEN, True)
+    assert found(safety_model=classifier)[0] is State.FINE
+
+
+async def chosen(url: str, guild_id: int, policy: SafetyPolicy) -> None:
+    database = Database.open(url)
+    await GuildStore(database).set_safety(guild_id, policy, actor_id=7)
+    await database.close()
