@@ -36,6 +36,15 @@ class Pictures:
         """
         return await self._keep(await self._intake.prepare(await self._fetch(attachment)))
 
+    async def beside(self, **given: discord.Attachment | None) -> dict[str, StoredFile]:
+        """Fetch, check and store attachments by the names that requests give them; None is none.
+
+        Raises:
+            DownloadError: one could not be fetched.
+            IntakeError: one cannot be used as a picture.
+        """
+        return {name: (await self.upload(each)).file for name, each in given.items() if each}
+
     async def masked(
         self, attachment: discord.Attachment, mask: discord.Attachment | None
     ) -> tuple[Picture, StoredFile]:

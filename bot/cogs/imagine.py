@@ -8,7 +8,7 @@ from bot.choices import NAME_LENGTH, matching, model_line, shape_choices
 from bot.client import Atelier
 from bot.errors import WordsMissingError
 from bot.limits import MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, SIZE_LETTERS, require_steps
-from bot.orders import Order, any_seed
+from bot.orders import LIKE_STRENGTH, Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import services_of, voice_of
 from bot.texts import label
@@ -31,6 +31,8 @@ class Imagine(commands.Cog):
         steps=label("command.steps"),
         guidance=label("command.guidance"),
         count=label("command.count"),
+        like=label("command.remix.like"),
+        like_strength=label("command.remix.like_strength"),
     )
     async def imagine(
         self,
@@ -43,6 +45,8 @@ class Imagine(commands.Cog):
         steps: app_commands.Range[int, 1, MOST_STEPS] | None = None,
         guidance: app_commands.Range[float, 0.0, MOST_GUIDANCE] | None = None,
         count: app_commands.Range[int, 1, MOST_PICTURES] = 1,
+        like: discord.Attachment | None = None,
+        like_strength: app_commands.Range[float, 0.0, 1.0] = LIKE_STRENGTH,
     ) -> None:
         """Paint a picture from words, with a model that can."""
         await interaction.response.defer(thinking=True)
@@ -68,6 +72,8 @@ class Imagine(commands.Cog):
             seed=any_seed(seed),
             count=count,
             model=entry.name,
+            beside=await services.pictures.beside(like=like),
+            like_strength=like_strength,
         )
         await services.dispatcher.place(interaction, order)
 

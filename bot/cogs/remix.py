@@ -162,14 +162,9 @@ class Remix(commands.Cog):
             count=count,
             extend=shape,
         )
-        given = {"like": like, "control": control_picture}
         order = replace(
             order,
-            beside={
-                name: (await services.pictures.upload(each)).file
-                for name, each in given.items()
-                if each is not None
-            },
+            beside=await services.pictures.beside(like=like, control=control_picture),
             control=control or (EDGES if control_picture is not None else None),
             like_strength=like_strength,
         )

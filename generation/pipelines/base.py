@@ -32,7 +32,7 @@ class EngineConfig:
         profile: whether a model's calls are measured when it is loaded; None is on a GPU.
         profiles: the file in which that is kept.
         kept_bytes: of encoded pictures that a model keeps, to encode none of them twice; of
-            prompts it keeps a quarter of that.
+            prompts it keeps a quarter of that, and of pictures that others are to be like.
         device_bytes: of models on the device; None is three quarters of what is free there, and
             on a CPU half of the memory.
         host_bytes: of models that wait in the host's memory for their return to the device; None

@@ -59,6 +59,16 @@ async def test_a_job_keeps_what_it_is_to_follow_and_again_follows_it(
     assert first.inputs == again.inputs
 
 
+async def test_a_picture_from_words_keeps_what_it_is_to_be_like(stage: Stage, models: Path) -> None:
+    bot = await stage.start()
+    like = await stage.ada.upload()
+    await stage.ada.command("imagine", None, prompt="a castle", like=like, like_strength=0.3)
+    job = await bot.stores.jobs.get(job_of(await stage.ada.result()))
+    assert set(job.inputs) == {"like"}
+    assert job.parameters is not None
+    assert job.parameters["like_strength"] == 0.3
+
+
 async def test_what_no_network_follows_is_refused_before_it_is_queued(
     stage: Stage, models: Path
 ) -> None:
