@@ -179,6 +179,7 @@ def order_of(job: Job) -> Order:
         layers=kept.layers,
         model=job.model,
         parent_id=job.id,
+        notes=kept.notes if job.image is None else (),
     )
 
 

@@ -177,7 +177,7 @@ class Dispatcher:
         model = self._executor.model_of(probe)
         await self._models.require_readable(order.prompt, model=model)
         await self._models.require_companions(order, model=model)
-        order = replace(order, model=model, notes=notes)
+        order = replace(order, model=model, notes=(*order.notes, *notes))
         cost_ms = self._executor.cost_ms(probe) * order.count
         promised_s = self._promised_s(order, origin, cost_ms=cost_ms)
         self._refuse_long_wait(origin, promised_s)

@@ -12,11 +12,11 @@ from bot.errors import (
 )
 from bot.orders import Picture, result_size
 from bot.prompts import shown
-from generation.canvases import canvas_of
+from generation.canvases import canvas_of, enlarged
 from generation.catalogue import Entry
 from generation.errors import InvalidRequestError
 from generation.outpainting import parsed_ratio
-from generation.request import MIN_CANVAS_SIDE, Canvas
+from generation.request import MIN_CANVAS_SIDE, Canvas, Note
 
 MOST_PICTURES = 10
 """As many files as Discord takes with one message."""
@@ -63,8 +63,8 @@ class Limits:
         if max(size) > limit:
             raise refused
 
-    async def canvas(self, size: str, *, entry: Entry) -> Canvas:
-        """Return the canvas of a size or a shape, for a checkpoint.
+    async def canvas(self, size: str, *, entry: Entry) -> tuple[Canvas, tuple[Note, ...]]:
+        """Return the canvas of a size or a shape, for a checkpoint, and what to say about it.
 
         Raises:
             BadSizeError: it is neither, or beyond what is allowed.
@@ -72,15 +72,19 @@ class Limits:
         refused = BadSizeError(
             "no such canvas", size=shown(size), low=MIN_CANVAS_SIDE, high=self.max_side
         )
+
+        def look() -> tuple[Canvas, tuple[Note, ...]]:
+            folder, family, manifest = entry.folder, entry.family, entry.manifest
+            canvas = canvas_of(size, folder=folder, family=family, manifest=manifest)
+            return canvas, enlarged(canvas, folder=folder, family=family, manifest=manifest)
+
         try:
-            canvas = await asyncio.to_thread(
-                canvas_of, size, folder=entry.folder, family=entry.family, manifest=entry.manifest
-            )
+            canvas, notes = await asyncio.to_thread(look)
         except InvalidRequestError as err:
             raise refused from err
         if max(canvas.width, canvas.height) > self.max_side:
             raise refused
-        return canvas
+        return canvas, notes
 
 
 def shape_of(text: str) -> str:

@@ -7,12 +7,14 @@ from generation.errors import InvalidRequestError
 from generation.families import Family
 from generation.outpainting import parsed_ratio
 from generation.recognition import longer_side, read_config
-from generation.request import MIN_CANVAS_SIDE, Canvas
+from generation.request import MIN_CANVAS_SIDE, Canvas, Note, NoteCode
 from generation.weights import Manifest
 
 SHAPES = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16")
 """What is offered; any other will do."""
 TRANSFORMER_MULTIPLE = 16
+NOTICED = 1.25
+"""From how many times its size on a picture that is enlarged is plainly softer."""
 
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})", re.ASCII)
 
@@ -37,6 +39,21 @@ def canvas_of(text: str, *, folder: Path, family: Family, manifest: Manifest) ->
     width, height = family.fitted(*_whole(shape), side=side, multiple=multiple)
     enlarged = -(-MIN_CANVAS_SIDE // min(width, height))
     return Canvas(width=width * enlarged, height=height * enlarged)
+
+
+def enlarged(
+    canvas: Canvas, *, folder: Path, family: Family, manifest: Manifest
+) -> tuple[Note, ...]:
+    """Tell the member of a picture that a checkpoint paints smaller than it was asked for.
+
+    Raises:
+        ModelUnavailableError: the checkpoint's configuration is missing or damaged.
+    """
+    side, multiple = _native(folder, family=family, manifest=manifest)
+    width, height = family.fitted(canvas.width, canvas.height, side=side, multiple=multiple)
+    if max(canvas.width / width, canvas.height / height) < NOTICED:
+        return ()
+    return (Note(code=NoteCode.ENLARGED, words=(f"{width} x {height}",)),)
 
 
 def _whole(shape: tuple[float, float]) -> tuple[int, int]:

@@ -39,6 +39,7 @@ class NoteCode(StrEnum):
     WORD_RULE = "word_rule"
     MASK_WHOLE = "mask_whole"
     MASK_STRETCHED = "mask_stretched"
+    ENLARGED = "enlarged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

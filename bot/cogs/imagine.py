@@ -59,10 +59,12 @@ class Imagine(commands.Cog):
         words = clean_prompt(prompt)
         if not words:
             raise WordsMissingError("no words that can be read")
+        canvas, notes = await services.limits.canvas(size, entry=entry)
         order = Order(
             command="imagine",
             pipeline="remix",
-            image=await services.limits.canvas(size, entry=entry),
+            image=canvas,
+            notes=notes,
             prompt=words,
             negative_prompt=clean_prompt(negative),
             subject=words,

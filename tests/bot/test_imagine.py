@@ -141,6 +141,20 @@ async def test_as_many_pictures_as_discord_takes_come_in_one_message_smaller_if_
     assert len(patches) == 2
 
 
+async def test_a_picture_larger_than_its_model_paints_is_said_to_be_enlarged(
+    stage: Stage, painters: Path
+) -> None:
+    await stage.start()
+    said = "The model paints at 96 x 64; the picture was enlarged"
+    await stage.ada.command("imagine", None, prompt="a castle", size="3:2")
+    assert "enlarged" not in text_of(await stage.ada.result())
+    await stage.ada.command("imagine", None, prompt="a castle", size="384 x 256")
+    message = (await stage.ada.results(2))[1]
+    assert said in text_of(message)
+    await stage.ada.press(message, "Again")
+    assert text_of((await stage.ada.results(3))[2]).count(said) == 1
+
+
 async def test_of_several_pictures_only_those_that_were_made_are_charged(
     stage: Stage, painters: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
