@@ -19,7 +19,7 @@ from bot.errors import PromptTooLongError, sentence
 from bot.prompts import clean_prompt
 from bot.settings import Settings
 from bot.texts import load_texts
-from generation.abilities import require_companions, require_painter, require_readable
+from generation.abilities import require_companions, require_painter, require_reader
 from generation.codecs import CodecPool, ImageFormat, IntakePool
 from generation.errors import IntakeError
 from generation.executor.client import Executor, ExecutorConfig, Ticket
@@ -187,7 +187,7 @@ def make(order: PictureOrder, settings: Settings) -> list[Made]:
         checkpoint_folder(name, models_dir=settings.models_folder)
         if isinstance(order.source, Canvas) or order.ratio is not None:
             require_painter(name, models_dir=settings.models_folder)
-        require_readable(order.prompt, model=name, models_dir=settings.models_folder)
+        require_reader(order.prompt, model=name, models_dir=settings.models_folder)
         kind = order.control.kind if order.control is not None and order.control.weight else None
         liked = order.like is not None and order.like.weight > 0
         require_companions(control=kind, like=liked, model=name, models_dir=settings.models_folder)

@@ -175,7 +175,9 @@ class Dispatcher:
         await self._guard.require_ready(origin.guild_id)
         probe = probe_of(order, origin)
         model = self._executor.model_of(probe)
-        await self._models.require_readable(order.prompt, model=model)
+        await self._models.require_readable(
+            order.prompt, model=model, negative=order.negative_prompt
+        )
         await self._models.require_companions(order, model=model)
         order = replace(order, model=model, notes=(*order.notes, *notes))
         cost_ms = self._executor.cost_ms(probe) * order.count

@@ -1,8 +1,9 @@
 """Which checkpoints members may name: a listing that is kept fresh beside the event loop."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -85,23 +86,22 @@ class Models:
         if entry is not None and not entry.usable:
             raise UnusableModelError(entry.unusable, **self._named(name))
 
-    async def require_readable(self, prompt: str, *, model: str) -> None:
-        """Refuse a prompt that asks a checkpoint for what it cannot do.
+    async def require_readable(self, prompt: str, *, model: str, negative: str = "") -> None:
+        """Refuse words that ask a checkpoint for what it cannot do.
 
         Raises:
             PromptUnfitError: it names LoRA that are not there or do not fit, or weighs words
                 too much or in vain; the sentence says which, and names the models that can.
             ModelUnavailableError: there is no such checkpoint.
         """
-        if not {"<", "("} & set(prompt):
+        if not {"<", "("} & {*prompt, *negative}:
             return
+        readable = partial(require_readable, prompt, negative=negative, models_dir=self._models_dir)
         try:
-            await asyncio.to_thread(
-                require_readable, prompt, model=model, models_dir=self._models_dir
-            )
+            await asyncio.to_thread(readable, model=model)
         except InvalidRequestError as err:
             reason = shown(str(err))
-            if others := await asyncio.to_thread(self._readers, prompt):
+            if others := await asyncio.to_thread(self._readers, readable):
                 known = listed(others)
                 raise PromptForOthersError(str(err), reason=reason, known=known) from err
             raise PromptUnfitError(str(err), reason=reason) from err
@@ -131,12 +131,12 @@ class Models:
         except InvalidRequestError as err:
             raise CompanionUnfitError(str(err), reason=shown(str(err))) from err
 
-    def _readers(self, prompt: str) -> list[str]:
-        """Return the names of the checkpoints that can do what a prompt asks for."""
+    def _readers(self, readable: Callable[..., None]) -> list[str]:
+        """Return the names of the checkpoints that can do what words ask for."""
         found = []
         for entry in self.usable:
             with suppress(InvalidRequestError, ModelUnavailableError):
-                require_readable(prompt, model=entry.name, models_dir=self._models_dir)
+                readable(model=entry.name)
                 found.append(entry.name)
         return found
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from generation.companions import control_for, ip_adapter_for
 from generation.errors import InvalidRequestError, ModelUnavailableError
-from generation.families import Family
 from generation.heads import read_head
 from generation.loras import Lora, lora_file, split_loras
 from generation.prompts import fragments_of
@@ -63,37 +62,48 @@ def require_painter(name: str, *, models_dir: Path) -> None:
     raise InvalidRequestError(f"{name} makes no picture from words alone; {hint}")
 
 
-def require_readable(prompt: str, *, model: str, models_dir: Path) -> None:
-    """Refuse a prompt that asks a checkpoint for what it cannot do: weights, or LoRA.
+def require_readable(prompt: str, *, model: str, models_dir: Path, negative: str = "") -> None:
+    """Refuse words that ask a checkpoint for what it cannot do: weights, or LoRA.
 
     Of LoRA for UNets the heads tell how wide the words are that they were trained with. Whatever
     else may not fit shows when they are loaded.
 
     Raises:
         InvalidRequestError: a weight is beyond reason, a LoRA is not there, damaged or made for
-            another kind of model, or the checkpoint's family is run without what is asked for;
-            the message names the checkpoints that are not.
+            another kind of model, or the checkpoint's family is run without what is asked for.
         ModelUnavailableError: there is no such checkpoint, or it is damaged.
     """
     text, loras = split_loras(prompt)
-    weighed = any(fragment.weight != 1 for fragment in fragments_of(text))
+    fragments = (*fragments_of(text), *fragments_of(negative))
+    weighed = any(fragment.weight != 1 for fragment in fragments)
     if not loras and not weighed:
         return
     folder = checkpoint_folder(model, models_dir=models_dir)
     family = family_of(folder)
-
-    def those(can: Callable[[Family], bool]) -> str:
-        here = partial(checkpoint_folder, models_dir=models_dir)
-        return _hint(_those_that(lambda it: can(family_of(here(it))), models_dir=models_dir))
-
     if weighed and not family.weighs_words:
-        others = those(lambda it: it.weighs_words)
-        raise InvalidRequestError(f"{model} reads prompts without weights of words; {others}")
+        raise InvalidRequestError(f"{model} reads prompts without weights of words")
     if loras and not family.by_rows:
-        others = those(lambda it: it.by_rows)
-        raise InvalidRequestError(f"{model} runs without LoRA; {others}")
+        raise InvalidRequestError(f"{model} runs without LoRA")
     for lora in loras:
         _require_fit(lora, folder=folder, models_dir=models_dir)
+
+
+def require_reader(prompt: str, *, model: str, models_dir: Path) -> None:
+    """Refuse a prompt that asks for what a checkpoint cannot do, naming those that can.
+
+    Raises:
+        InvalidRequestError: likewise; where others can, the message names them.
+        ModelUnavailableError: there is no such checkpoint, or it is damaged.
+    """
+
+    def read(name: str) -> None:
+        require_readable(prompt, model=name, models_dir=models_dir)
+
+    try:
+        read(model)
+    except InvalidRequestError as err:
+        able = _those_that(partial(_found, read), models_dir=models_dir)
+        raise InvalidRequestError(f"{err}; {_hint(able)}" if able else str(err)) from err
 
 
 def _require_fit(lora: Lora, *, folder: Path, models_dir: Path) -> None:

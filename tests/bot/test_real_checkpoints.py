@@ -16,6 +16,7 @@ from tests.bot.test_restart import as_if_killed_while_running
 from tests.generation.checkpoints import (
     euler,
     save_control_net,
+    save_flux,
     save_img2img,
     save_inpaint,
     save_ip_adapter,
@@ -40,6 +41,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     save_img2img(folder / "plain", scheduler=euler())
     save_inpaint(folder / "filling", scheduler=euler())
+    save_flux(folder / "dev")
+    (folder / "dev/atelier.json").write_text('{"native_size": 64}')
     save_control_net(folder / "controls/edges/small", base=folder / "plain")
     save_ip_adapter(folder / "ip_adapters/small", base=folder / "plain")
     return folder
@@ -111,6 +114,32 @@ async def test_members_paint_parts_of_pictures_and_whole_ones_with_real_checkpoi
         for other in results[1:]:
             assert np.abs(other - results[0]).mean() > 1
         await made_again_to_the_byte(stage, bot, message)
+
+
+async def test_members_paint_and_change_pictures_with_a_transformer(
+    stage: Stage, models: Path
+) -> None:
+    settings = settings_for(stage.sandbox, stage.folder / "data", models_dir=models, threads=1)
+    async with running(settings, pipelines={"remix": PIPELINES["remix"]}) as bot:
+        words = {"prompt": "night", "model": "dev", "size": "96x64", "steps": 2, "seed": 7}
+        await stage.ada.command("imagine", None, count=2, **words)
+        message = (await stage.ada.results(1, wait_s=PATIENCE_S))[-1]
+        first, second = [await made(stage, message, number) for number in (0, 1)]
+        assert first.shape == second.shape == (64, 96, 3)
+        assert np.abs(first - second).mean() > 5
+        await made_again_to_the_byte(stage, bot, message)
+        told = "dev reads prompts without weights of words. These models can: remix, filling"
+        for unfit in ({"prompt": "(night:1.5)"}, {"prompt": "night", "negative": "(fog:1.5)"}):
+            await stage.ada.command("imagine", None, **{**words, **unfit})
+            await stage.ada.text(told)
+        image = await stage.ada.upload(png(PHOTO))
+        await stage.ada.remix("night", image=image, model="dev", seed=3)
+        message = (await stage.ada.results(2, wait_s=PATIENCE_S))[-1]
+        before, after = await fitted(bot, message), await made(stage, message)
+        assert after.shape == before.shape
+        assert np.abs(after - before).mean() > 5
+        # What was refused was not queued.
+        assert rows(bot, "SELECT count(*) FROM jobs") == [(2,)]
 
 
 async def made_again_to_the_byte(stage: Stage, bot: Bot, message: Message) -> None:

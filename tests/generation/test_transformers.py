@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from generation.abilities import painters, paints, require_painter, require_readable
+from generation.abilities import painters, paints, require_painter, require_readable, require_reader
 from generation.errors import InvalidRequestError
 from generation.families import FAMILIES
 from generation.imaging import to_pil
@@ -345,7 +345,10 @@ def test_what_cannot_be_done_is_refused_before_it_waits_naming_those_that_can(
         with pytest.raises(InvalidRequestError, match="alone; these do: dev, plain"):
             require_painter(name, models_dir=tmp_path)
     with pytest.raises(InvalidRequestError, match="of words; these do: plain, refiner"):
-        require_readable("(night:1.2)", model="dev", models_dir=tmp_path)
+        require_reader("(night:1.2)", model="dev", models_dir=tmp_path)
+    with pytest.raises(InvalidRequestError, match=r"of words$"):
+        require_readable("night", negative="(fog:1.2)", model="dev", models_dir=tmp_path)
+    require_readable("night", negative="(fog:1.2)", model="plain", models_dir=tmp_path)
     with pytest.raises(InvalidRequestError, match=r"old was made for another .* for a UNet"):
         require_readable("night <old:1>", model="dev", models_dir=tmp_path)
     config = EngineConfig(device="cpu", models_dir=tmp_path)
@@ -361,7 +364,7 @@ def test_a_transformer_with_another_scheduler_runs_whole(models: Path, tmp_path:
     assert family_of(folder) == replace(FAMILIES["sd3"], rows=None)
     assert not paints("other", models_dir=tmp_path)
     with pytest.raises(InvalidRequestError, match="other runs without LoRA; these do: remix"):
-        require_readable("night <dev:1>", model="other", models_dir=tmp_path)
+        require_reader("night <dev:1>", model="other", models_dir=tmp_path)
     loaded = RemixPipeline.load(
         model="other", config=EngineConfig(device="cpu", models_dir=tmp_path)
     )
