@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from diffusers.models.attention_processor import AttnProcessor2_0
 from diffusers.models.embeddings import ImageProjection
 from torch import Tensor, nn
 from torch.nn import functional
@@ -142,6 +143,8 @@ def load_ip_adapter(companion: Companion, *, model: Checkpoint) -> IPAdapter:
     """
     unet, folder, library = model.unet, companion.file.parent, library_of(model)
     before = dict(unet.attn_processors)
+    # The library makes new processors of the old ones' classes, which those in slices do not take.
+    unet.set_attn_processor(AttnProcessor2_0())
     try:
         with quiet():
             library.load_ip_adapter(

@@ -357,6 +357,18 @@ def test_an_ip_adapter_that_does_not_fit_leaves_the_denoiser_as_it_was(
     assert pipeline.checkpoint.unet.encoder_hid_proj is None
 
 
+def test_a_likeness_leaves_attention_in_slices_where_it_was(models: Path) -> None:
+    config = EngineConfig(device="cpu", models_dir=models)
+    pipeline = Img2ImgPipeline.load(model="plain", config=config)
+    unet = pipeline.checkpoint.unet
+    unet.set_attention_slice("max")
+    sliced = dict(unet.attn_processors)
+    before = _image(pipeline, REQUEST)
+    assert _image(pipeline, replace(REQUEST, like=LIKE)) != before
+    assert _image(pipeline, REQUEST) == before
+    assert unet.attn_processors == sliced
+
+
 def test_a_control_net_by_its_authors_names_is_the_same_network(
     pipelines: Mapping[str, Img2ImgPipeline], tmp_path: Path
 ) -> None:
