@@ -26,6 +26,9 @@ from generation.imaging import to_pil
 from generation.pipelines.adapters import MISFITS, library_of, quiet
 from generation.request import Pixels
 
+PLAIN: Any = AttnProcessor2_0
+"""Diffusers' class, which carries no types."""
+
 Processors = Mapping[str, Any]
 """What a denoiser's layers of attention do, by their names."""
 
@@ -144,7 +147,7 @@ def load_ip_adapter(companion: Companion, *, model: Checkpoint) -> IPAdapter:
     unet, folder, library = model.unet, companion.file.parent, library_of(model)
     before = dict(unet.attn_processors)
     # The library makes new processors of the old ones' classes, which those in slices do not take.
-    unet.set_attn_processor(AttnProcessor2_0())
+    unet.set_attn_processor(PLAIN())
     try:
         with quiet():
             library.load_ip_adapter(
