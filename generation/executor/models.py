@@ -8,6 +8,7 @@ import gc
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from threading import Thread
 from time import monotonic
@@ -125,11 +126,15 @@ class ModelCache:
         taken = self._fitting(kind)
         # On its way back from the host's memory, it takes nothing there any more.
         held = self._held.pop(kind, None)
-        self._make_room(taken, busy=busy)
-        if held is None:
-            held = self._loaded(kind)
-        else:
-            held.pipeline.bring()
+        with ExitStack() as undo:
+            if held is not None:
+                undo.callback(self._return, kind, held)
+            self._make_room(taken, busy=busy)
+            if held is None:
+                held = self._loaded(kind)
+            else:
+                held.pipeline.bring()
+            undo.pop_all()
         held.on_device = True
         self._held[kind] = held
         self._fetched = None
@@ -256,11 +261,14 @@ class ModelCache:
                 self._remove(kind)
 
     def _remove(self, kind: Kind) -> None:
-        """Take a model off the device: to the host's memory if it has room, else altogether."""
+        """Take a model off the device: to the host's memory if it has room, else altogether.
+
+        One that has outgrown the device by what it loaded besides would not come back from there.
+        """
         held = self._held[kind]
         self._count(model_evictions=1)
         room = host_limit(self._config, place=self._place)
-        if held.size > room:
+        if held.size > min(room, self._place.weights):
             self._drop(kind)
         else:
             for other, waiting in list(self._held.items()):
@@ -273,8 +281,15 @@ class ModelCache:
             logger.info("%s waits in the host's memory", kind[1])
         release_memory()
 
+    def _return(self, kind: Kind, held: Held) -> None:
+        """Have a model wait in the host's memory again, of which some may be on the device."""
+        held.pipeline.put_away()
+        self._held[kind] = held
+
     def _drop(self, kind: Kind) -> None:
+        """Let go of a model; if it is loaded again, it begins without what it had besides."""
         del self._held[kind]
+        self._sizes.pop(kind, None)
         # Networks refer to each other in circles, and hold the memory that is wanted.
         gc.collect()
         logger.info("%s was dropped", kind[1])

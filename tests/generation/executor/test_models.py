@@ -130,6 +130,23 @@ def test_what_a_model_loads_besides_is_counted_and_others_make_room(
     assert counts["model_evictions"] == 1
 
 
+@pytest.mark.parametrize("host", [0.0, 9.0])
+def test_a_model_that_outgrew_the_device_is_loaded_again_as_it_was(
+    models_dir: Path, tmp_path: Path, size: int, host: float
+) -> None:
+    for name in NAMES:
+        (tmp_path / name).symlink_to(models_dir / name)
+    save_control_net(tmp_path / "controls/edges/small", base=models_dir / "one")
+    cache, _ = _cache(tmp_path, device=1.1 * size, host=host * size)
+    cache.load(ONE).admit(replace(REQUEST, control=Control(kind="edges")))
+    cache.weigh(ONE)
+    cache.load(TWO)
+    assert cache.ready == {TWO}
+    assert cache.waits(ONE, busy={TWO})
+    assert cache.load(ONE).weight_bytes == size
+    assert cache.ready == {ONE}
+
+
 def test_a_model_without_room_is_refused_with_the_figures_and_weighed_once_a_minute(
     models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,6 +218,27 @@ def test_a_model_comes_back_from_the_host_as_it_was(models_dir: Path, size: int)
     assert _picture(again) == expected
     assert cache.ready == {ONE}
     assert counts == {"model_loads": 3, "model_evictions": 2}
+
+
+def test_a_model_for_whose_return_memory_did_not_suffice_is_not_lost(
+    models_dir: Path, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, _ = _cache(models_dir, device=1.5 * size, host=1.5 * size)
+    first = cache.load(ONE)
+    expected = _picture(first)
+    cache.load(TWO)
+
+    def lacking(pipeline: Img2ImgPipeline) -> None:
+        del pipeline
+        monkeypatch.undo()
+        raise torch.OutOfMemoryError("no memory is left")
+
+    monkeypatch.setattr(Img2ImgPipeline, "bring", lacking)
+    with pytest.raises(torch.OutOfMemoryError):
+        cache.load(ONE)
+    assert ONE not in cache.ready
+    assert cache.load(ONE) is first
+    assert _picture(first) == expected
 
 
 def test_what_a_model_counts_is_passed_on_once(models_dir: Path, size: int) -> None:
