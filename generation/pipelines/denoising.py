@@ -108,6 +108,7 @@ class Denoising:
         scheduler: a copy of its own where the sampler has no table.
         keeping: the part of the picture that stays, if one does; its schedule has mixtures then.
         clean: the last estimate of the noise-free latents.
+        drawn: the next step's noise once it was asked for; a step that is repeated has the same.
 
     Shape:
         - latents, clean: ``(1, C, h, w)``, float32; the latents scaled as the scheduler wants it.
@@ -126,6 +127,7 @@ class Denoising:
     keeping: Keeping | None = None
     step: int = 0
     clean: Tensor | None = None
+    drawn: Tensor | None = None
     serial: int = field(default_factory=lambda: next(_serials))
 
     def __post_init__(self) -> None:
@@ -155,13 +157,32 @@ class Denoising:
         table = self.schedule.table
         return table is not None and table.draws[self.step]
 
+    def noise(self) -> Tensor:
+        """Return the next step's noise, of the denoising's own rng, so no neighbour changes it."""
+        if not self.draws:
+            return torch.zeros(self.latents.shape)
+        if self.drawn is None:
+            self.drawn = torch.randn(
+                self.latents.shape, generator=self.rng, dtype=torch.float32
+            )  # fmt: skip
+        return self.drawn
+
+    def take_by_object(self, guided: Tensor) -> None:
+        """Be a step further on by the scheduler object, or as before if that fails.
+
+        Only copies of the object and of the rng take the step; they stay if all went well.
+        """
+        scheduler, rng = copy.deepcopy(self.scheduler), self.rng.clone_state()
+        self.take(*step_by_object(scheduler, guided, self.time, self.latents, rng))
+        self.scheduler, self.rng = scheduler, rng
+
     def take(self, latents: Tensor, clean: Tensor | None) -> None:
         """Be a step further on, with these latents and this estimate of the noise-free ones."""
         if self.keeping is not None:
             signal, noise = (*self.schedule.mixtures, (1.0, 0.0))[self.step + 1]
             latents = self.keeping.laid_over(latents, signal=signal, noise=noise)
         self.step += 1
-        self.latents, self.clean = latents, clean
+        self.latents, self.clean, self.drawn = latents, clean, None
 
     def seen(self) -> Tensor:
         """Return the source as each row of guidance sees it; the last of three does not."""
@@ -225,12 +246,10 @@ class Call:
         moved, clean = _updated(denoisings, latents, guided, factors)
         for index, denoising in enumerate(denoisings):
             own = slice(index, index + 1)
-            taken: tuple[Tensor, Tensor | None] = moved[own], clean[own]
             if denoising.scheduler is not None:
-                taken = step_by_object(
-                    denoising.scheduler, guided[own], denoising.time, latents[own], denoising.rng
-                )
-            denoising.take(*taken)
+                denoising.take_by_object(guided[own])
+            else:
+                denoising.take(moved[own], clean[own])
 
     def _seat(self, denoisings: Sequence[Denoising]) -> None:
         """Lay out what stays as it is from step to step, if it is not there already."""
@@ -373,14 +392,6 @@ def _updated(
         before = torch.cat([zeros if it.clean is None else it.clean for it in denoisings])
         moved = moved + d * before
     if any(it.draws for it in denoisings):
-        noise = torch.cat([_noise(it) for it in denoisings])
+        noise = torch.cat([it.noise() for it in denoisings])
         moved = moved + c * noise.to(latents.device)
     return moved, clean
-
-
-def _noise(denoising: Denoising) -> Tensor:
-    """Draw a step's noise from the denoising's own rng, so that no neighbour changes it."""
-    shape = denoising.latents.shape
-    if not denoising.draws:
-        return torch.zeros(shape)
-    return torch.randn(shape, generator=denoising.rng, dtype=torch.float32)

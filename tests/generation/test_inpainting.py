@@ -13,6 +13,7 @@ import torch
 from generation.errors import InvalidRequestError
 from generation.pipelines.autoencoding import View
 from generation.pipelines.base import EngineConfig
+from generation.pipelines.denoising import Keeping
 from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow
 from generation.pipelines.masking import EVERYWHERE, fresh_latents, hidden, laid
 from generation.pipelines.whole import WholePipeline
@@ -157,6 +158,33 @@ def test_without_a_mask_what_fills_holes_makes_everything_anew(
         for mask in (None, EVERYWHERE)
     )
     assert bare == everywhere
+
+
+@pytest.mark.parametrize("scheduler", ["euler_ancestral", "pndm"])
+def test_a_step_for_which_memory_did_not_suffice_is_repeated_to_the_same_bytes(
+    pipelines: Mapping[str, Img2ImgPipeline], monkeypatch: pytest.MonkeyPatch, scheduler: str
+) -> None:
+    pipeline = pipelines["plain"]
+    requests = [replace(REQUEST, scheduler=scheduler, seed=seed) for seed in (5, 9)]
+    expected = [pipeline.retire(row_beside(pipeline, each)).image for each in requests]
+    rows, laid_over, calls = [pipeline.admit(each) for each in requests], Keeping.laid_over, []
+
+    def lacking(keeping: Keeping, moved: torch.Tensor, **levels: float) -> torch.Tensor:
+        calls.append(keeping)
+        if len(calls) in (4, 6):
+            raise torch.OutOfMemoryError("no memory is left")
+        return laid_over(keeping, moved, **levels)
+
+    monkeypatch.setattr(Keeping, "laid_over", lacking)
+    failed = 0
+    while (behind := min(row.step for row in rows)) < rows[0].total_steps:
+        try:
+            # Who has moved in a call that failed is not in the one that repeats it.
+            pipeline.advance([row for row in rows if row.step == behind])
+        except torch.OutOfMemoryError:
+            failed += 1
+    assert failed == 2
+    assert [pipeline.retire(row).image for row in rows] == expected
 
 
 def test_a_hole_is_hidden_from_what_fills_it(pipelines: Mapping[str, Img2ImgPipeline]) -> None:
