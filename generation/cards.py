@@ -7,8 +7,7 @@ theirs and for a starter alike, and is only ever replaced as a whole.
 import json
 import logging
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import time
@@ -42,8 +41,10 @@ class Card:
         files: the sums of its files, by their path inside the checkpoint.
         memory_bytes: the most that one picture took, by the kind of device it was tried on.
         unusable: why it must not be loaded, a sentence's end; empty if it may.
-        too_large: why it found no room when it was last loaded; empty if it did.
+        too_large: why it found no room when it was last loaded; empty if it did, or if another
+            device may have some.
         too_large_at: when that was, in seconds since 1970.
+        refusals: when it found no room last, by device; those of all devices are its ``too_large``.
     """
 
     origin: str = ""
@@ -54,11 +55,12 @@ class Card:
     unusable: str = ""
     too_large: str = ""
     too_large_at: float = 0.0
+    refusals: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def refused(self) -> str:
         """Why it is not tried now: it found no room a short while ago. Else empty."""
-        return self.too_large if 0 <= time() - self.too_large_at < REFUSAL_S else ""
+        return self.too_large if _lately(self.too_large_at) else ""
 
 
 def card_place(name: str, *, models_dir: Path) -> Path:
@@ -98,26 +100,51 @@ def write_card(name: str, card: Card, *, models_dir: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def note_refusal(name: str, why: str, *, models_dir: Path) -> None:
+def note_refusal(
+    name: str, why: str, *, models_dir: Path, device: str = "", devices: int = 1
+) -> None:
     """Write on a checkpoint's card that it found no room, so that it is not offered for a while.
 
     Where that cannot be written it is only logged.
+
+    Args:
+        name: the checkpoint's.
+        why: a sentence.
+        models_dir: where the card lies.
+        device: which one has no room.
+        devices: how many there are; as long as one has not refused it, it is offered.
     """
     logger.warning("%s", why)
-    _settle(name, models_dir=models_dir, too_large=why, too_large_at=time())
+
+    def noted(card: Card) -> Card:
+        known = {each: at for each, at in card.refusals.items() if _lately(at)}
+        refusals = {**known, device: time()}
+        if len(refusals) < devices:
+            return replace(card, refusals=refusals)
+        return replace(card, refusals=refusals, too_large=why, too_large_at=time())
+
+    _settle(name, noted, models_dir=models_dir)
 
 
 def forget_refusal(name: str, *, models_dir: Path) -> None:
     """Take from a checkpoint's card that it found no room, if that is there."""
-    with suppress(ModelUnavailableError):
-        if read_card(name, models_dir=models_dir).too_large:
-            _settle(name, models_dir=models_dir, too_large="", too_large_at=0.0)
+
+    def forgotten(card: Card) -> Card:
+        return replace(card, too_large="", too_large_at=0.0, refusals={})
+
+    _settle(name, forgotten, models_dir=models_dir)
 
 
-def _settle(name: str, *, models_dir: Path, **changes: Any) -> None:  # noqa: ANN401 - of any field
+def _lately(at: float) -> bool:
+    return 0 <= time() - at < REFUSAL_S
+
+
+def _settle(name: str, change: Callable[[Card], Card], *, models_dir: Path) -> None:
+    """Write a card anew if that changes it."""
     try:
         card = read_card(name, models_dir=models_dir)
-        write_card(name, replace(card, **changes), models_dir=models_dir)
+        if (changed := change(card)) != card:
+            write_card(name, changed, models_dir=models_dir)
     except (OSError, ModelUnavailableError) as err:
         logger.warning("the card of %s cannot be written: %s", name, err)
 
@@ -126,4 +153,5 @@ def _card(data: Any) -> Card:  # noqa: ANN401 - whatever the file holds
     fields = dict(data)
     files = {str(path): FileSum(**found) for path, found in fields.pop("files", {}).items()}
     memory = {str(kind): int(most) for kind, most in fields.pop("memory_bytes", {}).items()}
-    return Card(files=files, memory_bytes=memory, **fields)
+    refusals = {str(device): float(at) for device, at in fields.pop("refusals", {}).items()}
+    return Card(files=files, memory_bytes=memory, refusals=refusals, **fields)

@@ -34,11 +34,12 @@ async def hire(config: ExecutorConfig, *, router: Router, costs: Costs) -> None:
         namesakes = config.places[:index].count(device)
         name = f"{device} ({namesakes + 1})" if namesakes else device
         station = station_of(config, name, costs=costs)
-        await _hire_here(config, device, router=router, station=station)
+        hello = hello_of(config, device=device, station=name, stations=len(config.places))
+        await _hire_here(config, hello, router=router, station=station)
 
 
 async def _hire_here(
-    config: ExecutorConfig, device: str, *, router: Router, station: Station
+    config: ExecutorConfig, hello: Hello, *, router: Router, station: Station
 ) -> None:
     arena = await asyncio.to_thread(
         create_arena, geometry=config.arena, data_dir=config.data_dir, shm_dir=config.shm_dir
@@ -47,7 +48,7 @@ async def _hire_here(
     def keeper(listener: Listener) -> Keeper:
         return Keeper(
             arena=arena,
-            hello=hello_of(config, device=device),
+            hello=hello,
             patience=patience_of(config),
             listener=listener,
         )
@@ -60,10 +61,10 @@ def station_of(config: ExecutorConfig, name: str, *, costs: Costs) -> Station:
     return Station(name, costs=costs, max_rows=config.max_rows, preload=config.preload)
 
 
-def hello_of(config: ExecutorConfig, *, device: str) -> Hello:
+def hello_of(config: ExecutorConfig, *, device: str, station: str = "", stations: int = 1) -> Hello:
     """Return what an engine is told first."""
     return Hello(
-        config=replace(config.engine, device=device),
+        config=replace(config.engine, device=device, station=station, stations=stations),
         pipelines=dict(config.pipelines),
         preview_interval_s=config.preview_interval_s,
         nice=config.nice,

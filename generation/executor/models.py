@@ -138,6 +138,7 @@ class ModelCache:
         held.on_device = True
         self._held[kind] = held
         self._fetched = None
+        forget_refusal(kind[1], models_dir=self._config.models_dir)
         self._count(model_loads=1)
         return held.pipeline
 
@@ -211,9 +212,12 @@ class ModelCache:
                 self._refused[kind] = monotonic(), err
                 # Another look may find more that is free.
                 self._found = None
-                note_refusal(kind[1], str(err), models_dir=self._config.models_dir)
+                config = self._config
+                note_refusal(
+                    kind[1], str(err), models_dir=config.models_dir, device=config.station,
+                    devices=config.stations,
+                )  # fmt: skip
                 raise
-            forget_refusal(kind[1], models_dir=self._config.models_dir)
         return self._sizes[kind]
 
     def _weighed(self, name: str, model: str) -> Taken:

@@ -42,6 +42,8 @@ class EngineConfig:
         plans: the file in which is kept what pictures depend on of how models find room; None
             chooses it by the device's whole memory.
         place: what there is room for, as the engine found it when it first asked; None asks.
+        station: whose engine it is.
+        stations: how many serve the same queue, each on its device.
     """
 
     device: str = "auto"
@@ -59,6 +61,8 @@ class EngineConfig:
     memory_bytes: int | None = None
     plans: Path | None = None
     place: Place | None = None
+    station: str = ""
+    stations: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

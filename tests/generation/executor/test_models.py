@@ -171,6 +171,30 @@ def test_a_model_without_room_is_refused_with_the_figures_and_weighed_once_a_min
     assert entry_named("one", models_dir=tmp_path).usable
 
 
+def test_what_one_of_several_devices_has_no_room_for_is_offered_until_none_has(
+    models_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "one").symlink_to(models_dir / "one")
+
+    def cache_of(station: str, *, memory: int) -> ModelCache:
+        config = EngineConfig(
+            device="cpu", models_dir=tmp_path, memory_bytes=memory, station=station, stations=2
+        )
+        return ModelCache(PIPELINES, config=config, count=Counts().add)
+
+    for _ in range(2):
+        with pytest.raises(ModelTooLargeError):
+            cache_of("cuda:0", memory=10**6).load(ONE)
+    assert entry_named("one", models_dir=tmp_path).usable
+    with pytest.raises(ModelTooLargeError):
+        cache_of("cuda:1", memory=10**6).load(ONE)
+    assert "needs about" in entry_named("one", models_dir=tmp_path).unusable
+    assert cache_of("cuda:1", memory=10**9).load(ONE)
+    with pytest.raises(ModelTooLargeError):
+        cache_of("cuda:0", memory=10**6).load(ONE)
+    assert entry_named("one", models_dir=tmp_path).usable
+
+
 def test_what_found_no_room_is_offered_again_after_a_while(
     models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
