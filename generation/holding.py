@@ -7,6 +7,7 @@ widened when it is used. The layers stay what they are, so that LoRA lie beside 
 
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib import import_module
 from typing import Any
 
@@ -142,7 +143,11 @@ class Seats:
             other.to("cpu")
             self._inside.remove(other)
         if part in self._waiting and part not in self._inside:
-            part.to(self._device)
+            with ExitStack() as undo:
+                # Of what finds no room a part would stay on the device.
+                undo.callback(part.to, "cpu")
+                part.to(self._device)
+                undo.pop_all()
             self._inside.append(part)
 
     def put_away(self) -> None:

@@ -239,6 +239,32 @@ def test_of_those_that_stay_none_is_ever_moved(models: Path) -> None:
     assert list(seats.inside) == []
 
 
+class Crowded(nn.Linear):
+    """Notes where it is sent; the first time there is no room for it on the device."""
+
+    def __init__(self) -> None:
+        super().__init__(2, 2)
+        self.went: list[str] = []
+
+    def to(self, place: Any) -> "Crowded":  # type: ignore[override]  # noqa: ANN401 - a device
+        self.went.append(str(place))
+        if self.went.count("meta") == 1 and str(place) == "meta":
+            raise torch.OutOfMemoryError("no memory is left")
+        return self
+
+
+def test_what_found_no_room_on_the_device_is_not_left_there_in_part(models: Path) -> None:
+    part = Crowded()
+    plan = replace(plan_for(NAME, config=_config(models)), turns=True)
+    seats = Seats({"unet": part}, plan=plan, device=torch.device("meta"))
+    with pytest.raises(torch.OutOfMemoryError):
+        seats.enter(part)
+    assert list(seats.inside) == []
+    seats.enter(part)
+    assert list(seats.inside) == [part]
+    assert part.went == ["cpu", "meta", "cpu", "meta"]
+
+
 def test_a_library_s_own_pipeline_is_held_by_the_same_plan(models: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(models / NAME, tmp_path / NAME)
     (folder / "atelier.json").write_text('{"native_size": 16}')
