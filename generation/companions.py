@@ -37,6 +37,7 @@ BASES = {
 # How a ControlNet begins, by diffusers' names and by its authors', which may be part of more.
 _BEGINNINGS = ("conv_in.weight", "input_blocks.0.0.weight", "control_model.input_blocks.0.0.weight")
 _HINTS = ("controlnet_cond_embedding.conv_in.weight", "input_hint_block.0.weight")
+_BESIDE = ("config.json", f"{IMAGE_ENCODER}/config.json", f"{IMAGE_ENCODER}/model.safetensors")
 _TOLD_SIZES = "add_embedding.linear_1.weight"
 _READS_WORDS = re.compile(r"attn2\.to_k\.weight$")
 _READS_PICTURES = re.compile(r"^ip_adapter\.\d+\.to_k_ip\.weight$")
@@ -64,18 +65,26 @@ class Companion:
     Args:
         name: how it is told from others of its sort.
         file: with its weights.
-        version: what tells them from those that take their place.
+        version: what tells them, and what lies beside them, from those that take their place.
     """
 
     name: str
     file: Path
     build: Build
-    version: tuple[int, int]
+    version: tuple[int, ...]
 
     @property
     def size_bytes(self) -> int:
         """Of its file; an image encoder's comes on top."""
         return self.version[1]
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether its files are still those that it was told from."""
+        try:
+            return _version(self.file) == self.version
+        except OSError:
+            return False
 
     @property
     def base(self) -> str:
@@ -214,9 +223,8 @@ def _looked_at(
 ) -> Companion | Misplaced:
     try:
         file = _file_of(place)
-        status = file.stat()
-        version = (status.st_mtime_ns, status.st_size)
-        build = build_of(place, _head(file, version))
+        version = _version(file)
+        build = build_of(place, _head(file, version[:2]))
     except (GenerationError, OSError) as err:
         return Misplaced(name=name, reason=str(err))
     return Companion(name=name, file=file, build=build, version=version)
@@ -237,8 +245,19 @@ def _file_of(place: Path) -> Path:
     return plainest[0]
 
 
+def _version(file: Path) -> tuple[int, ...]:
+    """Return what tells a file, and what is read with it, from those that take their place.
+
+    Raises:
+        OSError: it is not there.
+    """
+    beside = [file.parent / each for each in _BESIDE if (file.parent / each).is_file()]
+    found = [each.stat() for each in (file, *beside)]
+    return tuple(number for it in found for number in (it.st_mtime_ns, it.st_size))
+
+
 @lru_cache(maxsize=64)
-def _head(file: Path, version: tuple[int, int]) -> Shapes:
+def _head(file: Path, version: tuple[int, ...]) -> Shapes:
     """Return a file's head, read once for each of its versions."""
     del version
     return read_head(file)

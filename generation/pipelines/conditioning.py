@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from generation.checkpoints import Checkpoint
 from generation.companions import Companion, control_for, ip_adapter_for
 from generation.edges import edges
+from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.controlnet import load_control_net
 from generation.pipelines.denoising import Guidance
@@ -68,8 +69,15 @@ class Loaded(Generic[NetworkT]):
         self._found: OrderedDict[Companion, NetworkT] = OrderedDict()
 
     def __getitem__(self, companion: Companion) -> NetworkT:
-        """Return a network, loaded if it was not; before that, others are let go of."""
+        """Return a network, loaded if it was not; before that, others are let go of.
+
+        Raises:
+            InvalidRequestError: it does not fit, or its files are others than when it was asked
+                for: a picture that was begun with it does not go on with another.
+        """
         found = self._found.pop(companion, None)
+        if found is None and not companion.unchanged:
+            raise InvalidRequestError(f"{companion.name} has changed since the picture was begun")
         while len(self._found) >= MAX_LOADED:
             self._forgetting()
             self._found.popitem(last=False)

@@ -52,11 +52,13 @@ def load_control_net(companion: Companion, *, model: Checkpoint) -> Any:  # noqa
 
 def _loaded(file: Path, *, model: Checkpoint) -> Any:  # noqa: ANN401 - diffusers' own
     options = {"local_files_only": True, "dtype": model.dtype}
-    if (file.parent / "config.json").is_file():
+    if not (file.parent / "config.json").is_file():
+        return _from_single_file(file, model=model, options=options)
+    if file.name.startswith("diffusion_pytorch_model."):
         return NETWORK.from_pretrained(
             file.parent, use_safetensors=True, variant=_variant(file), **options
         )
-    return _from_single_file(file, model=model, options=options)
+    return NETWORK.from_single_file(str(file), config=str(file.parent), **options)
 
 
 def _variant(file: Path) -> str | None:

@@ -172,7 +172,8 @@ def _taken(library: Any, companion: Companion, *, model: Checkpoint) -> IPAdapte
     """Take what diffusers has loaded out of its denoiser.
 
     Raises:
-        ValueError: the file holds weights of more or fewer layers than the denoiser has.
+        ValueError: the file holds weights of more or fewer layers than the denoiser has, or some
+            of the image encoder's are in no file: the library makes such weights up.
     """
     unet = library.unet
     (projection,) = unet.encoder_hid_proj.image_projection_layers
@@ -183,6 +184,9 @@ def _taken(library: Any, companion: Companion, *, model: Checkpoint) -> IPAdapte
     held = sum(weight.numel() for each in (projection, layers) for weight in each.parameters())
     if elements(read_head(companion.file)) != held:
         raise ValueError("it is made for other layers")
+    there = elements(read_head(companion.file.parent / IMAGE_ENCODER / "model.safetensors"))
+    if there < sum(weight.numel() for weight in library.image_encoder.parameters()):
+        raise ValueError("some weights of its image encoder are in no file")
     for each in (projection, layers, library.image_encoder):
         ready(each.to(model.dtype), model.device)
     return IPAdapter(

@@ -183,6 +183,26 @@ def test_an_ip_adapter_is_known_by_its_projection_and_its_encoder(
     assert "needs another image encoder" in found.reason
 
 
+def test_another_image_encoder_makes_another_ip_adapter(tmp_path: Path) -> None:
+    place = tmp_path / "ip_adapters/sd15"
+    encoder = {"projection_dim": 1024, "hidden_size": 1280}
+    _save_adapter(place, _adapter(PLAIN, words=768), encoder=encoder)
+    (before,) = ip_adapters(models_dir=tmp_path)
+    assert (before,) == ip_adapters(models_dir=tmp_path)
+    assert isinstance(before, Companion)
+    assert before.size_bytes == before.file.stat().st_size
+    for name, changed in (("model.safetensors", {"x": (2,)}), ("config.json", None)):
+        if changed:
+            _save(place / "image_encoder" / name, changed)
+        else:
+            (place / "image_encoder" / name).write_text(json.dumps({**encoder, "more": 1}))
+        (after,) = ip_adapters(models_dir=tmp_path)
+        assert isinstance(after, Companion)
+        assert after != before
+        assert (before.unchanged, after.unchanged) == (False, True)
+        before = after
+
+
 def test_what_is_no_ip_adapter_is_said_to_be_none(tmp_path: Path) -> None:
     base = tmp_path / "ip_adapters"
     encoder = {"projection_dim": 1024, "hidden_size": 1280}

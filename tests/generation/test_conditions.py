@@ -290,6 +290,23 @@ def test_networks_come_back_after_they_were_let_go_of(
     assert len(pipeline._conditioning._controls.all) == 1
 
 
+def test_a_picture_does_not_go_on_with_another_network_than_it_was_begun_with(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "plain").symlink_to(models / "plain")
+    shutil.copytree(models / "controls", tmp_path / "controls")
+    config = EngineConfig(device="cpu", models_dir=tmp_path, batch_rows=6)
+    pipeline = Img2ImgPipeline.load(model="plain", config=config)
+    monkeypatch.setattr(conditioning, "MAX_LOADED", 1)
+    row = pipeline.admit(replace(REQUEST, control=DEPTH))
+    pipeline.advance([row])
+    pipeline.admit(replace(REQUEST, control=EDGES))
+    edging = tmp_path / "controls/edges/small/diffusion_pytorch_model.safetensors"
+    shutil.copy(edging, tmp_path / "controls/depth/single.safetensors")
+    with pytest.raises(InvalidRequestError, match="depth/single has changed since"):
+        pipeline.advance([row])
+
+
 def test_what_is_loaded_counts_and_moves_with_the_checkpoint(models: Path) -> None:
     config = EngineConfig(device="cpu", models_dir=models)
     pipeline = Img2ImgPipeline.load(model="plain", config=config)
@@ -357,6 +374,22 @@ def test_an_ip_adapter_that_does_not_fit_leaves_the_denoiser_as_it_was(
     assert pipeline.checkpoint.unet.encoder_hid_proj is None
 
 
+def test_an_ip_adapter_whose_image_encoder_lacks_a_part_is_refused(
+    models: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "plain").symlink_to(models / "plain")
+    shutil.copytree(models / "ip_adapters/small", tmp_path / "ip_adapters/small")
+    file = tmp_path / "ip_adapters/small/image_encoder/model.safetensors"
+    whole = load_file(file)
+    lost = next(name for name in whole if name.endswith("mlp.fc2.weight"))
+    part = {name: value for name, value in whole.items() if name != lost}
+    save_file(part, file, metadata={"format": "pt"})
+    config = EngineConfig(device="cpu", models_dir=tmp_path, batch_rows=6)
+    pipeline = Img2ImgPipeline.load(model="plain", config=config)
+    with pytest.raises(InvalidRequestError, match="IP-Adapter small does not fit plain"):
+        pipeline.admit(replace(REQUEST, like=LIKE))
+
+
 def test_a_likeness_leaves_attention_in_slices_where_it_was(models: Path) -> None:
     config = EngineConfig(device="cpu", models_dir=models)
     pipeline = Img2ImgPipeline.load(model="plain", config=config)
@@ -391,6 +424,20 @@ def test_a_control_net_by_its_authors_names_is_the_same_network(
         assert torch.equal(loaded.state_dict()[name], value), name
     with pytest.raises(InvalidRequestError, match="does not fit plain"):
         load_control_net(found, model=model)
+
+
+def test_a_control_net_in_a_folder_is_read_whatever_its_file_is_called(
+    pipelines: Mapping[str, Img2ImgPipeline], models: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(models / "controls/edges/small", tmp_path / "controls/edges/small")
+    file = folder / "diffusion_pytorch_model.safetensors"
+    expected = load_file(file)
+    file.rename(folder / "canny.safetensors")
+    (found,) = controls("edges", models_dir=tmp_path)
+    assert isinstance(found, Companion)
+    loaded = load_control_net(found, model=pipelines["plain"].checkpoint).state_dict()
+    assert loaded.keys() == expected.keys()
+    assert all(torch.equal(loaded[name], value) for name, value in expected.items())
 
 
 @pytest.mark.slow
