@@ -7,6 +7,7 @@ leaves every bit as it is. Where nothing can be kept, as on the nodes of a clust
 chosen by the device's whole memory, which is the same at every load and on every equal device.
 """
 
+from functools import partial
 from typing import Any
 
 from generation.demands import demand_of
@@ -79,11 +80,11 @@ def plan_for(model: str, *, config: EngineConfig, place: Place | None = None) ->
     demand = demand_of(folder, config=config, gpu=place.apart, fused=place.fused)
     kept = _kept(config)
 
-    def settled() -> Look:
-        seen = place if config.plans else place.always
+    def settled(seen: Place) -> Look:
         return decide(demand, place=seen, name=model).look
 
-    look = kept.recall(_key(model, demand, place=place, config=config), settled)
+    key = _key(model, demand, place=place, config=config)
+    look = kept.recall(key, partial(settled, place), unkept=partial(settled, place.always))
     return decide(demand, place=place, name=model, look=look)
 
 

@@ -177,6 +177,32 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, damage: str) -> None:
     assert Profiles(path).recall("key", dict) == KEPT
 
 
+def test_what_else_a_file_holds_stays_whether_it_is_understood_or_not(tmp_path: Path) -> None:
+    path = tmp_path / "profiles.json"
+    path.write_text('{"of a later version": {"parts": 3}}')
+    assert Profiles(path).recall("key", lambda: KEPT) == KEPT
+    told = json.loads(path.read_text())
+    assert told["of a later version"] == {"parts": 3}
+    assert Profiles(path).kept("key") == KEPT
+
+
+def test_a_file_out_of_reach_is_left_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = tmp_path / "profiles.json", {"denoiser": SATURATED, "codec": SATURATED}
+    Profiles(path).recall("key", lambda: KEPT)
+
+    def failing(path: Path, **_more: object) -> str:
+        raise OSError(f"{path} is on a disk that does not answer")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "read_text", failing)
+        assert Profiles(path).recall("more", lambda: other) == other
+        assert Profiles(path).recall("more", lambda: other, unkept=lambda: KEPT) == KEPT
+    assert Profiles(path).kept("key") == KEPT
+    assert Profiles(path).kept("more") is None
+
+
 def test_of_two_engines_that_measure_the_first_counts(tmp_path: Path) -> None:
     path = tmp_path / "profiles.json"
     other = {"denoiser": SATURATED, "codec": SATURATED}
