@@ -4,7 +4,7 @@ Every command imports what it needs when it is called, so that help comes at onc
 but ``run`` and ``demo`` costs discord.py.
 """
 
-import subprocess
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -275,9 +275,10 @@ def style(
 )  # fmt: skip
 def train(context: typer.Context) -> None:
     """Train a model; `train --help` tells of every one and its settings."""
-    # A process of its own, for this one never imports torch.
+    # This process becomes the training's, for it must never import torch itself.
     program = [sys.executable, "-m", "generation.training", *context.args]
-    sys.exit(subprocess.run(program, check=False).returncode)  # noqa: S603 - ourselves
+    sys.stdout.flush()
+    os.execv(sys.executable, program)  # noqa: S606 - ourselves
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 from generation.executor import engine
 from generation.executor.device import settle_threads
@@ -40,16 +41,27 @@ class Rehearsal:
 
         Libraries of linear algebra put their idle threads away when a process forks.
         """
-        child = os.fork()
+        itself, child = os.getpid(), os.fork()
         if not child:
-            self.play()
-            os._exit(0)
+            # Whatever may hang here ends with the template, and in time.
+            engine.die_with_parent(itself)
+            signal.alarm(round(REHEARSAL_S))
+            self._play_out()
         if not _ended(child, within_s=REHEARSAL_S):
             os.kill(child, signal.SIGKILL)
         if os.waitpid(child, 0)[1]:
             sys.exit("no engines are forked: a fork could not compute")
         if reason := unclean():
             sys.exit(f"no engines are forked: {reason}")
+
+    def _play_out(self) -> NoReturn:
+        """Play, and end this process with what came of it."""
+        failed = 1
+        try:
+            self.play()
+            failed = 0
+        finally:
+            os._exit(failed)
 
     def play(self) -> None:
         """Multiply two matrices on the device, if torch is here."""

@@ -24,6 +24,8 @@ from generation.executor.process import Spawned, buried, engine_environment, see
 ANSWER_BYTES = 64
 FORK_S = 5.0
 IMPORT_S = 300.0
+ATTEMPTS = 2
+"""So many templates in a row that come to nothing are enough for one set of modules."""
 POSSIBLE = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,7 @@ class Forked:
     @property
     def dead(self) -> bool:
         """Whether it has ended; its descriptor is closed once that is so."""
-        if self._handle is not None and select.select([self._handle], [], [], 0)[0]:
+        if self._handle is not None and _readable_now(self._handle):
             os.close(self._handle)
             self._handle = None
         return self._handle is None
@@ -69,6 +71,7 @@ class Template:
         self._process: Spawned | None = None
         self._end: socket.socket | None = None
         self._learning: asyncio.Task[None] | None = None
+        self._failures = 0
 
     @property
     def ready(self) -> bool:
@@ -84,9 +87,11 @@ class Template:
 
         One that there is already is left as it is: engines of it may be at work.
         """
+        if not self._modules.issuperset(modules):
+            self._failures = 0
         self._modules.update(modules)
         idle = self._learning is None or self._learning.done()
-        if POSSIBLE and idle and not self._alive:
+        if POSSIBLE and idle and not self._alive and self._failures < ATTEMPTS:
             self._learning = asyncio.create_task(self._learn(), name="template")
 
     async def fork(self, theirs: socket.socket) -> Forked | None:
@@ -110,6 +115,7 @@ class Template:
     async def _learn(self) -> None:
         await asyncio.sleep(self._after_s)
         await self._end_process()
+        self._failures += 1
         try:
             self._begin()
         except OSError:
@@ -121,7 +127,7 @@ class Template:
             logger.warning("there is no template; engines are started by themselves")
             await self._end_process()
             return
-        self._standing = True
+        self._standing, self._failures = True, 0
         logger.info("a template stands by: the next engine is forked from it")
 
     async def _end_process(self) -> None:
@@ -163,6 +169,13 @@ class Template:
         except OSError:
             return b"", []
         return answer, descriptors
+
+
+def _readable_now(handle: int) -> bool:
+    """Tell whether a descriptor, of any number, has something to read."""
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 async def _readable(end: socket.socket) -> None:

@@ -112,7 +112,7 @@ def diversity(pictures: Tensor) -> Tensor:
 
 
 def _initialise(module: nn.Module) -> None:
-    """Draw weights as DCGAN does (its section 4): N(0, 0.02), and N(1, 0.02) for gains."""
+    """Draw weights of N(0, 0.02), as DCGAN does (its section 4), and gains of N(1, 0.02)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from generation.errors import GenerationError, InvalidRequestError
-from generation.training.course import Course, train, work_of
+from generation.training.course import Course, is_under_way, train, work_of
 
 RECIPES = {
     "digits-vae": "generation.training.digits_vae:DigitsVae",
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
         done = _train(options)
-    except GenerationError as error:
+    except (GenerationError, OSError) as error:
         sys.stderr.write(f"atelier: {error}\n")
         return 1
     except KeyboardInterrupt:
@@ -49,12 +49,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _train(options: argparse.Namespace) -> bool:
     config_class, begun = recipe(options.name)
     config = configured(config_class, options.set)
-    work = work_of(options.out)
-    if work.exists() and not options.resume:
-        raise InvalidRequestError(f"{work} holds a training under way: give --resume, or remove it")
+    out = options.out.resolve()
+    _require_free(out, resume=options.resume)
     torch.set_num_threads(options.threads)
-    course = begun(config, data=options.data, work=work)
-    return train(course, out=options.out, minutes=options.minutes, quiet=options.quiet)
+    course = begun(config, data=options.data, work=work_of(out))
+    return train(course, out=out, minutes=options.minutes, quiet=options.quiet)
+
+
+def _require_free(out: Path, *, resume: bool) -> None:
+    """Refuse a folder that holds something, and to begin anew what could be gone on with.
+
+    Raises:
+        InvalidRequestError: it is so.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InvalidRequestError(f"{out} is there already: name another folder, or remove it")
+    if is_under_way(out) and not resume:
+        raise InvalidRequestError(
+            f"{work_of(out)} holds a training under way: give --resume, or remove it"
+        )
 
 
 def recipe(name: str) -> tuple[type[Any], Callable[..., Course]]:
@@ -98,15 +111,22 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_settings(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", choices=[*RECIPES, "remix"], help="what to train")
+    parser.add_argument("name", choices=[*RECIPES], help="what to train; `remix` is one more")
     parser.add_argument("--data", type=Path, help="a folder of data; painted by ourselves without")
     parser.add_argument("--out", type=Path, required=True, help="the folder for the model")
     parser.add_argument("--minutes", type=float, help="stop after so long; --resume goes on")
     parser.add_argument("--resume", action="store_true", help="go on with a training under way")
-    parser.add_argument("--threads", type=int, default=1, help="an exact resume needs the same")
+    parser.add_argument("--threads", type=_count, default=1, help="an exact resume needs the same")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("1 at least")
+    return count
 
 
 def _settings() -> str:
@@ -118,7 +138,7 @@ def _settings() -> str:
         defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
         lines = [f"  {field:14} {about} ({defaults[field]})" for field, about in told]
         parts.append("\n".join([f"{name}, by --set:", *lines]))
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, "remix: the starter of /remix; `train remix --help` tells of it"])
 
 
 if __name__ == "__main__":

@@ -5,16 +5,17 @@ configuration: whoever goes on from a state has the weights of whoever was never
 bit on one kind of CPU with one number of threads.
 """
 
+import fcntl
 import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import IO, Any, Literal, Protocol
 
 import torch
 from PIL import Image
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 Precision = Literal["float32", "bfloat16", "float16"]
 Figures = Mapping[str, float]
 
+MOST_SEED = 2**32
 STATE, FIGURES = "state.pt", "figures.jsonl"
 
 
@@ -82,18 +84,36 @@ def order_of(count: int, *, seed: int, epoch: int) -> Tensor:
     return torch.randperm(count, generator=rng_of(seed + 1, epoch))
 
 
+def require_batch(count: int, *, size: int) -> None:
+    """Refuse data that fill no batch.
+
+    Raises:
+        InvalidRequestError: they are too few.
+    """
+    if count < size:
+        raise InvalidRequestError(f"{count} pictures are too few for batches of {size}")
+
+
+def require_positive(config: object, *names: str) -> None:
+    """Refuse settings that are not above 0, and a seed below it.
+
+    Raises:
+        InvalidRequestError: one is not; the message names it.
+    """
+    for name in names:
+        if not getattr(config, name) > 0:
+            raise InvalidRequestError(f"{name} is above 0, not {getattr(config, name)}")
+    if not 0 <= getattr(config, "seed", 0) < MOST_SEED:
+        raise InvalidRequestError(f"seed is at least 0 and below {MOST_SEED}")
+
+
 def batch_of(count: int, *, size: int, seed: int, number: int) -> Tensor:
     """Return which data a step sees; an epoch's last ones that fill no batch are left out.
 
     Shape:
         - returns: ``(size,)``.
-
-    Raises:
-        InvalidRequestError: there are fewer than one batch.
     """
     batches = count // size
-    if not batches:
-        raise InvalidRequestError(f"{count} pictures are too few for batches of {size}")
     epoch, place = divmod(number, batches)
     return order_of(count, seed=seed, epoch=epoch)[place * size : (place + 1) * size]
 
@@ -151,10 +171,16 @@ def train(course: Course, *, out: Path, minutes: float | None = None, quiet: boo
         Whether all steps are done; then the model is in ``out``.
 
     Raises:
-        InvalidRequestError: the training that was left there is another.
+        InvalidRequestError: the training that was left there is another, or goes on just now.
     """
     work = work_of(out)
     work.mkdir(parents=True, exist_ok=True)
+    with _alone(work):
+        return _train(course, out=out, minutes=minutes, quiet=quiet)
+
+
+def _train(course: Course, *, out: Path, minutes: float | None, quiet: bool) -> bool:
+    work = work_of(out)
     kept = _restored(course, work / STATE)
     ends = float("inf") if minutes is None else time.monotonic() + 60 * minutes
     with _written(work) as write, _shown(course.total_steps, kept.step, quiet=quiet) as show:
@@ -165,7 +191,8 @@ def train(course: Course, *, out: Path, minutes: float | None = None, quiet: boo
             kept.step += 1
             if kept.step % course.report_every == 0 or kept.step == course.total_steps:
                 kept.seconds = time.monotonic() - began
-                write(_report(course, kept), course.sheets())
+                _report(course, kept)
+                write(kept.history, course.sheets())
                 _keep(course, kept, work / STATE)
             show(kept)
         kept.seconds = time.monotonic() - began
@@ -184,23 +211,49 @@ def work_of(out: Path) -> Path:
     return out.with_name(out.name + ".work")
 
 
-def _report(course: Course, kept: _Kept) -> dict[str, Any]:
-    """Return the means of the losses since the last report, with the examination's figures."""
+def is_under_way(out: Path) -> bool:
+    """Return whether there is a training of this folder to go on with."""
+    return (work_of(out) / STATE).exists()
+
+
+@contextmanager
+def _alone(work: Path) -> Iterator[None]:
+    """Keep other processes from this training.
+
+    Raises:
+        InvalidRequestError: one is at it.
+    """
+    with (work / ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidRequestError(f"another process trains in {work}") from None
+        yield
+
+
+def _report(course: Course, kept: _Kept) -> None:
+    """Add the means of the losses since the last report, with the examination's figures."""
     steps = (kept.step - 1) % course.report_every + 1
     means = {name: total / steps for name, total in kept.sums.items()}
     kept.sums = {}
     line = {"step": kept.step, **means, **course.examine()}
     kept.history.append({name: round(value, 6) for name, value in line.items()})
-    return kept.history[-1]
 
 
 def _keep(course: Course, kept: _Kept, place: Path) -> None:
     """Write the state in place of the last one, which stays if this fails."""
     state = {"recipe": dict(course.recipe), "course": course.state(), "step": kept.step}
     state |= {"seconds": kept.seconds, "sums": kept.sums, "history": kept.history}
-    fresh = place.with_suffix(".new")
-    with fresh.open("wb") as file:
+    with _replaced(place) as file:
         torch.save(state, file)
+
+
+@contextmanager
+def _replaced(place: Path) -> Iterator[IO[bytes]]:
+    """Yield a file that takes the place of another once it is written as a whole."""
+    fresh = place.with_name(f"{place.name}.new")
+    with fresh.open("wb") as file:
+        yield file
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(place)
@@ -209,7 +262,7 @@ def _keep(course: Course, kept: _Kept, place: Path) -> None:
 def _restored(course: Course, place: Path) -> _Kept:
     if not place.exists():
         return _Kept()
-    state: dict[str, Any] = torch.load(place, weights_only=True)
+    state: dict[str, Any] = torch.load(place, weights_only=True, map_location="cpu")
     before, now = state.pop("recipe"), dict(course.recipe)
     if other := [name for name in now if before.get(name) != now[name]]:
         changes = ", ".join(f"{name} was {before.get(name)}, not {now[name]}" for name in other)
@@ -224,13 +277,11 @@ def _written(work: Path) -> Iterator[Any]:
     board = _board(work)
     (work / "sheets").mkdir(exist_ok=True)
 
-    def write(line: dict[str, Any], sheets: Mapping[str, Image.Image]) -> None:
+    def write(history: Sequence[dict[str, Any]], sheets: Mapping[str, Image.Image]) -> None:
+        line = history[-1]
         step = line["step"]
-        place = work / FIGURES
-        before = place.read_text("utf-8").splitlines() if place.exists() else []
-        # Whoever was killed between this and the state's writing takes these steps again.
-        kept = [text for text in before if json.loads(text)["step"] < step]
-        place.write_text("\n".join([*kept, json.dumps(line)]) + "\n", "utf-8")
+        with _replaced(work / FIGURES) as file:
+            file.write("".join(f"{json.dumps(each)}\n" for each in history).encode())
         for name, sheet in sheets.items():
             sheet.save(work / "sheets" / f"{name}-{step:06}.png")
         for name, value in line.items():

@@ -2,7 +2,9 @@
 
 import gzip
 import struct
+import zlib
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ IDX_PICTURES = 0x0803
 """What such a file begins with: unsigned bytes in three dimensions."""
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 PAINTED = 20_000
+FEWEST = 20
 HELD_OUT = 0.1
 """Share of the pictures that nothing is trained on."""
 
@@ -38,21 +41,24 @@ def digit_data(folder: Path | None, *, kept: Path, count: int = PAINTED, seed: i
 
     Args:
         folder: with MNIST's ``train-images-idx3-ubyte`` (or ``.gz``), or with pictures.
-        kept: a file that painted digits are kept in.
+        kept: a folder that painted digits are kept in.
         count: of digits to paint.
         seed: of their painting, and of which are held out.
 
     Raises:
-        InvalidRequestError: the folder holds neither, or a file is damaged.
+        InvalidRequestError: the folder holds neither, or too few, or a file is damaged.
     """
     if folder is None:
-        origin, pictures = f"{count} painted digits (seed {seed})", _painted(kept, count, seed)
+        origin, pictures = f"painted digits (seed {seed})", _painted(kept, count, seed)
     elif (place := _idx_place(folder)) is not None:
-        origin, pictures = f"MNIST's {place.name}", read_idx(place)
+        origin, pictures = f"pictures of the file {place.name}", read_idx(place)
     else:
-        origin, pictures = f"pictures of {folder.name}", _pictures_of(folder)
+        origin, pictures = f"pictures of the folder {folder.resolve().name}", _pictures_of(folder)
+    if len(pictures) < FEWEST:
+        raise InvalidRequestError(f"{len(pictures)} digits are too few; {FEWEST} will do")
+    origin = f"{len(pictures)} {origin}, SHA-256 {sha256(pictures.tobytes()).hexdigest()[:16]}"
     order = np.random.default_rng(seed).permutation(len(pictures))
-    held = max(1, round(HELD_OUT * len(pictures)))
+    held = max(2, round(HELD_OUT * len(pictures)))
     return DigitData(origin=origin, held_out=pictures[order[:held]], train=pictures[order[held:]])
 
 
@@ -65,7 +71,7 @@ def read_idx(place: Path) -> Bytes:
     try:
         data = gzip.decompress(place.read_bytes()) if place.suffix == ".gz" else place.read_bytes()
         kind, count, height, width = struct.unpack(">4I", data[:16])
-    except (OSError, EOFError, struct.error) as err:
+    except (OSError, EOFError, struct.error, zlib.error) as err:
         raise InvalidRequestError(f"{place.name} cannot be read: {err}") from err
     if kind != IDX_PICTURES or (height, width) != (SIDE, SIDE):
         raise InvalidRequestError(f"{place.name} holds no pictures of {SIDE} x {SIDE}")
@@ -98,13 +104,13 @@ def _small(place: Path) -> Bytes:
 
 
 def _painted(kept: Path, count: int, seed: int) -> Bytes:
-    if kept.is_file():
-        pictures: Bytes = np.load(kept, allow_pickle=False)
-        if len(pictures) == count:
-            return pictures
-    kept.parent.mkdir(parents=True, exist_ok=True)
+    place = kept / f"digits-{count}-{seed}.npy"
+    if place.is_file():
+        before: Bytes = np.load(place, allow_pickle=False)
+        return before
     pictures, _ = digits(count, seed=seed)
-    fresh = kept.with_suffix(".new.npy")
+    kept.mkdir(parents=True, exist_ok=True)
+    fresh = place.with_suffix(".new.npy")
     np.save(fresh, pictures)
-    fresh.replace(kept)
+    fresh.replace(place)
     return pictures

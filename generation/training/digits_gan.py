@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from generation.devices import torch_device
+from generation.errors import InvalidRequestError
 from generation.pipelines.gan import (
     LATENTS,
     DigitsDiscriminator,
@@ -25,7 +26,15 @@ from generation.pipelines.gan import (
     generator_loss,
 )
 from generation.training.cards import Trained, write_model
-from generation.training.course import Figures, Mixed, Precision, batch_of, rng_of
+from generation.training.course import (
+    Figures,
+    Mixed,
+    Precision,
+    batch_of,
+    require_batch,
+    require_positive,
+    rng_of,
+)
 from generation.training.digit_data import PAINTED, DigitData, digit_data
 from generation.training.sheets import sheet
 
@@ -64,6 +73,13 @@ class DigitsGanConfig:
     precision: Precision = "float32"
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        """Refuse what nothing can be trained with."""
+        require_positive(self, "epochs", "batch", "learning_rate", "channels", "painted")
+        for name in ("beta1", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InvalidRequestError(f"{name} is at least 0 and below 1")
+
 
 class DigitsGanCourse:
     """The training: a ``Course``."""
@@ -71,6 +87,7 @@ class DigitsGanCourse:
     def __init__(self, config: DigitsGanConfig, *, data: DigitData) -> None:
         self._config = config
         self._data = data
+        require_batch(len(data.train), size=config.batch)
         self._device = torch_device(config.device)
         torch.manual_seed(config.seed)
         self.generator = DigitsGenerator(channels=config.channels).to(self._device)
@@ -89,8 +106,7 @@ class DigitsGanCourse:
     @classmethod
     def begun(cls, config: DigitsGanConfig, *, data: Path | None, work: Path) -> "DigitsGanCourse":
         """Return the training on a folder's digits, or on painted ones."""
-        kept = work / "digits.npy"
-        found = digit_data(data, kept=kept, count=config.painted, seed=config.seed)
+        found = digit_data(data, kept=work, count=config.painted, seed=config.seed)
         return cls(config, data=found)
 
     @property
@@ -101,7 +117,7 @@ class DigitsGanCourse:
     @property
     def report_every(self) -> int:
         """Steps of an epoch."""
-        return max(1, len(self._data.train) // self._config.batch)
+        return len(self._data.train) // self._config.batch
 
     @property
     def total_steps(self) -> int:

@@ -10,9 +10,23 @@ from PIL import Image
 from torch import Tensor
 
 from generation.devices import torch_device
-from generation.pipelines.vae import DigitsVae, elbo_loss, kl_divergence, reconstruction_error
+from generation.pipelines.vae import (
+    DigitsVae,
+    Posterior,
+    elbo_loss,
+    kl_divergence,
+    reconstruction_error,
+)
 from generation.training.cards import Trained, write_model
-from generation.training.course import Figures, Mixed, Precision, batch_of, rng_of
+from generation.training.course import (
+    Figures,
+    Mixed,
+    Precision,
+    batch_of,
+    require_batch,
+    require_positive,
+    rng_of,
+)
 from generation.training.digit_data import PAINTED, DigitData, digit_data
 from generation.training.sheets import sheet
 
@@ -45,6 +59,10 @@ class DigitsVaeConfig:
     precision: Precision = "float32"
     device: str = "auto"
 
+    def __post_init__(self) -> None:
+        """Refuse what nothing can be trained with."""
+        require_positive(self, "epochs", "batch", "learning_rate", "hidden", "latents", "painted")
+
 
 class DigitsVaeCourse:
     """The training: a ``Course``."""
@@ -52,6 +70,7 @@ class DigitsVaeCourse:
     def __init__(self, config: DigitsVaeConfig, *, data: DigitData) -> None:
         self._config = config
         self._data = data
+        require_batch(len(data.train), size=config.batch)
         self._device = torch_device(config.device)
         torch.manual_seed(config.seed)
         self.vae = DigitsVae(hidden=config.hidden, latents=config.latents).to(self._device)
@@ -61,8 +80,7 @@ class DigitsVaeCourse:
     @classmethod
     def begun(cls, config: DigitsVaeConfig, *, data: Path | None, work: Path) -> "DigitsVaeCourse":
         """Return the training on a folder's digits, or on painted ones."""
-        kept = work / "digits.npy"
-        found = digit_data(data, kept=kept, count=config.painted, seed=config.seed)
+        found = digit_data(data, kept=work, count=config.painted, seed=config.seed)
         return cls(config, data=found)
 
     @property
@@ -73,7 +91,7 @@ class DigitsVaeCourse:
     @property
     def report_every(self) -> int:
         """Steps of an epoch."""
-        return max(1, len(self._data.train) // self._config.batch)
+        return len(self._data.train) // self._config.batch
 
     @property
     def total_steps(self) -> int:
@@ -87,7 +105,8 @@ class DigitsVaeCourse:
         pictures = self._pictures(self._data.train[chosen.numpy()])
         noise = torch.randn(config.batch, config.latents, generator=rng_of(config.seed, number))
         with self._mixed():
-            logits, posterior = self.vae(pictures, noise.to(self._device))
+            logits, found = self.vae(pictures, noise.to(self._device))
+        posterior = Posterior(mu=found.mu.float(), logvar=found.logvar.float())
         loss = elbo_loss(logits.float(), pictures, posterior)
         self._mixed.minimise(loss, self._optimizer)
         return {"negative_elbo": loss.item(), "kl": kl_divergence(posterior).mean().item()}

@@ -14,7 +14,11 @@ from pathlib import Path
 import pytest
 
 from generation.executor import forking
+from generation.executor.arena import Geometry, create_arena
 from generation.executor.client import Executor
+from generation.executor.messages import Hello
+from generation.executor.template import ATTEMPTS, Template
+from generation.pipelines.base import EngineConfig
 from tests.generation.executor.conftest import Begin
 from tests.generation.executor.requests import is_gone, request, until, until_step
 
@@ -88,6 +92,26 @@ async def test_forks_that_load_nothing_are_given_up(begin: Begin) -> None:
     assert is_gone(template)
     assert parent_of(engine_of(executor)) == os.getpid()
     assert (await executor.submit(request()).result()).image.data
+
+
+async def test_a_template_that_cannot_stand_is_given_up_until_there_is_more_to_import(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    hello = Hello(config=EngineConfig(), pipelines={}, preview_interval_s=1, nice=0, log_level=30)
+    arena = create_arena(geometry=Geometry(slots=2), data_dir=tmp_path, shm_dir=tmp_path)
+    template = Template(arena=arena, hello=hello, after_s=0)
+
+    async def failures(*modules: str) -> int:
+        for _ in range(3):
+            template.learn(modules)
+            await until(lambda: all(it.get_name() != "template" for it in asyncio.all_tasks()))
+        assert not template.ready
+        return caplog.text.count("there is no template")
+
+    assert await failures("there.is.none") == ATTEMPTS
+    assert await failures("there.is.none", "json") == 2 * ATTEMPTS
+    await template.drop()
+    arena.close()
 
 
 CLIENT = """
