@@ -48,6 +48,7 @@ class Workshop:
 
     stage: Stage
     bot: Bot
+    models: Path
     last: str = ""
 
     async def made(self, command: str, **options: object) -> bytes:
@@ -122,7 +123,7 @@ async def workshop(
             sandbox_session, folder / "data", models_dir=models, threads=1, quota_device_s=100_000
         )
         async with running(settings, pipelines={"remix": PIPELINES["remix"]}) as bot:
-            yield Workshop(stage=stage, bot=bot)
+            yield Workshop(stage=stage, bot=bot, models=models)
     assert sandbox_session.violations() == []
 
 
@@ -131,7 +132,7 @@ async def test_a_members_picture_changes_as_much_as_was_asked_for(
     kind: str, workshop: Workshop, record_property: Callable[[str, object], None]
 ) -> None:
     family = FAMILIES[KINDS[kind].family]
-    assert family_of(workshop.bot.settings.models_dir / model_of(kind)) is family
+    assert family_of(workshop.models / model_of(kind)) is family
     words = {"model": model_of(kind), "seed": 7}
     one, other = await workshop.upload(photo(1)), await workshop.upload(photo(2))
 
