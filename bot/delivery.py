@@ -31,6 +31,7 @@ from generation.codecs import CodecPool
 from generation.errors import GenerationError
 from generation.request import Progress
 from storage.clock import Clock, utc_now
+from storage.errors import FileDamagedError, FileMissingError
 from storage.files import FileStore
 from storage.jobs import JobStore
 from storage.records import Job, JobState
@@ -185,22 +186,29 @@ class Delivery:
     async def _answer(self, job: Job, *, max_bytes: int, late: bool) -> Page:
         """Draw the result or the failure."""
         voice = self._voice(job)
+        opening = voice.say("result.late_failure", member=job.member_id) if late else None
         if job.state is not JobState.DONE or job.output is None:
-            opening = voice.say("result.late_failure", member=job.member_id) if late else None
             text = stored_sentence(error_named(job.error), self._texts, job.locale)
             return Page(view=failure_page(voice, job.id, text=text, opening=opening))
-        files = [
-            await self._file(job, number, max_bytes=max_bytes) for number in sorted(job.outputs)
-        ]
+        files: dict[int, discord.File] = {}
+        lost: list[str] = []
+        for number in sorted(job.outputs):
+            try:
+                files[number] = await self._file(job, number, max_bytes=max_bytes)
+            except (FileMissingError, FileDamagedError) as err:
+                log.error("a picture cannot be delivered", job=job.id, reason=str(err))
+                lost.append(stored_sentence(type(err), self._texts, job.locale))
+        if not files:
+            return Page(view=failure_page(voice, job.id, text=lost[0], opening=opening))
         view = result_page(
             voice,
             self._caption(job),
-            pictures={number: it.filename for number, it in zip(job.outputs, files, strict=True)},
+            pictures={number: it.filename for number, it in files.items()},
             details=details(voice, job),
-            notes=self._remarks(job),
+            notes=[*self._remarks(job), *dict.fromkeys(lost)],
             opening=voice.say("result.late", member=job.member_id) if late else None,
         )
-        return Page(view=view, files=tuple(files))
+        return Page(view=view, files=tuple(files.values()))
 
     def _remarks(self, job: Job) -> list[str]:
         """Return the sentences that are owed to the member besides."""

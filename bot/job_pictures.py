@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.metrics import Metrics
 from bot.orders import Parameters, seed_of
-from generation.codecs import CodecPool
+from generation.codecs import CodecPool, EncodedImage
 from generation.outpainting import outpainted, parsed_ratio
 from generation.request import Canvas, Control, ImageRequest, Like, Pixels, Result
 from storage.files import FileStore, StoredFile
@@ -66,17 +66,20 @@ class JobPictures:
             return result.image
         return await self._codecs.under_layers(result.image, layers, seed=result.seed)
 
-    async def keep(self, job: Job, result: Result, image: Pixels) -> StoredFile:
-        """Store a finished picture as a PNG file that says how it was made.
-
-        Raises:
-            StorageError: it cannot be written.
-        """
+    async def encoded(self, job: Job, result: Result, image: Pixels) -> EncodedImage:
+        """Return a finished picture as a PNG file that says how it was made."""
         about = {"Model": result.model, "Seed": str(result.seed), "Prompt": job.prompt or ""}
         with self._metrics.png_seconds.time():
-            encoded = await self._codecs.encode(
+            return await self._codecs.encode(
                 image, max_bytes=LARGEST_PNG, metadata=about, image_format="png"
             )
+
+    async def keep(self, encoded: EncodedImage) -> StoredFile:
+        """Store a finished picture; its job is to be settled at once, or it may be swept away.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         return await self._files.put(encoded.data, media_type=encoded.media_type)
 
     async def _pixels(self, sha256: str) -> Pixels:

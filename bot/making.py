@@ -17,11 +17,11 @@ from bot.metrics import Metrics
 from bot.orders import notes_to_json
 from bot.safety import Guard
 from bot.waiting import Waiting
+from generation.codecs import EncodedImage
 from generation.errors import EngineLostError, GenerationError, JobCancelledError
 from generation.executor.client import Executor, Ticket
 from generation.request import ImageRequest, Progress, Result, Stage
 from storage.errors import StorageError
-from storage.files import StoredFile
 from storage.jobs import JobStore
 from storage.records import Job, JobState
 
@@ -35,14 +35,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A picture that is stored.
+    """A picture that is made and not yet stored.
 
     Args:
+        image: as it will be delivered.
         hidden: whether it is covered until somebody wants to see it.
     """
 
     result: Result
-    file: StoredFile
+    image: EncodedImage
     hidden: bool
 
 
@@ -137,7 +138,7 @@ class Maker:
             self._metrics.retries.inc(each.result.attempts - 1)
 
     async def _one(self, job: Job, request: ImageRequest, number: int, show: Show) -> Made:
-        """Make one of a job's pictures, have it looked at, and store it."""
+        """Make one of a job's pictures, have it looked at, and encode it."""
         ticket = self._executor.submit(request)
         self._follow(job.id, ticket)
         async for progress in ticket.events():
@@ -147,8 +148,8 @@ class Maker:
         hidden = await self._guard.hides(
             image, request, guild_id=job.guild_id, submitted=partial(self._follow, job.id)
         )
-        file = await self._pictures.keep(job, result, image)
-        return Made(result=result, file=file, hidden=hidden)
+        encoded = await self._pictures.encoded(job, result, image)
+        return Made(result=result, image=encoded, hidden=hidden)
 
     def _follow(self, job_id: str, ticket: Ticket) -> None:
         """Cancel what was asked of the engine when its job is stopped, or was already."""
@@ -159,7 +160,10 @@ class Maker:
     async def _settle(
         self, job: Job, made: Mapping[int, Made], faults: list[BaseException]
     ) -> None:
-        """Charge what the pictures cost, unless the job is another attempt's now."""
+        """Store the pictures and charge what they cost, unless the job is another attempt's now.
+
+        All are stored only now: what lies there without a row may be swept away at any time.
+        """
         for fault in faults:
             _write_down(job, fault)
         results = [each.result for each in made.values()]
@@ -172,11 +176,12 @@ class Maker:
             "hidden": [number for number, each in made.items() if each.hidden],
         }
         device_ms = sum(result.device_ms for result in results)
+        files = [await self._pictures.keep(each.image) for each in made.values()]
         kept = await self._jobs.settle(
             job.id,
             owner=self._owner,
             attempt=job.attempt,
-            outputs={number: each.file for number, each in made.items()},
+            outputs=dict(zip(made, files, strict=True)),
             device_ms=device_ms,
             notes=outcome,
         )

@@ -1,12 +1,15 @@
 """What goes wrong between the bot and Discord, and what the member gets nevertheless."""
 
 import asyncio
+from itertools import count
 from typing import Any
 
 import pytest
 from _pytest.mark import ParameterSet
 
 from bot.composition import Bot
+from generation.codecs import EncodedImage
+from storage.files import StoredFile, place_of
 from tests.bot.members import is_result, job_of, text_of
 from tests.bot.stage import Stage, rows, settled
 
@@ -233,3 +236,42 @@ async def test_an_engine_that_dies_with_a_job_is_replaced_and_the_job_refunded(
     await stage.ben.result()
     await stage.settled(bot)
     await books(bot, jobs=2)
+
+
+async def test_the_pictures_of_a_job_are_stored_when_all_are_made(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot = await stage.start()
+    encode, put = bot.workers.codecs.encode, bot.stores.files.put
+    begun, seen = count(), list[str]()
+
+    async def one_after_the_other(*args: Any, **options: Any) -> EncodedImage:  # noqa: ANN401
+        await asyncio.sleep(0.3 * next(begun))
+        seen.append("made")
+        return await encode(*args, **options)
+
+    async def noted(data: bytes, *, media_type: str) -> StoredFile:
+        seen.append("stored")
+        return await put(data, media_type=media_type)
+
+    image = await stage.ada.upload()
+    monkeypatch.setattr(bot.workers.codecs, "encode", one_after_the_other)
+    monkeypatch.setattr(bot.stores.files, "put", noted)
+    await stage.ada.remix("night", image=image, count=2)
+    await stage.ada.result()
+    assert seen == ["stored", "made", "made", "stored", "stored"]
+
+
+async def test_a_member_is_told_of_a_picture_that_is_lost_and_gets_the_others(
+    stage: Stage,
+) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("night", count=2)
+    await stage.ada.result()
+    for number, left in ((1, 1), (0, 0)):
+        [(sha256,)] = rows(bot, f"SELECT sha256 FROM outputs WHERE number = {number}")
+        (bot.settings.files_folder / place_of(str(sha256))).unlink()
+        rows(bot, "UPDATE jobs SET delivered_at = NULL")
+        await stage.settled(bot)
+        told = await stage.ada.text("That picture is no longer kept")
+        assert len(told["attachments"]) == left
