@@ -23,7 +23,7 @@ from bot.dispatcher import Dispatcher, Pace
 from bot.engine_metrics import EngineCounters
 from bot.guilds import Guilds
 from bot.job_pictures import JobPictures
-from bot.limits import Limits
+from bot.limits import Limits, arena_for
 from bot.making import Maker
 from bot.metrics import Metrics
 from bot.models import Models
@@ -318,6 +318,7 @@ def _workers(settings: Settings, pipelines: Mapping[str, PipelineSpec]) -> Worke
                 max_wait_s=settings.max_wait_s,
                 preload=tuple(pipelines),
                 cluster=settings.cluster,
+                arena=arena_for(max_side=settings.max_side),
                 template_after_s=TEMPLATE_AFTER_S if settings.engine_template else None,
             )
         ),

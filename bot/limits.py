@@ -15,6 +15,7 @@ from bot.prompts import shown
 from generation.canvases import canvas_of, enlarged
 from generation.catalogue import Entry
 from generation.errors import InvalidRequestError
+from generation.executor.arena import Geometry
 from generation.outpainting import parsed_ratio
 from generation.request import MIN_CANVAS_SIDE, Canvas, Note
 
@@ -85,6 +86,19 @@ class Limits:
         if max(canvas.width, canvas.height) > self.max_side:
             raise refused
         return canvas, notes
+
+
+def arena_for(*, max_side: int) -> Geometry:
+    """Return how an engine's memory is cut, so that the largest order fits.
+
+    That is a picture with new margins and the mask of these, beside a control's picture and one
+    that the result is to be like.
+    """
+    usual = Geometry()
+    square = 3 * max_side**2
+    parts = (EXTENDED * square, EXTENDED * square, square, square)
+    needed = sum(-(-part // usual.slot_bytes) for part in parts)
+    return Geometry(slots=max(usual.slots, needed))
 
 
 def shape_of(text: str) -> str:

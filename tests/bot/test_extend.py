@@ -10,6 +10,9 @@ import pytest
 from PIL import Image
 from safetensors.numpy import save_file
 
+from bot.limits import arena_for
+from generation.outpainting import outpainted
+from generation.request import Pixels
 from generation.weights import STARTER
 from tests.bot.checkpoints import painter
 from tests.bot.members import job_of, labels, text_of
@@ -116,3 +119,12 @@ async def test_vary_says_what_is_wrong_with_the_model_before_it_fetches_anything
     await stage.ada.command("vary", None, image=image)
     await stage.ada.text("The model shade cannot be used right now.")
     assert not [path for path in (stage.folder / "data" / "files").rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("side", [64, 1000, 1024, 1536])
+def test_the_largest_order_fits_into_what_is_shared_with_an_engine(side: int) -> None:
+    picture = Pixels(width=side, height=side, data=bytes(3 * side**2))
+    image, mask = outpainted(picture, ratio=2.0)
+    geometry = arena_for(max_side=side)
+    given = (image, mask, picture, picture)
+    assert sum(-(-len(each.data) // geometry.slot_bytes) for each in given) <= geometry.slots
