@@ -51,6 +51,8 @@ class Imagine(commands.Cog):
         """Paint a picture from words, with a model that can."""
         await interaction.response.defer(thinking=True)
         services = services_of(interaction)
+        # A refusal may say these back, to everybody.
+        await services.guilds.require_fit(interaction.guild_id, model or "", size)
         if model is not None:
             services.models.require("remix", model)
         entry = services.models.painter(model)

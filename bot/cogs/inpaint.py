@@ -53,6 +53,8 @@ class Inpaint(commands.Cog):
         """Paint what a mask marks white, or what of the picture is transparent."""
         await interaction.response.defer(thinking=True)
         services = services_of(interaction)
+        # A refusal may say these back, to everybody.
+        await services.guilds.require_fit(interaction.guild_id, model or "")
         services.models.require("remix", model)
         services.limits.require_count(count)
         require_steps(steps, entry=services.models.chosen("remix", model))

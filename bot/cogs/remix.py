@@ -140,6 +140,10 @@ class Remix(commands.Cog):
         """Change a picture by words, a preset or both; or give it new margins."""
         await interaction.response.defer(thinking=True)
         services = services_of(interaction)
+        # A refusal may say these back, to everybody.
+        await services.guilds.require_fit(
+            interaction.guild_id, model or "", extend or "", control or ""
+        )
         services.models.require("remix", model)
         services.limits.require_count(count)
         shape = shape_of(extend) if extend else None

@@ -136,6 +136,14 @@ async def test_rules_hold_for_negative_prompts_too_in_their_server_and_not_in_di
     await stage.cleo.text("are blocked from now on")
     await stage.ada.command("imagine", None, prompt="a castle", negative="no g-o-r-e")
     await stage.ada.text("forbids that prompt")
+    await stage.ada.command("imagine", None, prompt="a castle", model="g0re")
+    await stage.ada.command("imagine", None, prompt="a castle", size="gore")
+    image = await stage.ada.upload()
+    await stage.ada.command("inpaint", None, image=image, prompt="a castle", model="gore")
+    for typed in ("model", "extend", "control"):
+        await stage.ada.remix("a castle", image=image, **{typed: "gore"})
+    refused = await stage.ada.until(lambda it: "forbids that prompt" in text_of(it), count=7)
+    assert not any("gore" in text_of(it) or "g0re" in text_of(it) for it in refused)
     assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]
     await stage.ada.go_direct()
     await stage.ada.remix("gore")
