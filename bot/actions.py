@@ -16,7 +16,7 @@ from bot.prompts import clean_prompt
 from bot.services import client_of, services_of, voice_of
 from bot.variations import variation
 from generation.registry import pipeline_spec
-from generation.request import Canvas
+from generation.request import Canvas, NoteCode
 from storage.errors import NotOwnerError
 from storage.records import Job
 
@@ -159,6 +159,9 @@ def order_of(job: Job) -> Order:
     if job.parameters is None or job.deleted_at is not None:
         raise PictureDeletedError(job.id)
     kept = Parameters.of_job(job)
+    # Whether a word rule is broken is found anew when the order is placed.
+    notes = tuple(note for note in kept.notes if note.code is not NoteCode.WORD_RULE)
+    kept = dataclasses.replace(kept, notes=notes)
     return Order(
         command=job.command,
         pipeline=job.pipeline,

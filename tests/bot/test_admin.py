@@ -125,6 +125,10 @@ async def test_a_blocked_word_costs_nothing_is_not_named_and_is_forgotten_by_no_
     await admin(stage.cleo, "words add", word="!")
     await stage.cleo.text("I cannot make a rule of that")
     assert rows(bot, "SELECT count(*) FROM jobs") == [(2,)]
+    await admin(stage.cleo, "words remove", word="angry")
+    await stage.cleo.until(lambda message: "is allowed again" in text_of(message), count=2)
+    await stage.ada.press(warned, "Again")
+    assert "would rather" not in text_of((await stage.ada.results(3))[2])
 
 
 async def test_rules_hold_for_negative_prompts_too_in_their_server_and_not_in_direct_messages(
