@@ -31,9 +31,9 @@ async def again(interaction: discord.Interaction, job_id: str) -> None:
         NotYoursError: somebody else's; nothing was reserved.
         NotFoundError: there is no such job in this guild.
         PictureDeletedError: what it was made from is no longer kept.
+        TooManyPicturesError: the installation makes fewer at once by now.
     """
-    job = await _own(interaction, job_id)
-    order = order_of(job)
+    _, order = await _ordered(interaction, job_id)
     await interaction.response.defer(thinking=True)
     await services_of(interaction).dispatcher.place(interaction, order)
 
@@ -75,9 +75,9 @@ async def edit(interaction: discord.Interaction, job_id: str) -> None:
         NotYoursError: somebody else's.
         NotFoundError: there is no such job in this guild.
         PictureDeletedError: what it was made from is no longer kept.
+        TooManyPicturesError: the installation makes fewer at once by now.
     """
-    job = await _own(interaction, job_id)
-    order = order_of(job)
+    job, order = await _ordered(interaction, job_id)
     voice = voice_of(interaction)
 
     async def submit(sent: discord.Interaction, filled: Filled) -> None:
@@ -101,9 +101,9 @@ async def edited(interaction: discord.Interaction, job_id: str, filled: Filled) 
     Raises:
         PromptMissingError: the words were taken away.
         NotYoursError: somebody else's; nothing was reserved.
+        TooManyPicturesError: the installation makes fewer at once by now.
     """
-    job = await _own(interaction, job_id)
-    order = order_of(job)
+    job, order = await _ordered(interaction, job_id)
     strength = order.strength if filled.strength is None else filled.strength
     order = dataclasses.replace(order, strength=strength, seed=job.seed)
     prompt = clean_prompt(filled.prompt)
@@ -191,6 +191,14 @@ def _start_of(job: Job, kept: Parameters) -> Picture | Canvas:
     if job.image is None:
         return Canvas(width=kept.width, height=kept.height)
     return Picture(file=job.image, width=kept.width, height=kept.height, notes=kept.notes)
+
+
+async def _ordered(interaction: discord.Interaction, job_id: str) -> tuple[Job, Order]:
+    """Return a job of whoever pressed, and the order that it came from."""
+    job = await _own(interaction, job_id)
+    order = order_of(job)
+    services_of(interaction).limits.require_count(order.count)
+    return job, order
 
 
 async def _own(interaction: discord.Interaction, job_id: str) -> Job:

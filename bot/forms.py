@@ -7,13 +7,15 @@ import discord
 from discord import ui
 
 from bot.answers import guarded
+from bot.choices import NAME_LENGTH
 from bot.errors import BadNumberError
 from bot.presets import Preset
 from bot.prompts import MAX_PROMPT
 from bot.texts import Voice
 
 FORM_LIFE_S = 900.0
-OWN_WORDS = "-"
+OWN_WORDS = "-" * (NAME_LENGTH + 1)
+"""No preset has so long a name."""
 MAX_OPTIONS = 25
 
 

@@ -3,8 +3,10 @@
 import discord
 import pytest
 
+from bot.choices import NAME_LENGTH
 from bot.composition import Bot
 from bot.forms import Filled, PictureForm
+from bot.presets import Preset
 from bot.prompts import MAX_PROMPT
 from bot.texts import Voice, load_texts
 from tests.bot.members import job_of, labels, text_of
@@ -157,6 +159,31 @@ async def test_again_after_the_quota_is_used_up_is_refused(stage: Stage) -> None
     async with stage.running(quota_device_s=0.001):
         await stage.ada.press(message, "Again")
         await stage.ada.text("Your device time is used up")
+
+
+async def test_again_makes_no_more_pictures_than_are_allowed_by_now(stage: Stage) -> None:
+    async with stage.running():
+        await stage.ada.remix("night", count=2)
+        message = await stage.ada.result()
+    async with stage.running(max_pictures=1) as bot:
+        await stage.ada.press(message, "Again")
+        await stage.ada.press(message, "Edit")
+        refused = await stage.ada.until(lambda it: "pictures at once" in text_of(it), count=2)
+        assert {it["ephemeral_for"] for it in refused} == {stage.ada.id}
+        assert rows(bot, "SELECT count(*) FROM jobs") == [(1,)]
+
+
+async def test_a_preset_of_any_name_can_be_chosen_in_a_form() -> None:
+    named = [Preset(name=name, prompt="ink") for name in ("-", "-" * NAME_LENGTH)]
+    form = PictureForm(
+        Voice(load_texts()), title="Remix", custom_id="remix", submit=no_submit,
+        prompt="", strength=0.5, presets=named,
+    )  # fmt: skip
+    [options] = [
+        part.options for part in form.walk_children() if isinstance(part, discord.ui.Select)
+    ]
+    assert len({option.value for option in options}) == 3
+    assert all(len(option.value) <= 100 for option in options)
 
 
 async def no_submit(interaction: discord.Interaction, filled: Filled) -> None:
