@@ -12,7 +12,7 @@ import structlog
 
 from bot.delivery import Delivery
 from bot.job_pictures import JobPictures
-from bot.live import LiveMessage
+from bot.live import LiveMessage, Page
 from bot.metrics import Metrics
 from bot.orders import notes_to_json
 from bot.safety import Guard
@@ -120,7 +120,7 @@ class Maker:
             seen[number] = progress
             whole = together(seen, newest=progress, count=len(requests))
             entry.spent_ms = entry.turn.cost_ms * whole.step / max(1, whole.total_steps)
-            live.show(partial(self._delivery.progress, job, whole))
+            live.show(partial(self._page, job, whole))
 
         ends = await asyncio.gather(
             *(self._one(job, request, number, show) for number, request in enumerate(requests)),
@@ -136,6 +136,12 @@ class Maker:
         self._metrics.made(job, age_s=entry.age_s, promised_s=entry.promised_s)
         for each in made.values():
             self._metrics.retries.inc(each.result.attempts - 1)
+
+    async def _page(self, job: Job, progress: Progress) -> Page:
+        """Draw how far a job is; its guild may by now want that nobody sees it form."""
+        if progress.preview is not None and await self._guard.policy(job.guild_id) != "off":
+            progress = replace(progress, preview=None)
+        return await self._delivery.progress(job, progress)
 
     async def _one(self, job: Job, request: ImageRequest, number: int, show: Show) -> Made:
         """Make one of a job's pictures, have it looked at, and encode it."""

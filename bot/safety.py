@@ -7,6 +7,7 @@ its pictures looked at gets none that were not: what cannot be looked at fails, 
 import asyncio
 import time
 from collections.abc import Callable
+from uuid import uuid4
 
 import structlog
 
@@ -26,6 +27,7 @@ from generation.request import ImageRequest, Pixels
 from storage.guilds import SafetyPolicy
 
 FRESH_S = 10.0
+GREY = Pixels(width=64, height=64, data=bytes([128]) * (64 * 64 * 3))
 
 log = structlog.get_logger()
 
@@ -53,6 +55,8 @@ class Guard:
         self._clock = clock
         self._found: tuple[float, Classifier | ModelUnavailableError] | None = None
         self._failed = ""
+        self._tried_at = -FRESH_S
+        self._trying = asyncio.Lock()
 
     async def policy(self, guild_id: int | None) -> SafetyPolicy:
         """Return what becomes of unsafe pictures in a guild."""
@@ -74,6 +78,8 @@ class Guard:
         found = await self._classifier()
         if isinstance(found, ModelUnavailableError):
             raise SafetyUnavailableError(str(found)) from found
+        if self._failed:
+            await self._try_again()
 
     async def hides(
         self,
@@ -105,6 +111,20 @@ class Guard:
         if unsafe and policy == "block":
             raise UnsafePictureError("the classifier finds the picture unsafe")
         return unsafe
+
+    async def _try_again(self) -> None:
+        """Look at a grey picture, now and then, to learn whether members' can be looked at.
+
+        Raises:
+            SafetyUnavailableError: they cannot.
+        """
+        async with self._trying:
+            if self._failed and self._clock() - self._tried_at < FRESH_S:
+                raise SafetyUnavailableError(self._failed)
+            if self._failed:
+                self._tried_at = self._clock()
+                grey = ImageRequest(job_id=f"trial-{uuid4().hex}", pipeline=SAFETY, image=GREY)
+                await self._unsafe(GREY, grey, submitted=lambda _: None)
 
     async def _unsafe(
         self, image: Pixels, request: ImageRequest, *, submitted: Callable[[Ticket], None]

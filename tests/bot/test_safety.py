@@ -16,11 +16,13 @@ from bot.doctor import State
 from bot.settings import Settings
 from generation.classifiers import find
 from generation.registry import SAFETY
+from generation.request import Pixels, Progress
+from generation.request import Stage as Way
 from storage.database import Database
 from storage.guilds import GuildStore, SafetyPolicy
 from storage.migrating import upgrade
 from tests.bot.checkpoints import painter
-from tests.bot.members import Message, parts, text_of
+from tests.bot.members import Message, job_of, parts, text_of
 from tests.bot.pipelines import eye
 from tests.bot.stage import Stage, rows
 from tests.bot.test_admin import admin
@@ -146,6 +148,39 @@ async def test_what_cannot_be_looked_at_fails_and_is_refunded_and_admins_see_why
     await admin(stage.cleo, "safety")
     said = text_of(await stage.cleo.text("No pictures are made here for now"))
     assert "the classifier blind lacks weights" in said
+    for refusals in (2, 3):
+        await stage.ada.remix()
+        await stage.ada.until(
+            lambda it: "pictures looked at before they are shown" in text_of(it), count=refusals
+        )
+    assert rows(bot, "SELECT count(*) FROM jobs") == [(1,)]
+
+
+async def test_after_a_fault_a_trial_shows_that_pictures_can_be_looked_at_again(
+    stage: Stage, classifier: Path
+) -> None:
+    bot = await stage.start(
+        safety_model=classifier, safety_policy="spoiler", beside={SAFETY: eye()}
+    )
+    bot.guard._failed = "the engine was lost"
+    await bot.guard.require_ready(None)
+    assert await bot.guard.trouble() == ""
+    await stage.ada.remix(seed=SAFE)
+    assert covered(await stage.ada.result()) == [False]
+
+
+async def test_a_preview_of_before_is_not_shown_once_pictures_are_looked_at(
+    stage: Stage, classifier: Path
+) -> None:
+    bot = await stage.start(safety_model=classifier, beside={SAFETY: eye()})
+    await stage.ada.remix(seed=SAFE)
+    job = await bot.stores.jobs.get(job_of(await stage.ada.result()))
+    preview = Pixels(width=8, height=8, data=bytes(192))
+    progress = Progress(job_id=job.id, stage=Way.RUNNING, step=1, total_steps=4, preview=preview)
+    maker = bot.dispatcher._maker
+    assert len((await maker._page(job, progress)).files) == 1
+    await choose(stage, "block", "Safety here: Block")
+    assert (await maker._page(job, progress)).files == ()
 
 
 @pytest.mark.slow
