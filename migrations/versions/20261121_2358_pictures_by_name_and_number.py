@@ -38,6 +38,11 @@ def downgrade() -> None:
         " earlier.job_id = outputs.job_id AND earlier.number < outputs.number)"
     )
     op.execute("DELETE FROM inputs WHERE role NOT IN ('image', 'style_image')")
+    # What has no row is an orphan, which the purge removes from the disk.
+    op.execute(
+        "DELETE FROM files WHERE sha256 NOT IN (SELECT sha256 FROM inputs)"
+        " AND sha256 NOT IN (SELECT sha256 FROM outputs)"
+    )
     with op.batch_alter_table("outputs") as batch_op:
         batch_op.drop_constraint(op.f("ck_outputs_number_range"), type_="check")
         batch_op.drop_constraint(op.f("pk_outputs"), type_="primary")

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 from storage import migrating
 from storage.database import connect_once
 from storage.errors import SchemaOutdatedError, SchemaTooNewError
-from storage.files import StoredFile
+from storage.files import StoredFile, place_of
 from storage.migrating import alembic_config, check, downgrade, head_of, upgrade
 from storage.tables import Base
 from tests.storage.stores import PICTURE, RESULT, open_stores
@@ -118,12 +119,15 @@ def test_jobs_of_before_keep_their_pictures_and_going_back_keeps_the_first_resul
 
     usual = {"image": PICTURE, "style_image": RESULT}
     before = asyncio.run(settled(inputs=usual, outputs={0: RESULT}))
-    masked = {"image": PICTURE, "mask": RESULT}
+    mask = replace(RESULT, sha256="9" * 64, place=place_of("9" * 64))
+    masked = {"image": PICTURE, "mask": mask}
     later = asyncio.run(settled(inputs=masked, outputs={1: PICTURE, 2: RESULT}))
     downgrade(database_url, revision="c1709ec42b0c")
     kept = "SELECT job_id, sha256 FROM outputs ORDER BY sha256"
     assert statements(kept) == [(later, PICTURE.sha256), (before, RESULT.sha256)]
     assert statements("SELECT count(*) FROM inputs WHERE role = 'mask'") == [(0,)]
+    left = statements("SELECT sha256 FROM files ORDER BY sha256")
+    assert left == sorted([(PICTURE.sha256,), (RESULT.sha256,)])
     upgrade(database_url, backup=False)
     assert statements("SELECT job_id, number FROM outputs ORDER BY sha256") == [
         (later, 0),
