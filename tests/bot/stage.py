@@ -83,12 +83,19 @@ def rows(bot: Bot, *statements: str) -> list[tuple[object, ...]]:
         return [list(database.execute(statement)) for statement in statements][-1]
 
 
+def is_asked() -> bool:
+    """Tell whether the bot is at work on what a member did: it answers first, then accepts."""
+    names = ("CommandTree-invoker", "discord-ui-", "discord.py: on_interaction")
+    return any(task.get_name().startswith(names) for task in asyncio.all_tasks())
+
+
 async def settled(bot: Bot, *, wait_s: float = 20.0) -> None:
-    """Wait until no job is open and every member has been told."""
+    """Wait until no command is under way, no job open, and every member has been told."""
     jobs = bot.stores.jobs
     async with asyncio.timeout(wait_s):
         while True:
-            if not await jobs.unfinished() and not await jobs.undelivered():
+            asked = is_asked()
+            if not asked and not await jobs.unfinished() and not await jobs.undelivered():
                 return
             await asyncio.sleep(0.05)
 
