@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import inspect
 import logging
 import re
 import sys
@@ -134,7 +135,8 @@ def _settings() -> str:
     parts = []
     for name in RECIPES:
         config_class, _ = recipe(name)
-        told = re.findall(r"^ {8}(\w+): (.*)$", config_class.__doc__ or "", re.MULTILINE)
+        said = "\n".join(inspect.getdoc(each) or "" for each in reversed(config_class.__mro__[:-1]))
+        told = re.findall(r"^ {4}(\w+): (.*)$", said, re.MULTILINE)
         defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
         lines = [f"  {field:14} {about} ({defaults[field]})" for field, about in told]
         parts.append("\n".join([f"{name}, by --set:", *lines]))

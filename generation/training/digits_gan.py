@@ -15,7 +15,6 @@ from PIL import Image
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from generation.devices import torch_device
 from generation.errors import InvalidRequestError
 from generation.pipelines.gan import (
     LATENTS,
@@ -26,16 +25,9 @@ from generation.pipelines.gan import (
     generator_loss,
 )
 from generation.training.cards import Trained, write_model
-from generation.training.course import (
-    Figures,
-    Mixed,
-    Precision,
-    batch_of,
-    require_batch,
-    require_positive,
-    rng_of,
-)
-from generation.training.digit_data import PAINTED, DigitData, digit_data
+from generation.training.course import Figures, Mixed, require_positive, rng_of
+from generation.training.digit_data import DigitData
+from generation.training.digits_course import DigitsConfig, DigitsCourse
 from generation.training.sheets import sheet
 
 SHOWN, EXAMINED = 16, 256
@@ -46,20 +38,13 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DigitsGanConfig:
-    """How the digits' GAN is trained.
+class DigitsGanConfig(DigitsConfig):
+    """How the digits' GAN is trained; a step sees as many digits of the generator's as of the data.
 
     Args:
-        epochs: times that every digit is seen.
-        batch: digits of a step, of the data and of the generator's each.
-        learning_rate: of both networks' Adam.
         beta1: of both networks' Adam; DCGAN's.
         channels: of the widest feature map, and half of the deepest layer's.
         ema: share that the mean of the generator keeps at every step.
-        painted: digits that are painted when no folder is given.
-        seed: of everything that is drawn.
-        precision: that the networks calculate in.
-        device: "cpu", "cuda:0", or "auto".
     """
 
     epochs: int = 12
@@ -68,30 +53,23 @@ class DigitsGanConfig:
     beta1: float = 0.5
     channels: int = 48
     ema: float = 0.995
-    painted: int = PAINTED
-    seed: int = 1
-    precision: Precision = "float32"
-    device: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse what nothing can be trained with."""
-        require_positive(self, "epochs", "batch", "learning_rate", "channels", "painted")
+        DigitsConfig.__post_init__(self)
+        require_positive(self, "channels")
         for name in ("beta1", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise InvalidRequestError(f"{name} is at least 0 and below 1")
 
 
-class DigitsGanCourse:
+class DigitsGanCourse(DigitsCourse[DigitsGanConfig]):
     """The training: a ``Course``."""
 
     def __init__(self, config: DigitsGanConfig, *, data: DigitData) -> None:
-        self._config = config
-        self._data = data
-        require_batch(len(data.train), size=config.batch)
-        self._device = torch_device(config.device)
-        torch.manual_seed(config.seed)
-        self.generator = DigitsGenerator(channels=config.channels).to(self._device)
-        self.discriminator = DigitsDiscriminator(channels=config.channels).to(self._device)
+        super().__init__(config, data=data)
+        self.generator = DigitsGenerator(channels=config.channels).to(self.device)
+        self.discriminator = DigitsDiscriminator(channels=config.channels).to(self.device)
         betas = (config.beta1, 0.999)
         self._optimizers = {
             name: torch.optim.Adam(network.parameters(), config.learning_rate, betas=betas)
@@ -100,40 +78,17 @@ class DigitsGanCourse:
         average = get_ema_multi_avg_fn(config.ema)  # type: ignore[no-untyped-call]
         self.mean = AveragedModel(self.generator, multi_avg_fn=average, use_buffers=True)
         self._mixed = {
-            name: Mixed(device=self._device, precision=config.precision) for name in ("g", "d")
+            name: Mixed(device=self.device, precision=config.precision) for name in ("g", "d")
         }
-
-    @classmethod
-    def begun(cls, config: DigitsGanConfig, *, data: Path | None, work: Path) -> "DigitsGanCourse":
-        """Return the training on a folder's digits, or on painted ones."""
-        found = digit_data(data, kept=work, count=config.painted, seed=config.seed)
-        return cls(config, data=found)
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """Return the configuration and where the digits are from."""
-        return {**asdict(self._config), "data": self._data.origin}
-
-    @property
-    def report_every(self) -> int:
-        """Steps of an epoch."""
-        return len(self._data.train) // self._config.batch
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of all epochs."""
-        return self._config.epochs * self.report_every
 
     def step(self, number: int) -> Figures:
         """Take one step with the discriminator, then one with the generator."""
-        config = self._config
-        chosen = batch_of(len(self._data.train), size=config.batch, seed=config.seed, number=number)
-        real = self._pictures(self._data.train[chosen.numpy()])
+        config, real = self.config, self.batch(number)
         rng = rng_of(config.seed, number)
         first, second = (torch.randn(config.batch, LATENTS, generator=rng) for _ in range(2))
         losses = {
-            "discriminator_loss": self._discriminate(real, first.to(self._device)),
-            "generator_loss": self._generate(second.to(self._device)),
+            "discriminator_loss": self._discriminate(real, first.to(self.device)),
+            "generator_loss": self._generate(second.to(self.device)),
         }
         self.mean.update_parameters(self.generator)
         return losses
@@ -156,7 +111,7 @@ class DigitsGanCourse:
     def examine(self) -> Figures:
         """Return the diversity of what is made, beside that of held-out digits; say a collapse."""
         made = self._made(EXAMINED, rng_of(0, 0))
-        data = self._pictures(self._data.held_out[:EXAMINED])
+        data = self.pictures(self.data.held_out[:EXAMINED])
         share = (diversity(made) / diversity(data)).item()
         if share < COLLAPSED:
             logger.warning(
@@ -193,9 +148,9 @@ class DigitsGanCourse:
             title="Digits GAN",
             about="A convolutional GAN that paints handwritten digits.",
             network="generation.pipelines.gan:DigitsGenerator",
-            arguments={"channels": self._config.channels},
-            recipe=asdict(self._config),
-            origin=self._data.origin,
+            arguments={"channels": self.config.channels},
+            recipe=asdict(self.config),
+            origin=self.data.origin,
             history=history,
             limits="White digits on black, 28 x 28; which digit is left to chance.",
         )
@@ -205,8 +160,5 @@ class DigitsGanCourse:
     def _made(self, count: int, rng: torch.Generator) -> Tensor:
         """Return digits of the mean generator."""
         self.mean.eval()
-        made: Tensor = self.mean(torch.randn(count, LATENTS, generator=rng).to(self._device))
+        made: Tensor = self.mean(torch.randn(count, LATENTS, generator=rng).to(self.device))
         return made
-
-    def _pictures(self, values: Any) -> Tensor:  # noqa: ANN401 - an array of bytes
-        return torch.from_numpy(values).to(self._device).float().div(255).unsqueeze(1)

@@ -7,9 +7,7 @@ from typing import Any
 
 import torch
 from PIL import Image
-from torch import Tensor
 
-from generation.devices import torch_device
 from generation.pipelines.vae import (
     DigitsVae,
     Posterior,
@@ -18,35 +16,21 @@ from generation.pipelines.vae import (
     reconstruction_error,
 )
 from generation.training.cards import Trained, write_model
-from generation.training.course import (
-    Figures,
-    Mixed,
-    Precision,
-    batch_of,
-    require_batch,
-    require_positive,
-    rng_of,
-)
-from generation.training.digit_data import PAINTED, DigitData, digit_data
+from generation.training.course import Figures, Mixed, require_positive, rng_of
+from generation.training.digit_data import DigitData
+from generation.training.digits_course import DigitsConfig, DigitsCourse
 from generation.training.sheets import sheet
 
 SHOWN = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DigitsVaeConfig:
+class DigitsVaeConfig(DigitsConfig):
     """How the digits' VAE is trained.
 
     Args:
-        epochs: times that every digit is seen.
-        batch: digits of a step.
-        learning_rate: of Adam.
         hidden: units of the hidden layers.
         latents: of a digit.
-        painted: digits that are painted when no folder is given.
-        seed: of everything that is drawn.
-        precision: that the networks calculate in.
-        device: "cpu", "cuda:0", or "auto".
     """
 
     epochs: int = 20
@@ -54,58 +38,28 @@ class DigitsVaeConfig:
     learning_rate: float = 1e-3
     hidden: int = 400
     latents: int = 20
-    painted: int = PAINTED
-    seed: int = 1
-    precision: Precision = "float32"
-    device: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse what nothing can be trained with."""
-        require_positive(self, "epochs", "batch", "learning_rate", "hidden", "latents", "painted")
+        DigitsConfig.__post_init__(self)
+        require_positive(self, "hidden", "latents")
 
 
-class DigitsVaeCourse:
+class DigitsVaeCourse(DigitsCourse[DigitsVaeConfig]):
     """The training: a ``Course``."""
 
     def __init__(self, config: DigitsVaeConfig, *, data: DigitData) -> None:
-        self._config = config
-        self._data = data
-        require_batch(len(data.train), size=config.batch)
-        self._device = torch_device(config.device)
-        torch.manual_seed(config.seed)
-        self.vae = DigitsVae(hidden=config.hidden, latents=config.latents).to(self._device)
+        super().__init__(config, data=data)
+        self.vae = DigitsVae(hidden=config.hidden, latents=config.latents).to(self.device)
         self._optimizer = torch.optim.Adam(self.vae.parameters(), config.learning_rate)
-        self._mixed = Mixed(device=self._device, precision=config.precision)
-
-    @classmethod
-    def begun(cls, config: DigitsVaeConfig, *, data: Path | None, work: Path) -> "DigitsVaeCourse":
-        """Return the training on a folder's digits, or on painted ones."""
-        found = digit_data(data, kept=work, count=config.painted, seed=config.seed)
-        return cls(config, data=found)
-
-    @property
-    def recipe(self) -> Mapping[str, Any]:
-        """Return the configuration and where the digits are from."""
-        return {**asdict(self._config), "data": self._data.origin}
-
-    @property
-    def report_every(self) -> int:
-        """Steps of an epoch."""
-        return len(self._data.train) // self._config.batch
-
-    @property
-    def total_steps(self) -> int:
-        """Steps of all epochs."""
-        return self._config.epochs * self.report_every
+        self._mixed = Mixed(device=self.device, precision=config.precision)
 
     def step(self, number: int) -> Figures:
         """Take one step down the negative ELBO of a batch."""
-        config = self._config
-        chosen = batch_of(len(self._data.train), size=config.batch, seed=config.seed, number=number)
-        pictures = self._pictures(self._data.train[chosen.numpy()])
+        config, pictures = self.config, self.batch(number)
         noise = torch.randn(config.batch, config.latents, generator=rng_of(config.seed, number))
         with self._mixed():
-            logits, found = self.vae(pictures, noise.to(self._device))
+            logits, found = self.vae(pictures, noise.to(self.device))
         posterior = Posterior(mu=found.mu.float(), logvar=found.logvar.float())
         loss = elbo_loss(logits.float(), pictures, posterior)
         self._mixed.minimise(loss, self._optimizer)
@@ -114,9 +68,9 @@ class DigitsVaeCourse:
     @torch.no_grad()
     def examine(self) -> Figures:
         """Return the parts of the negative ELBO of held-out digits, in nats a digit."""
-        pictures = self._pictures(self._data.held_out)
-        noise = torch.randn(len(pictures), self._config.latents, generator=rng_of(0, 0))
-        logits, posterior = self.vae(pictures, noise.to(self._device))
+        pictures = self.pictures(self.data.held_out)
+        noise = torch.randn(len(pictures), self.config.latents, generator=rng_of(0, 0))
+        logits, posterior = self.vae(pictures, noise.to(self.device))
         kl = kl_divergence(posterior).mean().item()
         missed = reconstruction_error(logits, pictures).mean().item()
         return {
@@ -129,8 +83,8 @@ class DigitsVaeCourse:
     def sheets(self) -> Mapping[str, Image.Image]:
         """Return 4 x 4 samples, and held-out digits above their reconstructions."""
         rng = rng_of(0, 1)
-        z = torch.randn(SHOWN, self._config.latents, generator=rng).to(self._device)
-        pictures = self._pictures(self._data.held_out[: SHOWN // 2])
+        z = torch.randn(SHOWN, self.config.latents, generator=rng).to(self.device)
+        pictures = self.pictures(self.data.held_out[: SHOWN // 2])
         again = torch.sigmoid(self.vae.decode(self.vae.encode(pictures).mu))
         return {
             "samples": sheet(torch.sigmoid(self.vae.decode(z)), columns=4, scale=3),
@@ -157,13 +111,10 @@ class DigitsVaeCourse:
             title="Digits VAE",
             about="An MLP VAE that paints and repeats handwritten digits.",
             network="generation.pipelines.vae:DigitsVae",
-            arguments={"hidden": self._config.hidden, "latents": self._config.latents},
-            recipe=asdict(self._config),
-            origin=self._data.origin,
+            arguments={"hidden": self.config.hidden, "latents": self.config.latents},
+            recipe=asdict(self.config),
+            origin=self.data.origin,
             history=history,
             limits="White digits on black, 28 x 28, and nothing else; samples are soft.",
         )
         write_model(folder, self.vae, trained=trained)
-
-    def _pictures(self, values: Any) -> Tensor:  # noqa: ANN401 - an array of bytes
-        return torch.from_numpy(values).to(self._device).float().div(255).unsqueeze(1)
