@@ -193,6 +193,19 @@ async def test_the_page_reconnects_and_catches_up(stage: Stage) -> None:
         await expect(page.locator("#banner")).to_be_hidden()
 
 
+async def test_members_may_be_switched_before_a_connection_stands(stage: Stage) -> None:
+    async with stage.member() as page:
+        await page.evaluate(
+            """() => {
+              const members = [...document.querySelectorAll("[role=radio], input[type=radio]")];
+              for (const member of [...members, members[0]]) member.click();
+            }"""
+        )
+        await write(page, "Here I am")
+        await page.keyboard.press("Enter")
+        await expect(newest(page)).to_contain_text("Here I am")
+
+
 async def test_a_phone_shows_everything_within_its_width(stage: Stage) -> None:
     async with stage.member(size=PHONE, touch=True) as page:
         for command in ("/layout", "/embed", "/press"):

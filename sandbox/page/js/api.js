@@ -127,8 +127,12 @@ export class EventStream {
     const address = `${scheme}://${location.host}/sandbox/members/${this.member}/events`;
     this.socket = new WebSocket(address);
     this.socket.onopen = () => {
+      if (this.closed) {
+        this.socket.close();
+        return;
+      }
       this.retryMs = RETRY_FIRST_MS;
-      if (!this.closed) this.listeners.onState(true);
+      this.listeners.onState(true);
     };
     this.socket.onmessage = (frame) => {
       if (!this.closed) this.listeners.onEvent(JSON.parse(frame.data));
@@ -144,10 +148,10 @@ export class EventStream {
     this.retryMs = Math.min(this.retryMs * 2, RETRY_LONGEST_MS);
   }
 
-  /** Stop for good: another member takes over. */
+  /** Stop for good: another member takes over. Browsers complain of closing what is not open yet. */
   close() {
     this.closed = true;
     window.clearTimeout(this.timer);
-    this.socket?.close();
+    if (this.socket.readyState !== WebSocket.CONNECTING) this.socket.close();
   }
 }
