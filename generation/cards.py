@@ -30,6 +30,10 @@ class FileSum:
     sha256: str
 
 
+Stamp = tuple[int, int, int]
+"""A file's size, the time it was last written in nanoseconds, and its inode."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """What is known of a checkpoint; every field may be empty.
@@ -39,6 +43,7 @@ class Card:
         revision: the commit of a hub that it was fetched at.
         licence: as its publisher names it.
         files: the sums of its files, by their path inside the checkpoint.
+        seen: the versions of them that had those sums; they are not read again for that.
         memory_bytes: the most that one picture took, by the kind of device it was tried on.
         unusable: why it must not be loaded, a sentence's end; empty if it may.
         too_large: why it found no room when it was last loaded; empty if it did, or if another
@@ -51,6 +56,7 @@ class Card:
     revision: str = ""
     licence: str = ""
     files: Mapping[str, FileSum] = field(default_factory=dict)
+    seen: Mapping[str, Stamp] = field(default_factory=dict)
     memory_bytes: Mapping[str, int] = field(default_factory=dict)
     unusable: str = ""
     too_large: str = ""
@@ -135,6 +141,35 @@ def forget_refusal(name: str, *, models_dir: Path) -> None:
     _settle(name, forgotten, models_dir=models_dir)
 
 
+def note_damage(name: str, why: str, *, models_dir: Path) -> None:
+    """Write on a checkpoint's card that it must not be loaded, unless something is written there.
+
+    Where that cannot be written it is only logged.
+
+    Args:
+        name: the checkpoint's.
+        why: a sentence.
+        models_dir: where the card lies.
+    """
+    logger.warning("%s", why)
+
+    def noted(card: Card) -> Card:
+        return card if card.unusable else replace(card, unusable=why.removeprefix(f"{name}: "))
+
+    _settle(name, noted, models_dir=models_dir)
+
+
+def note_seen(
+    name: str, seen: Mapping[str, Stamp], *, sums: Mapping[str, FileSum], models_dir: Path
+) -> None:
+    """Write on a checkpoint's card which versions of its files have the sums that are there."""
+
+    def noted(card: Card) -> Card:
+        return replace(card, seen=seen) if card.files == sums else card
+
+    _settle(name, noted, models_dir=models_dir)
+
+
 def _lately(at: float) -> bool:
     return 0 <= time() - at < REFUSAL_S
 
@@ -152,6 +187,11 @@ def _settle(name: str, change: Callable[[Card], Card], *, models_dir: Path) -> N
 def _card(data: Any) -> Card:  # noqa: ANN401 - whatever the file holds
     fields = dict(data)
     files = {str(path): FileSum(**found) for path, found in fields.pop("files", {}).items()}
+    seen = {str(path): _stamp(*told) for path, told in fields.pop("seen", {}).items()}
     memory = {str(kind): int(most) for kind, most in fields.pop("memory_bytes", {}).items()}
     refusals = {str(device): float(at) for device, at in fields.pop("refusals", {}).items()}
-    return Card(files=files, memory_bytes=memory, refusals=refusals, **fields)
+    return Card(files=files, seen=seen, memory_bytes=memory, refusals=refusals, **fields)
+
+
+def _stamp(size: int, time_ns: int, inode: int) -> Stamp:
+    return int(size), int(time_ns), int(inode)

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from generation.devices import DTYPES, torch_device, torch_dtype
-from generation.errors import ModelUnavailableError
+from generation.errors import ModelDamagedError, ModelUnavailableError
 from generation.families import UNET_ROWS, Family
 from generation.heads import elements, read_head
 from generation.holding import Seats, held, networks
@@ -28,6 +28,7 @@ from generation.pipelines.base import Dtype, EngineConfig
 from generation.planning import plan_for
 from generation.recognition import INDEX, family_of, longer_side, read_config
 from generation.single_files import load_single
+from generation.sums import require_recorded
 from generation.tiny_codec import DAMAGE, TinyCodec, tiny_codec
 from generation.weights import (
     Manifest,
@@ -340,14 +341,15 @@ def load_checkpoint(
     """Load a checkpoint by its folder's name, and hold its networks as a plan says.
 
     Raises:
-        ModelUnavailableError: it is missing, damaged, incomplete, a pickle, or of no known family.
+        ModelDamagedError: it is incomplete, or its files are damaged or others than it came with.
+        ModelUnavailableError: it is missing, a pickle, marked, or of no known family.
     """
     folder = checkpoint_folder(name, models_dir=models_dir)
     family = family_of(folder)
     chosen = torch_dtype(dtype, device=device, half=DTYPES[family.half])
     # Of what the index names, the library's own checker is not loaded.
     left_out = {"safety_checker": None} if "safety_checker" in read_config(folder, INDEX) else {}
-    loaded = load_folder(folder, dtype=chosen, **left_out)
+    loaded = load_folder(folder, models_dir=models_dir, dtype=chosen, **left_out)
     parts = dict(loaded.components)
     if parts.get("text_encoder") is None and parts.get("tokenizer") is None:
         # The refiner of Stable Diffusion XL has the second ones alone.
@@ -357,7 +359,7 @@ def load_checkpoint(
     built: type[Checkpoint] = getattr(import_module(module), kind)
     required = (built.DENOISER, *built.REQUIRED)
     if missing := [part for part in required if parts.get(part) is None]:
-        raise ModelUnavailableError(f"{name} lacks {', '.join(missing)}")
+        raise ModelDamagedError(f"{name} lacks {', '.join(missing)}")
     vae = parts["vae"]
     careful = family.careful_codec and getattr(vae.config, "force_upcast", False)
     if careful and chosen is torch.float16:
@@ -365,7 +367,7 @@ def load_checkpoint(
     manifest = read_manifest(folder)
     tiny = tiny_codec(folder, vae=vae, device=device, dtype=chosen)
     if manifest.quick and tiny is None:
-        raise ModelUnavailableError(f"{name} is to be quick, but has no tiny_vae")
+        raise ModelDamagedError(f"{name} is to be quick, but has no tiny_vae")
     more: dict[str, Any] = {
         part: found for part in MORE_PARTS if (found := parts.get(part)) is not None
     }
@@ -391,12 +393,15 @@ def load_checkpoint(
     )
 
 
-def load_folder(folder: Path, **options: object) -> Any:  # noqa: ANN401 - diffusers' own
+def load_folder(folder: Path, *, models_dir: Path, **options: object) -> Any:  # noqa: ANN401 - diffusers' own
     """Load the pipeline of diffusers that a checkpoint's index names.
 
     Raises:
-        ModelUnavailableError: it is damaged, incomplete, or of a class that is not known here.
+        ModelDamagedError: it is damaged, incomplete, or of a class that is not known here; or its
+            files are others than those that it came with.
+        ModelUnavailableError: a file is out of reach, or the memory does not suffice to load it.
     """
+    require_recorded(folder.name, folder, models_dir=models_dir)
     # An engine's output is a log; bars that redraw a line have no place in it.
     diffusers_logging.disable_progress_bar()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -410,11 +415,20 @@ def load_folder(folder: Path, **options: object) -> Any:  # noqa: ANN401 - diffu
             )
     except NotImplementedError as err:
         # What diffusers found no numbers for cannot be converted to others.
-        raise ModelUnavailableError(f"{folder.name} lacks weights of a network") from err
+        raise ModelDamagedError(f"{folder.name} lacks weights of a network") from err
     except (*DAMAGE, SingleFileComponentError) as err:
-        raise ModelUnavailableError(f"{folder.name} could not be loaded: {err}") from err
+        kind = ModelUnavailableError if _may_pass(err) else ModelDamagedError
+        raise kind(f"{folder.name} could not be loaded: {err}") from err
     _require_all_weights(folder, loaded)
     return loaded
+
+
+def _may_pass(error: BaseException) -> bool:
+    """Return whether an error tells of the machine, and nothing of the files."""
+    if isinstance(error, OSError):
+        # Those that the libraries make up have no number.
+        return error.errno is not None
+    return isinstance(error, ImportError | torch.OutOfMemoryError) or "t allocate" in str(error)
 
 
 def _require_all_weights(folder: Path, loaded: Any) -> None:  # noqa: ANN401 - diffusers' own
@@ -426,12 +440,12 @@ def _require_all_weights(folder: Path, loaded: Any) -> None:  # noqa: ANN401 - d
         if not isinstance(part, nn.Module):
             continue
         if lost := [each for each, weight in part.named_parameters() if weight.is_meta]:
-            raise ModelUnavailableError(f"{folder.name} lacks weights of {name}: {lost[0]} ...")
+            raise ModelDamagedError(f"{folder.name} lacks weights of {name}: {lost[0]} ...")
         files = [path for path in weight_files(folder) if path.parent.name == name]
         found = sum(elements(read_head(path)) for path in files)
         wanted = sum(weight.numel() for weight in part.parameters())
         if files and found < wanted:
-            raise ModelUnavailableError(
+            raise ModelDamagedError(
                 f"{folder.name} lacks weights of {name}: {found:,} of {wanted:,} numbers are there"
             )
 

@@ -113,7 +113,7 @@ def _weights(folder: Path, *, itemsize: int) -> dict[str, _Weights]:
                 part = _part_of(name) if path.parent == folder else path.parent.name
                 found.setdefault(part, {})[f"{path.name}/{name}"] = shape
     except ModelUnavailableError as err:
-        raise ModelUnavailableError(f"{folder.name}: {err}") from err
+        raise type(err)(f"{folder.name}: {err}") from err
     found.pop(UNLOADED, None)
     return {part: _counted(shapes, itemsize=itemsize) for part, shapes in found.items()}
 

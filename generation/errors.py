@@ -4,6 +4,7 @@ GenerationError
 ├── InvalidRequestError          a parameter is outside its range, or names nothing known
 ├── ModelUnavailableError        a checkpoint is missing, incomplete or not safetensors
 │   ├── SafetyUnavailableError   pictures are to be looked at, and the classifier cannot
+│   ├── ModelDamagedError        its files are damaged, or others than those that it came with
 │   └── ModelTooLargeError       the device's memory does not hold it, whatever is done
 ├── IntakeError                  the upload cannot be used as a picture
 │   ├── PictureTooLargeError     too many bytes or pixels
@@ -49,6 +50,10 @@ class SafetyUnavailableError(ModelUnavailableError):
 
 class UnsafePictureError(GenerationError):
     """The finished picture was found unsafe, and is not shown."""
+
+
+class ModelDamagedError(ModelUnavailableError):
+    """A checkpoint's files are damaged, or others than those that it came with."""
 
 
 class ModelTooLargeError(ModelUnavailableError):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 
-from generation.errors import UNREADABLE, ModelUnavailableError
+from generation.errors import UNREADABLE, ModelDamagedError, ModelUnavailableError
 
 MAX_HEAD_BYTES = 16 * 2**20
 """Some ten times the largest that is passed around; what is read of a head is read at once."""
@@ -22,14 +22,17 @@ def read_head(path: Path) -> Shapes:
     """Return the shapes of a file's tensors by their names.
 
     Raises:
-        ModelUnavailableError: the file is missing, damaged, or shorter than its head says.
+        ModelDamagedError: the file is damaged, or shorter than its head says.
+        ModelUnavailableError: it is out of reach.
     """
     try:
         return _read(path)
-    except (OSError, ValueError, struct.error) as err:
-        raise ModelUnavailableError(f"{path.name} has damaged weights: {err}") from err
+    except OSError as err:
+        raise ModelUnavailableError(f"{path.name} cannot be read: {err}") from err
+    except (ValueError, struct.error) as err:
+        raise ModelDamagedError(f"{path.name} has damaged weights: {err}") from err
     except UNREADABLE as err:
-        raise ModelUnavailableError(f"{path.name} has damaged weights: an unknown head") from err
+        raise ModelDamagedError(f"{path.name} has damaged weights: an unknown head") from err
 
 
 def _read(path: Path) -> Shapes:

@@ -11,7 +11,7 @@ from typing import Any
 
 import diffusers
 
-from generation.errors import ModelUnavailableError
+from generation.errors import ModelDamagedError
 from generation.families import Family
 from generation.heads import read_head
 from generation.recognition import INDEX, family_of, has_part, parts_of, read_config
@@ -27,7 +27,7 @@ def load_single(single: Path, **options: object) -> Any:  # noqa: ANN401 - diffu
     encoders that a file leaves out.
 
     Raises:
-        ModelUnavailableError: it is damaged, of another family than its folder, or incomplete.
+        ModelDamagedError: it is damaged, of another family than its folder, or incomplete.
         Exception: whatever diffusers and transformers raise for files that are damaged inside.
     """
     folder = single.parent
@@ -39,7 +39,7 @@ def load_single(single: Path, **options: object) -> Any:  # noqa: ANN401 - diffu
     held = parts_of(read_head(single))
     networks = [name for name in parts if (folder / name / "config.json").is_file()]
     if lacking := [name for name in networks if name not in held and name not in beside]:
-        raise ModelUnavailableError(
+        raise ModelDamagedError(
             f"{single.name} holds no {', '.join(lacking)}; put"
             f" {'that folder' if len(lacking) == 1 else 'those folders'} of {family.source} into"
             f" {folder.name}"
@@ -58,12 +58,12 @@ def _require_likeness(single: Path, family: Family) -> None:
     """Refuse a file that is built otherwise than its folder says."""
     architecture = known_architecture(single)
     if family.loader is None:
-        raise ModelUnavailableError(
+        raise ModelDamagedError(
             f"{single.parent.name} is set up for {family.title}, of which diffusers loads no single"
             " file; it needs the folder of the denoiser"
         )
     if architecture != family.architecture:
-        raise ModelUnavailableError(
+        raise ModelDamagedError(
             f"{single.name} is built otherwise than {family.title}, which {single.parent.name} is"
             " set up for"
         )
@@ -71,7 +71,7 @@ def _require_likeness(single: Path, family: Family) -> None:
 
 def _require_no_pickle(part: Path) -> None:
     if pickles := sorted(path.name for path in part.iterdir() if path.suffix in PICKLES):
-        raise ModelUnavailableError(
+        raise ModelDamagedError(
             f"{part.parent.name}/{part.name} holds {pickles[0]}, a pickle; remove it, only"
             " safetensors are loaded"
         )
@@ -80,7 +80,7 @@ def _require_no_pickle(part: Path) -> None:
 def _part(folder: Path, name: str, index: Mapping[str, Any], options: Mapping[str, object]) -> Any:  # noqa: ANN401 - diffusers' own
     library, kind = index[name]
     if library not in LIBRARIES:
-        raise ModelUnavailableError(f"{folder.name}: {name} is of an unknown library, {library}")
+        raise ModelDamagedError(f"{folder.name}: {name} is of an unknown library, {library}")
     return getattr(import_module(library), kind).from_pretrained(
         folder / name, local_files_only=True, use_safetensors=True, dtype=options.get("dtype")
     )

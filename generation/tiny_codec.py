@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from generation.devices import ready
-from generation.errors import UNREADABLE, ModelUnavailableError
+from generation.errors import UNREADABLE, ModelDamagedError
 
 FOLDER = "tiny_vae"
 NETWORK: Any = AutoencoderTiny
@@ -60,7 +60,7 @@ def tiny_codec(
     """Return a checkpoint's tiny codec: the one beside its own, or its own; None without either.
 
     Raises:
-        ModelUnavailableError: it is damaged, or of another make than the checkpoint's latents.
+        ModelDamagedError: it is damaged, or of another make than the checkpoint's latents.
     """
     if isinstance(vae, NETWORK):
         return TinyCodec(network=ready(vae, device))
@@ -72,9 +72,9 @@ def tiny_codec(
             folder / FOLDER, local_files_only=True, use_safetensors=True, dtype=dtype
         )
     except DAMAGE as err:
-        raise ModelUnavailableError(f"{place} could not be loaded: {err}") from err
+        raise ModelDamagedError(f"{place} could not be loaded: {err}") from err
     if _make(network) != _make(vae):
-        raise ModelUnavailableError(f"{place} does not speak the latents of {folder.name}")
+        raise ModelDamagedError(f"{place} does not speak the latents of {folder.name}")
     return TinyCodec(network=ready(network, device))
 
 

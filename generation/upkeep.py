@@ -17,6 +17,7 @@ from generation.cards import Card, FileSum, card_place, write_card
 from generation.catalogue import Entry, entry_named, folders, lack_of, resized
 from generation.companions import FOLDERS
 from generation.errors import ModelUnavailableError
+from generation.sums import recorded
 from generation.weights import INDEX, MANIFEST, PICKLES
 from generation.wholeness import damage_of, is_whole, missing_of, sha256_of
 
@@ -89,8 +90,9 @@ def put(folder: Path, card: Card, *, models_dir: Path) -> Entry:
     Whatever has its name is deleted, and not before it is there. The caller is ``alone``.
     """
     name, place = folder.name, models_dir / folder.name
-    sums = {path: _sum(folder / path) for path in _paths(folder)}
-    card = replace(card, files=sums, licence=card.licence or declared_licence(folder))
+    sums, seen = recorded(folder, _paths(folder))
+    licence = card.licence or declared_licence(folder)
+    card = replace(card, files=sums, seen=seen, licence=licence)
     before = _aside(place, models_dir=models_dir) if place.exists() else None
     folder.rename(place)
     write_card(name, card, models_dir=models_dir)
@@ -130,9 +132,8 @@ def verify(name: str, *, models_dir: Path, said: Said = lambda _: None) -> Entry
         mark(name, unusable=wrong, models_dir=models_dir)
         raise ModelUnavailableError(f"{name} is not loaded: {wrong}")
     if not card.files:
-        card = replace(
-            card, files={path: _sum(entry.folder / path) for path in _paths(entry.folder)}
-        )
+        sums, seen = recorded(entry.folder, _paths(entry.folder))
+        card = replace(card, files=sums, seen=seen)
     write_card(name, replace(card, unusable=""), models_dir=models_dir)
     return entry_named(name, models_dir=models_dir)
 
@@ -249,7 +250,3 @@ def _paths(folder: Path) -> list[str]:
     """Return the files whose sums are kept; the operator's own declaration may change."""
     found = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return sorted(path.relative_to(folder).as_posix() for path in found)
-
-
-def _sum(path: Path) -> FileSum:
-    return FileSum(size_bytes=path.stat().st_size, sha256=sha256_of(path))

@@ -177,12 +177,13 @@ def checkpoint_elements(folder: Path) -> int:
     """Return how many numbers a checkpoint's weights are, read from the heads of its files.
 
     Raises:
-        ModelUnavailableError: a file is damaged.
+        ModelDamagedError: a file is damaged.
+        ModelUnavailableError: one is out of reach.
     """
     try:
         return sum(elements(read_head(path)) for path in weight_files(folder))
     except ModelUnavailableError as err:
-        raise ModelUnavailableError(f"{folder.name}: {err}") from err
+        raise type(err)(f"{folder.name}: {err}") from err
 
 
 def _require_safetensors(folder: Path) -> None:
@@ -193,7 +194,8 @@ def _require_safetensors(folder: Path) -> None:
     pickles = sorted(path.name for path in files if path.suffix in PICKLES)
     if pickles:
         raise ModelUnavailableError(
-            f"{folder.name} holds {pickles[0]}, a pickle; only safetensors are loaded"
+            f"{folder.name} holds {pickles[0]}, a pickle; only safetensors are loaded, and"
+            " `models convert` makes them of it"
         )
     raise ModelUnavailableError(f"{folder.name} holds no weights (*.safetensors)")
 

@@ -14,8 +14,8 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
-from generation.cards import forget_refusal, note_refusal
-from generation.errors import ModelTooLargeError, ModelUnavailableError
+from generation.cards import forget_refusal, note_damage, note_refusal
+from generation.errors import ModelDamagedError, ModelTooLargeError, ModelUnavailableError
 from generation.executor.device import release_memory, settle_threads
 from generation.memory import Place
 from generation.pipelines.base import EngineConfig, Loader, Pipeline
@@ -26,6 +26,8 @@ Kind = tuple[str, str]
 """The names of a pipeline and a checkpoint."""
 
 READ_BYTES = 4 * 2**20
+MENDED = "put the right files there, or fetch it anew, and then"
+"""What an operator is told to do about a damaged checkpoint."""
 REFUSED_S = 60.0
 """A model that found no room is not weighed anew for so long."""
 
@@ -120,9 +122,18 @@ class ModelCache:
         Raises:
             ModelUnavailableError: its checkpoint is missing or incomplete, or it is larger than
                 what models may take of the device.
+            ModelDamagedError: its files are damaged, or others than those that it came with.
             ModelTooLargeError: it finds no room there, whatever is done; this is written on its
-                card.
+                card, as is damage.
         """
+        try:
+            return self._brought(kind, busy=busy)
+        except ModelDamagedError as err:
+            why = f"{err}; {MENDED} `models verify {kind[1]}`"
+            note_damage(kind[1], why, models_dir=self._config.models_dir)
+            raise ModelDamagedError(why) from err
+
+    def _brought(self, kind: Kind, *, busy: Collection[Kind]) -> Pipeline[Any]:
         taken = self._fitting(kind)
         # On its way back from the host's memory, it takes nothing there any more.
         held = self._held.pop(kind, None)

@@ -116,7 +116,7 @@ class WholePipeline(FromCheckpoint, OneByOne):
         family = family_of(folder)
         dtype = torch_dtype(config.dtype, device=device, half=DTYPES[family.half])
         plan = cls.plan(model=model, config=config)
-        loaded = load_folder(folder, dtype=dtype)
+        loaded = load_folder(folder, models_dir=config.models_dir, dtype=dtype)
         pipe = loaded if _starts_from_pictures(loaded) else _sibling(loaded, name=model)
         seats = held(networks(pipe.components), plan=plan, device=device)
         manifest = read_manifest(folder)

@@ -11,7 +11,7 @@ from bot.errors import UnknownModelError
 from bot.models import Models
 from generation.cards import read_card
 from generation.registry import PIPELINES
-from generation.upkeep import mark
+from generation.upkeep import mark, verify
 from generation.weights import STARTER
 from tests.bot.members import text_of
 from tests.bot.pipelines import PIPELINES as TINY
@@ -48,6 +48,33 @@ async def test_a_model_that_finds_no_room_costs_nothing_and_is_not_offered_for_a
         await stage.ada.remix("night", model="mine")
         await stage.ada.text("The model mine cannot be used right now.")
         assert rows(bot, "SELECT count(*) FROM jobs") == [(1,)]
+
+
+@pytest.mark.slow
+async def test_a_model_whose_file_was_exchanged_is_refunded_and_not_offered_till_it_is_right(
+    stage: Stage, mine: Path
+) -> None:
+    weights = mine / "mine" / "unet" / "diffusion_pytorch_model.safetensors"
+    whole = weights.read_bytes()
+    verify("mine", models_dir=mine)
+    weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    settings = settings_for(stage.sandbox, stage.folder / "data")
+    real = {**TINY, "remix": PIPELINES["remix"]}
+    async with running(settings, pipelines=real) as bot:
+        await stage.ada.remix("night", model="mine")
+        await stage.ada.text("others than those that it came with", wait_s=60)
+        await stage.settled(bot)
+        assert await bot.stores.quotas.audit() == []
+        assert rows(bot, "SELECT state, device_ms FROM jobs") == [("failed", 0)]
+        await bot.models.refresh()
+        await stage.ada.remix("night", model="mine")
+        await stage.ada.text("The model mine cannot be used right now.")
+        weights.write_bytes(whole)
+        verify("mine", models_dir=mine)
+        await bot.models.refresh()
+        await stage.ada.remix("night", model="mine")
+        await stage.settled(bot)
+        assert rows(bot, "SELECT state FROM jobs ORDER BY state") == [("done",), ("failed",)]
 
 
 async def test_typing_offers_the_models_that_can_be_used_and_others_are_refused_unqueued(
