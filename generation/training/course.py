@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import IO, Any, Literal, Protocol
 
 import torch
@@ -24,7 +25,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 from torch.optim import Optimizer
 
-from generation.errors import InvalidRequestError
+from generation.errors import UNREADABLE, InvalidRequestError
 
 logger = logging.getLogger(__name__)
 
@@ -211,6 +212,21 @@ def work_of(out: Path) -> Path:
     return out.with_name(out.name + ".work")
 
 
+def read_state(place: Path) -> dict[str, Any]:
+    """Return the state that a training left; nothing but tensors and plain values is read.
+
+    Raises:
+        InvalidRequestError: it holds something else, or is damaged.
+    """
+    try:
+        return dict(torch.load(place, weights_only=True, map_location="cpu"))
+    except (UnpicklingError, OSError, RuntimeError, EOFError, *UNREADABLE) as err:
+        work = place.parent.name
+        raise InvalidRequestError(
+            f"{place} is damaged, or no training's state; without {work} it begins anew"
+        ) from err
+
+
 def is_under_way(out: Path) -> bool:
     """Return whether there is a training of this folder to go on with."""
     return (work_of(out) / STATE).exists()
@@ -262,7 +278,7 @@ def _replaced(place: Path) -> Iterator[IO[bytes]]:
 def _restored(course: Course, place: Path) -> _Kept:
     if not place.exists():
         return _Kept()
-    state: dict[str, Any] = torch.load(place, weights_only=True, map_location="cpu")
+    state = read_state(place)
     before, now = state.pop("recipe"), dict(course.recipe)
     if other := [name for name in now if before.get(name) != now[name]]:
         changes = ", ".join(f"{name} was {before.get(name)}, not {now[name]}" for name in other)

@@ -106,7 +106,12 @@ def _small(place: Path) -> Bytes:
 def _painted(kept: Path, count: int, seed: int) -> Bytes:
     place = kept / f"digits-{count}-{seed}.npy"
     if place.is_file():
-        before: Bytes = np.load(place, allow_pickle=False)
+        try:
+            before: Bytes = np.load(place, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as err:
+            raise InvalidRequestError(
+                f"{place} is damaged; once it is deleted the digits are painted anew"
+            ) from err
         return before
     pictures, _ = digits(count, seed=seed)
     kept.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +32,7 @@ from generation.training.codec import (
     new_codec,
     train_decoder,
 )
+from generation.training.course import read_state
 from generation.training.pairs import Pairs, PairsConfig, paint_pairs
 from generation.training.remix_manifest import write_manifest
 from generation.training.remix_model import (
@@ -127,7 +127,7 @@ def trained_codec(
     first = 0
     optimizer: torch.optim.Optimizer | None = None
     if state.exists():
-        saved: dict[str, Any] = torch.load(state, weights_only=True)
+        saved = read_state(state)
         codec.load_state_dict(saved["codec"])
         weights = [*codec.decoder.parameters(), *codec.post_quant_conv.parameters()]
         optimizer = torch.optim.AdamW(weights, config.learning_rate)

@@ -21,6 +21,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from generation.training import team
 from generation.training.codec import Codec, one_cycle
+from generation.training.course import read_state
 from generation.training.team import AGREE_EVERY
 
 logger = logging.getLogger(__name__)
@@ -264,7 +265,7 @@ def _save(
 def _restore(
     place: Path, editor: Editor, averaged: Editor, optimizer: torch.optim.Optimizer
 ) -> int:
-    state: dict[str, Any] = torch.load(place, weights_only=True)
+    state = read_state(place)
     editor.load_state_dict(state["editor"])
     averaged.load_state_dict(state["averaged"])
     optimizer.load_state_dict(state["optimizer"])

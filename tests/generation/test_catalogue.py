@@ -1,8 +1,6 @@
 """The catalogue: what comes in is whole, what is wrong is marked, and nothing is half there."""
 
 import json
-import os
-import pickle
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -337,16 +335,6 @@ def pickled(tmp_path: Path) -> Path:
     return path
 
 
-class Program:
-    """A pickle of it makes a folder when it is read."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __reduce__(self) -> tuple[object, tuple[str]]:
-        return os.mkdir, (str(self.folder),)
-
-
 def test_pickled_weights_become_safetensors(pickled: Path) -> None:
     assert rewrite(pickled, target_of(pickled)) == 2
     found = load_file(target_of(pickled))
@@ -365,18 +353,6 @@ def test_the_child_that_converts_has_little_memory_and_leaves_nothing_half_writt
     assert [path.name for path in pickled.parent.iterdir()] == ["merge.ckpt"]
     assert convert(pickled, target_of(pickled)) == 2
     assert {path.name for path in pickled.parent.iterdir()} == {"merge.ckpt", "merge.safetensors"}
-
-
-def test_a_pickle_with_a_program_is_refused_and_the_program_does_not_run(tmp_path: Path) -> None:
-    trace = tmp_path / "trace"
-    held = {"a": torch.zeros(1), "x": Program(trace)}
-    torch.save(held, tmp_path / "zipped.pt")
-    (tmp_path / "bare.pt").write_bytes(pickle.dumps({"x": Program(trace)}, protocol=2))
-    for path in sorted(tmp_path.glob("*.pt")):
-        with pytest.raises(ModelUnavailableError, match=r"more than weights|damaged"):
-            rewrite(path, target_of(path))
-        assert not trace.exists()
-        assert not target_of(path).exists()
 
 
 def test_a_damaged_pickle_and_one_without_weights_are_refused(pickled: Path) -> None:

@@ -266,24 +266,6 @@ def test_a_prompt_that_is_too_long_is_cut_and_the_member_told(instruct: Img2ImgP
     assert [note.code for note in longer.notes] == [NoteCode.PROMPT_CUT]
 
 
-def test_s6_pickled_weights_are_refused(tmp_path: Path) -> None:
-    folder = save_img2img(tmp_path / "pickled")
-    for weights in list(folder.rglob("*.safetensors")):
-        torch.save({}, weights.with_suffix(".bin"))
-        weights.unlink()
-    with pytest.raises(ModelUnavailableError, match="pickle"):
-        _load(folder)
-
-
-def test_s6_one_pickled_component_is_not_loaded_either(tmp_path: Path) -> None:
-    folder = save_img2img(tmp_path / "half")
-    weights = next((folder / "unet").glob("*.safetensors"))
-    torch.save({}, weights.with_suffix(".bin"))
-    weights.unlink()
-    with pytest.raises(ModelUnavailableError):
-        _load(folder)
-
-
 def test_truncated_weights_are_refused(tmp_path: Path) -> None:
     folder = save_img2img(tmp_path / "cut")
     weights = next((folder / "vae").glob("*.safetensors"))

@@ -254,22 +254,6 @@ def test_s6_a_folder_that_lacks_a_weight_is_refused(
         _load(tmp_path, "sd1")
 
 
-def test_s6_a_pickle_in_the_folder_of_a_part_that_the_file_holds_is_refused(
-    models: Path, tmp_path: Path
-) -> None:
-    folder = _copy(models, "sd1", tmp_path)
-    state = load_file(models / "sd1/text_encoder/model.safetensors")
-    torch.save(state, folder / "text_encoder/pytorch_model.bin")
-    tensors = load_file(folder / SINGLE)
-    reader = "cond_stage_model.transformer."
-    unknown = {name.replace(reader, "cond_stage_model.x."): it for name, it in tensors.items()}
-    save_file(unknown, folder / SINGLE)
-    with pytest.raises(
-        ModelUnavailableError, match=r"text_encoder holds pytorch_model\.bin, a pick"
-    ):
-        _load(tmp_path, "sd1")
-
-
 def test_s6_a_part_of_an_unknown_library_is_not_imported(models: Path, tmp_path: Path) -> None:
     folder = _copy(models, "sd3", tmp_path)
     index = folder / "model_index.json"
