@@ -9,6 +9,7 @@ import dataclasses
 
 import discord
 
+from bot.details import details_page
 from bot.errors import NotYoursError, PictureDeletedError, PromptMissingError
 from bot.forms import Filled, PictureForm
 from bot.orders import Order, Parameters, Picture, any_seed
@@ -113,6 +114,21 @@ async def edited(interaction: discord.Interaction, job_id: str, filled: Filled) 
         order = dataclasses.replace(order, prompt=prompt, subject=prompt, preset=None, layers=())
     await interaction.response.defer(thinking=True)
     await services_of(interaction).dispatcher.place(interaction, order)
+
+
+async def tell(interaction: discord.Interaction, job_id: str) -> None:
+    """Tell whoever pressed, and nobody else, how a job's pictures were made.
+
+    Raises:
+        NotYoursError: somebody else's.
+        NotFoundError: there is no such job in this guild.
+        PictureDeletedError: the pictures are no longer kept.
+    """
+    job = await _own(interaction, job_id)
+    if not job.outputs:
+        raise PictureDeletedError(job.id)
+    page = details_page(voice_of(interaction), job)
+    await interaction.response.send_message(view=page, ephemeral=True)
 
 
 async def delete(interaction: discord.Interaction, job_id: str) -> None:

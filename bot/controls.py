@@ -79,6 +79,16 @@ class EditButton(JobButton, template=f"atelier:edit:{JOB}"):
         await guarded(interaction, actions.edit(interaction, self.job_id))
 
 
+class DetailsButton(JobButton, template=f"atelier:details:{JOB}"):
+    """Tells how a picture was made, and how much it differs from what it was made from."""
+
+    action = "details"
+
+    async def callback(self, interaction: Pressed) -> None:
+        """Tell it."""
+        await guarded(interaction, actions.tell(interaction, self.job_id))
+
+
 class DeleteButton(JobButton, template=f"atelier:delete:{JOB}"):
     """Deletes a picture and its message."""
 
@@ -100,7 +110,7 @@ class StopButton(JobButton, template=f"atelier:stop:{JOB}"):
         await guarded(interaction, actions.stop(interaction, self.job_id))
 
 
-BUTTONS = (AgainButton, VaryButton, EditButton, DeleteButton, StopButton)
+BUTTONS = (AgainButton, VaryButton, EditButton, DetailsButton, DeleteButton, StopButton)
 
 
 def _label(item: ui.Item[Any]) -> str | None:

@@ -13,13 +13,13 @@ from typing import cast
 import discord
 import structlog
 
+from bot.details import details
 from bot.errors import stored_sentence
 from bot.live import LiveMessage, Page
 from bot.notices import notice
 from bot.orders import Parameters, notes_from_json, seed_of
 from bot.replies import (
     Caption,
-    details,
     failure_page,
     note_sentence,
     progress_page,

@@ -3,15 +3,21 @@
 import asyncio
 from dataclasses import replace
 
+import structlog
+
 from bot.metrics import Metrics
 from bot.orders import Parameters, seed_of
 from generation.codecs import CodecPool, EncodedImage
+from generation.comparing import Comparison, pair_of
+from generation.errors import GenerationError
 from generation.outpainting import outpainted, parsed_ratio
 from generation.request import Canvas, Control, ImageRequest, Like, Pixels, Result
 from storage.files import FileStore, StoredFile
 from storage.records import Job
 
 LARGEST_PNG = 2**30
+
+log = structlog.get_logger()
 
 
 class JobPictures:
@@ -73,6 +79,23 @@ class JobPictures:
             return await self._codecs.encode(
                 image, max_bytes=LARGEST_PNG, metadata=about, image_format="png"
             )
+
+    async def compared(self, job: Job, request: ImageRequest, image: Pixels) -> Comparison | None:
+        """Return how much a finished picture differs from what it was made from.
+
+        None where there is no such picture, or another shape; and where it cannot be calculated,
+        for no picture is lost to a figure.
+        """
+        kept = Parameters.of_job(job)
+        inner = (kept.width, kept.height) if kept.ratio is not None else None
+        pair = pair_of(request, image, inner=inner)
+        if pair is None:
+            return None
+        try:
+            return await self._codecs.compare(pair)
+        except GenerationError as err:
+            log.warning("a picture was not compared", job=job.id, reason=str(err))
+            return None
 
     async def keep(self, encoded: EncodedImage) -> StoredFile:
         """Store a finished picture; its job is to be settled at once, or it may be swept away.

@@ -5,7 +5,7 @@ Of several pictures those that could be made are delivered and charged, and the 
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 
 import structlog
@@ -18,12 +18,13 @@ from bot.orders import notes_to_json
 from bot.safety import Guard
 from bot.waiting import Waiting
 from generation.codecs import EncodedImage
+from generation.comparing import Comparison
 from generation.errors import EngineLostError, GenerationError, JobCancelledError
 from generation.executor.client import Executor, Ticket
 from generation.request import ImageRequest, Progress, Result, Stage
 from storage.errors import StorageError
 from storage.jobs import JobStore
-from storage.records import Job, JobState
+from storage.records import Job, JobState, Likeness
 
 MAX_ATTEMPTS = 3
 """A job that outlives so many bots is taken for what kills them."""
@@ -40,11 +41,13 @@ class Made:
     Args:
         image: as it will be delivered.
         hidden: whether it is covered until somebody wants to see it.
+        comparison: how much it differs from what it was made from; None where that is not known.
     """
 
     result: Result
     image: EncodedImage
     hidden: bool
+    comparison: Comparison | None
 
 
 class Maker:
@@ -155,7 +158,8 @@ class Maker:
             image, request, guild_id=job.guild_id, submitted=partial(self._follow, job.id)
         )
         encoded = await self._pictures.encoded(job, result, image)
-        return Made(result=result, image=encoded, hidden=hidden)
+        comparison = await self._pictures.compared(job, request, image)
+        return Made(result=result, image=encoded, hidden=hidden, comparison=comparison)
 
     def _follow(self, job_id: str, ticket: Ticket) -> None:
         """Cancel what was asked of the engine when its job is stopped, or was already."""
@@ -189,6 +193,11 @@ class Maker:
             attempt=job.attempt,
             outputs=dict(zip(made, files, strict=True)),
             device_ms=device_ms,
+            likeness={
+                number: Likeness(**asdict(each.comparison))
+                for number, each in made.items()
+                if each.comparison is not None
+            },
             notes=outcome,
         )
         log.info("made", job=job.id, pictures=len(made), device_ms=device_ms, kept=kept)

@@ -1,18 +1,23 @@
 """What the bot's messages look like: Components V2, built anew for every edit."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import discord
 from discord import ui
 
-from bot.controls import AgainButton, DeleteButton, EditButton, StopButton, VaryButton
+from bot.controls import (
+    AgainButton,
+    DeleteButton,
+    DetailsButton,
+    EditButton,
+    StopButton,
+    VaryButton,
+)
 from bot.notices import ACCENT, QUIET, refusal
-from bot.orders import Parameters, seed_of
 from bot.prompts import shown
 from bot.texts import Voice
 from generation.request import Note, NoteCode, Progress, Stage
-from storage.records import Job
 
 BAR_CELLS = 16
 ROW_BUTTONS = 5
@@ -121,6 +126,7 @@ def result_page(
             AgainButton(caption.job_id, label=voice.say("button.again")),
             *alone,
             EditButton(caption.job_id, label=voice.say("button.edit")),
+            DetailsButton(caption.job_id, label=voice.say("button.details")),
             DeleteButton(caption.job_id, label=voice.say("button.delete")),
         )
     )
@@ -133,36 +139,6 @@ def _vary_buttons(voice: Voice, job_id: str, numbers: Iterable[int]) -> list[Var
     if found == [0]:
         return [VaryButton(job_id, label=label)]
     return [VaryButton(job_id, number=each, label=f"{label} {each + 1}") for each in found]
-
-
-def details(voice: Voice, job: Job) -> str:
-    """Return the line about what a finished job's pictures were made with."""
-    kept = Parameters.of_job(job)
-    outcome = job.notes if isinstance(job.notes, dict) else {}
-    seeds = [seed_of(job.seed, number=number) for number in job.outputs]
-    given: dict[str, object] = {
-        "seed" if len(seeds) == 1 else "seeds": _in_a_row(seeds),
-        "strength": f"{kept.strength:g}" if job.image is not None else None,
-        "size": f"{kept.width} x {kept.height}" if job.image is None else None,
-        "ratio": kept.ratio,
-        "steps": kept.num_inference_steps,
-        "guidance": None if kept.guidance_scale is None else f"{kept.guidance_scale:g}",
-        "seconds": f"{(job.device_ms or 0) / 1000:.1f}",
-    }
-    said = (
-        voice.say(f"detail.{name}", value=value)
-        for name, value in given.items()
-        if value is not None
-    )
-    return " · ".join((str(outcome.get("model", job.pipeline)), *said))
-
-
-def _in_a_row(numbers: Sequence[int]) -> str:
-    """Return numbers, of three and more that count up the first and the last alone."""
-    first, last = numbers[0], numbers[-1]
-    if len(numbers) > 2 and list(numbers) == list(range(first, last + 1)):
-        return f"{first} \u2026 {last}"
-    return ", ".join(map(str, numbers))
 
 
 def failure_page(

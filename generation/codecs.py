@@ -5,8 +5,9 @@ Uploads and results have pools of their own, so that an evil upload delays no de
 
 from collections.abc import Mapping, Sequence
 
-from generation import encoding, intake
+from generation import comparing, encoding, intake
 from generation.children import ChildPool, Limits
+from generation.comparing import Comparison, Pair
 from generation.encoding import EncodedImage, ImageFormat
 from generation.intake import PreparedImage, PreparedMask
 from generation.request import Pixels
@@ -101,6 +102,10 @@ class CodecPool(ChildPool):
     async def under_layers(self, pixels: Pixels, layers: Sequence[str], *, seed: int) -> Pixels:
         """Draw finishing layers over a result."""
         return await self.call(finish, pixels, layers, seed)
+
+    async def compare(self, pair: Pair) -> Comparison:
+        """Return how much a result differs from what it was made from."""
+        return await self.call(comparing.compare, pair)
 
     async def thumbnail(self, pixels: Pixels, *, max_side: int = 256) -> EncodedImage:
         """Encode a small JPEG, for previews."""

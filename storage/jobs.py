@@ -8,6 +8,7 @@ owner finished stays unfinished, whatever happens to the process, and is found a
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from storage.files import FileStore, StoredFile
 from storage.portable import changed, insert_new
 from storage.quotas import Quotas
 from storage.recall import guild_key, job_where, jobs_where
-from storage.records import FINISHED, UNFINISHED, Accepted, Job, JobState, NewJob
+from storage.records import FINISHED, UNFINISHED, Accepted, Job, JobState, Likeness, NewJob
 from storage.references import drop_outputs, forget_unused, remember_files
 from storage.tables import GuildRow, InputRow, JobRow, MemberRow, OutputRow
 from storage.text import clean_json, clean_text
@@ -91,12 +92,14 @@ class JobStore:
         attempt: int,
         outputs: Mapping[int, StoredFile],
         device_ms: int,
+        likeness: Mapping[int, Likeness] | None = None,
         notes: Any = None,  # noqa: ANN401 (any JSON)
         message_id: int | None = None,
     ) -> bool:
         """Finish a job: outputs, charge and refund of the rest; False when it was fenced off.
 
         The outputs go by their numbers, which count from 0; what could not be made is left out.
+        So does how much they differ from what they were made from, where that is known.
 
         Raises:
             InvalidAmountError: ``device_ms`` is negative or absurd; nothing was changed.
@@ -110,7 +113,13 @@ class JobStore:
             return False
         remember_files(session, outputs.values(), now=now)
         session.add_all(
-            OutputRow(job_id=job_id, number=number, sha256=output.sha256, created_at=now)
+            OutputRow(
+                job_id=job_id,
+                number=number,
+                sha256=output.sha256,
+                created_at=now,
+                **(asdict(likeness[number]) if likeness and number in likeness else {}),
+            )
             for number, output in outputs.items()
         )
         ledger.settle(session, job_id=job_id, device_ms=device_ms, now=now)

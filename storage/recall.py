@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from storage.errors import NotFoundError
 from storage.files import StoredFile
-from storage.records import Job, JobState
+from storage.records import Job, JobState, Likeness
 from storage.tables import DIRECT_MESSAGES, FileRow, InputRow, JobRow, OutputRow
 
 _COPIED = [
     field.name
     for field in fields(Job)
-    if field.name not in {"guild_id", "state", "inputs", "outputs"}
+    if field.name not in {"guild_id", "state", "inputs", "outputs", "likeness"}
 ]
 _BATCH = 1000
 """Of jobs whose files are read together; databases take no more than 32,766 values."""
@@ -34,7 +34,11 @@ def jobs_where(
     job_ids = [row.id for row in rows]
     inputs = _files(session, InputRow, InputRow.role, job_ids=job_ids)
     outputs = _files(session, OutputRow, OutputRow.number, job_ids=job_ids)
-    return [_job(row, inputs=inputs[row.id], outputs=outputs[row.id]) for row in rows]
+    likeness = _likeness(session, job_ids=job_ids)
+    return [
+        _job(row, inputs=inputs[row.id], outputs=outputs[row.id], likeness=likeness[row.id])
+        for row in rows
+    ]
 
 
 def job_where(session: Session, *conditions: ColumnElement[bool]) -> Job:
@@ -80,11 +84,31 @@ def _files(
     return found
 
 
-def _job(row: JobRow, *, inputs: dict[str, StoredFile], outputs: dict[int, StoredFile]) -> Job:
+def _likeness(session: Session, *, job_ids: Sequence[str]) -> dict[str, dict[int, Likeness]]:
+    """Return how much outputs differ from what they were made from, by job and number."""
+    found: dict[str, dict[int, Likeness]] = defaultdict(dict)
+    for start in range(0, len(job_ids), _BATCH):
+        some = OutputRow.job_id.in_(job_ids[start : start + _BATCH])
+        for row in session.scalars(select(OutputRow).where(some, OutputRow.mse.is_not(None))):
+            assert row.mse is not None, "the others were left out"
+            found[row.job_id][row.number] = Likeness(
+                mse=row.mse, psnr=row.psnr, ssim=row.ssim, compared=row.compared or ""
+            )
+    return found
+
+
+def _job(
+    row: JobRow,
+    *,
+    inputs: dict[str, StoredFile],
+    outputs: dict[int, StoredFile],
+    likeness: dict[int, Likeness],
+) -> Job:
     return Job(
         guild_id=None if row.guild_id == DIRECT_MESSAGES else row.guild_id,
         state=JobState(row.state),
         inputs=inputs,
         outputs=outputs,
+        likeness=likeness,
         **{name: getattr(row, name) for name in _COPIED},
     )

@@ -63,6 +63,23 @@ class NewJob:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """How much an output differs from the picture that it was made from.
+
+    Args:
+        mse: mean squared difference of the values in [0, 1].
+        psnr: in decibels; None where nothing differs.
+        ssim: structural similarity, at most 1; None where what was compared is too small for it.
+        compared: which part, and how: ``whole``, ``mask``, ``place`` or ``reduced``.
+    """
+
+    mse: float
+    psnr: float | None
+    ssim: float | None
+    compared: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A job as it is remembered now.
 
@@ -77,6 +94,7 @@ class Job:
         deleted_at: when the outputs were deleted at somebody's wish.
         inputs: by what each is for, see ``NewJob``; none once it has been purged.
         outputs: by their numbers, which count from 0; those that could not be made are left out.
+        likeness: of those outputs that were compared with what they were made from.
     """
 
     id: str
@@ -113,6 +131,7 @@ class Job:
     purged_at: datetime | None
     inputs: Mapping[str, StoredFile]
     outputs: Mapping[int, StoredFile]
+    likeness: Mapping[int, Likeness]
 
     @property
     def image(self) -> StoredFile | None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -47,6 +48,7 @@ Name = Annotated[str, mapped_column(PlainText(200))]
 LongText = Annotated[str, mapped_column(PlainText())]
 Moment = Annotated[datetime, mapped_column(UtcDateTime())]
 Amount = Annotated[int, mapped_column(BigInteger)]
+Figure = Annotated[float, mapped_column(Double())]
 Json = Annotated[Any, mapped_column(JSON(none_as_null=True))]
 
 
@@ -179,7 +181,11 @@ class InputRow(Base):
 
 
 class OutputRow(Base):
-    """A picture that came out of a job; those that could not be made leave their numbers out."""
+    """A picture that came out of a job; those that could not be made leave their numbers out.
+
+    How much it differs from the picture that it was made from is null where there is none, and in
+    jobs of before that was calculated; ``psnr`` is null, too, where nothing differs.
+    """
 
     __tablename__ = "outputs"
     __table_args__ = (_within("number", high=1000), Index(None, "sha256"))
@@ -190,6 +196,10 @@ class OutputRow(Base):
     )
     sha256: Mapped[Digest] = mapped_column(ForeignKey("files.sha256"))
     created_at: Mapped[Moment]
+    mse: Mapped[Figure | None]
+    psnr: Mapped[Figure | None]
+    ssim: Mapped[Figure | None]
+    compared: Mapped[Word | None]
 
 
 class PolicyRow(Base):

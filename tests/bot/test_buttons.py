@@ -76,7 +76,7 @@ async def test_delete_removes_the_message_and_the_file(stage: Stage) -> None:
     assert (await bot.stores.jobs.get(job.id)).deleted_at is not None
 
 
-@pytest.mark.parametrize("label", ["Again", "Vary", "Edit", "Delete"])
+@pytest.mark.parametrize("label", ["Again", "Vary", "Edit", "Details", "Delete"])
 async def test_s2_another_member_is_refused_and_nobody_else_sees_it(
     stage: Stage, label: str
 ) -> None:
@@ -145,10 +145,10 @@ async def test_s3_a_job_of_another_server_is_not_known_here(stage: Stage) -> Non
     await stage.ada.remix("night")
     message = await stage.ada.result()
     move_to_another_guild(bot, job_of(message))
-    for label in ("Again", "Vary", "Edit", "Delete"):
+    for label in ("Again", "Vary", "Edit", "Details", "Delete"):
         await stage.ada.press(message, label)
-    await stage.ada.until(lambda seen: "I don't know that picture here" in text_of(seen), count=4)
-    assert labels(message) == ["Again", "Vary", "Edit", "Delete"]
+    await stage.ada.until(lambda seen: "I don't know that picture here" in text_of(seen), count=5)
+    assert labels(message) == ["Again", "Vary", "Edit", "Details", "Delete"]
 
 
 @pytest.mark.slow

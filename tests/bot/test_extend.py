@@ -34,7 +34,7 @@ async def test_a_remix_with_margins_comes_several_times_in_its_new_shape(
     await stage.ada.remix("a beach", extend="16 : 9", count=2, seed=8, negative="people")
     message = await stage.ada.result()
     assert "mine · seeds 8, 9 · strength 1 · extended to 16:9 · " in text_of(message)
-    assert labels(message) == ["Vary 1", "Vary 2", "Again", "Edit", "Delete"]
+    assert labels(message) == ["Vary 1", "Vary 2", "Again", "Edit", "Details", "Delete"]
     for seed, attachment in enumerate(message["attachments"], start=8):
         with Image.open(BytesIO(await stage.ada.fetch(attachment["url"]))) as picture:
             assert picture.size == (114, 64)

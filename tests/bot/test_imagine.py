@@ -100,7 +100,7 @@ async def test_several_pictures_come_in_one_reply_and_each_can_be_varied(
     assert "**Imagine** · a castle" in said
     assert f"mine · seeds {MAX_SEED}, 0, 1 · 96 x 64 · 9 steps · guidance 4 · " in said
     assert "strength" not in said
-    assert labels(message) == ["Vary 1", "Vary 2", "Vary 3", "Again", "Edit", "Delete"]
+    assert labels(message) == ["Vary 1", "Vary 2", "Vary 3", "Again", "Edit", "Details", "Delete"]
     assert [colour[0] for colour in await colours(stage, message)] == [255, 0, 1]
     job = await bot.stores.jobs.get(job_of(message))
     assert (job.inputs, job.command, list(job.outputs)) == ({}, "imagine", [0, 1, 2])
@@ -174,7 +174,7 @@ async def test_of_several_pictures_only_those_that_were_made_are_charged(
     assert spent.used_ms < job.reserve_ms
     await stage.ada.command("imagine", None, prompt="odd castle", seed=5, count=2)
     only = (await stage.ada.results(2))[1]
-    assert labels(only) == ["Again", "Vary 2", "Edit", "Delete"]
+    assert labels(only) == ["Again", "Vary 2", "Edit", "Details", "Delete"]
     await stage.ada.press(only, "Vary 2")
     varied = await bot.stores.jobs.get(job_of((await stage.ada.results(3))[2]))
     assert varied.image == (await bot.stores.jobs.get(job_of(only))).outputs[1]

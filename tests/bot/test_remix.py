@@ -21,7 +21,7 @@ async def test_a_remix_comes_with_its_parameters_and_buttons(stage: Stage) -> No
     assert "seed 42" in text_of(message)
     assert "strength 0.5" in text_of(message)
     assert "**Remix** · night" in text_of(message)
-    assert labels(message) == ["Again", "Vary", "Edit", "Delete"]
+    assert labels(message) == ["Again", "Vary", "Edit", "Details", "Delete"]
     data = await stage.ada.picture(message)
     with Image.open(BytesIO(data)) as result:
         assert result.size == (96, 64)
@@ -184,4 +184,4 @@ async def test_the_answer_in_direct_messages_works_too(stage: Stage) -> None:
     await stage.start()
     await stage.ada.go_direct()
     await stage.ada.remix("night")
-    assert labels(await stage.ada.result()) == ["Again", "Vary", "Edit", "Delete"]
+    assert labels(await stage.ada.result()) == ["Again", "Vary", "Edit", "Details", "Delete"]

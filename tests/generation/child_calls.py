@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
+from generation.comparing import Pair, compare
 from generation.errors import GenerationError
 from generation.intake import prepare
 
@@ -100,3 +101,13 @@ def threads_with_layers() -> int:
     """Import what draws layers; return how many threads the process has then."""
     import_module("generation.postprocess.finishing")
     return len([*Path("/proc/self/task").iterdir()])
+
+
+def spent_s(pair: Pair, times: int) -> float:
+    """Return the processor time of comparing two pictures, the median."""
+    found = []
+    for _ in range(times):
+        begun = time.thread_time()
+        compare(pair)
+        found.append(time.thread_time() - begun)
+    return sorted(found)[times // 2]

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from storage.errors import NotFoundError, NotOwnerError, QuotaExceededError, TextTooLongError
-from storage.records import JobState
+from storage.records import JobState, Likeness
 from tests.storage.stores import CHANNEL, GUILD, MEMBER, PICTURE, RESULT, Stores, new_job
 
 
@@ -75,6 +75,22 @@ async def test_b10_any_prompt_is_kept_so_that_it_can_be_read_again(
     assert kept is not None
     assert not set("\x00\ud83d\u202e\u200b") & set(kept)
     assert kept.encode().decode() == kept
+
+
+async def test_figures_are_kept_with_the_outputs_that_they_are_about(stores: Stores) -> None:
+    job = await stores.claimed()
+    likeness = {
+        1: Likeness(mse=1 / 3, psnr=4.77, ssim=-0.25, compared="mask"),
+        2: Likeness(mse=0.0, psnr=None, ssim=None, compared="place"),
+    }
+    outputs = dict.fromkeys(range(3), RESULT)
+    await stores.jobs.settle(
+        job.id, owner="bot", attempt=1, outputs=outputs, likeness=likeness, device_ms=1
+    )
+    assert (await stores.jobs.get(job.id)).likeness == likeness
+    stores.clock.advance(days=40)
+    await stores.retention.purge(older_than=timedelta(days=30))
+    assert (await stores.jobs.get(job.id)).likeness == {}
 
 
 async def test_jobs_are_claimed_oldest_first_and_once(stores: Stores) -> None:

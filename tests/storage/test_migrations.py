@@ -21,6 +21,7 @@ from storage.database import connect_once
 from storage.errors import SchemaOutdatedError, SchemaTooNewError
 from storage.files import StoredFile, place_of
 from storage.migrating import alembic_config, check, downgrade, head_of, upgrade
+from storage.records import Likeness
 from storage.tables import Base
 from tests.storage.stores import PICTURE, RESULT, open_stores
 
@@ -136,6 +137,32 @@ def test_jobs_of_before_keep_their_pictures_and_going_back_keeps_the_first_resul
     assert sorted(statements("SELECT job_id, role FROM inputs")) == sorted(
         [(before, "image"), (before, "style_image"), (later, "image")]
     )
+
+
+def test_results_of_before_have_no_figures_and_going_back_loses_these_alone(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def settled() -> str:
+        stores = open_stores(database_url, tmp_path)
+        job = await stores.claimed()
+        figures = Likeness(mse=0.25, psnr=6.02, ssim=0.5, compared="whole")
+        await stores.jobs.settle(
+            job.id, owner="bot", attempt=1, outputs={0: RESULT}, likeness={0: figures}, device_ms=1
+        )
+        await stores.database.close()
+        return job.id
+
+    def kept(connection: Connection) -> list[tuple[object, ...]]:
+        lines = "SELECT job_id, number, sha256, mse, compared FROM outputs"
+        return [tuple(row) for row in connection.execute(text(lines))]
+
+    job_id = asyncio.run(settled())
+    before = connect_once(database_url, kept, read_only=True)
+    assert before == [(job_id, 0, RESULT.sha256, 0.25, "whole")]
+    downgrade(database_url, revision="3c5a9e71b204")
+    upgrade(database_url, backup=False)
+    after = connect_once(database_url, kept, read_only=True)
+    assert after == [(job_id, 0, RESULT.sha256, None, None)]
 
 
 def test_upgrading_again_changes_and_copies_nothing(sqlite_url: str, tmp_path: Path) -> None:
