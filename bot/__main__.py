@@ -120,6 +120,28 @@ def migrate() -> None:
 
 
 @app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The archive; it must not exist.")],
+) -> None:
+    """Write database and pictures into one archive, also while the bot runs."""
+    with refusals():
+        from bot.commandline_database import backup as run_backup
+
+        run_backup(read_settings(), to=target)
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="An archive that backup made.")],
+) -> None:
+    """Bring database and pictures of an archive back, where there are none yet."""
+    with refusals():
+        from bot.commandline_database import restore as run_restore
+
+        run_restore(read_settings(), archive=source)
+
+
+@app.command()
 def sync() -> None:
     """Register the commands with Discord."""
     with refusals():

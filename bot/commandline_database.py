@@ -1,4 +1,4 @@
-"""The commands that look after the database: migrate and report."""
+"""The commands that look after the database: migrate, backup, restore and report."""
 
 import asyncio
 import csv
@@ -7,13 +7,17 @@ import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from bot.commandline import Format, fail
 from bot.settings import Settings
+from storage.backup import back_up
+from storage.backup import restore as restore_backup
 from storage.database import Database, sqlite_path
+from storage.files import FileStore
 from storage.lock import hold
 from storage.migrating import check, head_of, upgrade
 from storage.reports import Reports, Usage, UsageReport
@@ -41,6 +45,55 @@ def migrate(settings: Settings) -> None:
     sys.stdout.write(f"The database went from {before or 'nothing'} to {after}.\n")
     if copy is not None:
         sys.stdout.write(f"A copy of it as it was: {copy}\n")
+
+
+def backup(settings: Settings, *, to: Path) -> None:
+    """Write database, pictures and small files into one archive; the bot may run meanwhile.
+
+    Raises:
+        StorageError: there is no database, or something is at that place.
+        OSError: something cannot be read or written.
+    """
+    files = FileStore(settings.files_folder)
+    made = asyncio.run(back_up(settings.database, files=files, beside=_beside(settings), to=to))
+    kept = len(made.snapshot.files) - len(made.lost)
+    sys.stdout.write(
+        f"{to}: the database at {made.snapshot.revision}, pictures: {kept}, "
+        f"{to.stat().st_size / 1e6:.1f} MB\n"
+    )
+    if made.lost:
+        sys.stderr.write(f"Pictures that were missing or damaged already: {len(made.lost)}\n")
+
+
+def restore(settings: Settings, *, archive: Path) -> None:
+    """Make an installation's data of an archive, where there are none yet.
+
+    Raises:
+        StorageError: there are data already, or the archive cannot be used.
+        OSError: something cannot be read or written.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    files = FileStore(settings.files_folder)
+    done = asyncio.run(
+        restore_backup(settings.database, files=files, beside=_beside(settings), archive=archive)
+    )
+    made, now = done.manifest, head_of(settings.database)[0]
+    kept = len(made.snapshot.files) - len(made.lost)
+    sys.stdout.write(
+        f"The database of {made.made_at} is back, from {made.snapshot.revision} at {now}; "
+        f"pictures: {kept}\n"
+    )
+    if done.discrepancies:
+        fail(f"{len(done.discrepancies)} accounts differ from their ledger, as they did before")
+
+
+def _beside(settings: Settings) -> dict[str, Path]:
+    """Return the small files that belong to a backup, by the names that they have there."""
+    kept = ("plans.json", "profiles.json", "costs.json")
+    return {
+        "presets.json": settings.own_presets,
+        **{name: settings.data_dir / name for name in kept},
+    }
 
 
 def period_of(text: str) -> timedelta:

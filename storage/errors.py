@@ -11,6 +11,10 @@ StorageError
 │   ├── InvalidDigestError       a name that is not a SHA-256 in lower-case hexadecimal
 │   ├── FileMissingError         nothing is stored under that digest
 │   └── FileDamagedError         what is stored does not have that digest
+├── BackupError                  a backup cannot be written, or not be restored
+│   ├── AlreadyThereError        something lies where it would be written or restored to
+│   ├── ArchiveError             it is no archive of ours, cut, damaged or tampered with
+│   └── DumpError                PostgreSQL's own program for it is missing, or failed
 └── DatabaseError                the database cannot be used as asked
     ├── UnsupportedDatabaseError an address of another kind than SQLite file or PostgreSQL
     ├── DatabaseMissingError     there is no such SQLite file to read
@@ -82,6 +86,22 @@ class FileMissingError(FileStoreError):
 
 class FileDamagedError(FileStoreError):
     """What is stored does not have that digest any more."""
+
+
+class BackupError(StorageError):
+    """A backup cannot be written, or not be restored."""
+
+
+class AlreadyThereError(BackupError):
+    """Something lies where a backup would be written or restored to."""
+
+
+class ArchiveError(BackupError):
+    """It is no archive of ours, or cut, damaged or tampered with."""
+
+
+class DumpError(BackupError):
+    """PostgreSQL's own program for dumping or restoring is missing, or failed."""
 
 
 class DatabaseError(StorageError):

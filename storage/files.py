@@ -41,6 +41,10 @@ class FileStore:
         self._guard = threading.Lock()
         self._found_again: dict[str, float] = {}
 
+    def __str__(self) -> str:
+        """Say where the files are."""
+        return str(self._root)
+
     async def put(self, data: bytes, *, media_type: str) -> StoredFile:
         """Store bytes durably; when this returns they survive a power cut.
 

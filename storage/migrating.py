@@ -27,7 +27,7 @@ def upgrade(url: str, *, backup: bool = True, revision: str = "head") -> Path | 
         SchemaTooNewError: a newer program has migrated this database; nothing was touched.
     """
     current, expected = head_of(url)
-    _refuse_newer(current)
+    refuse_newer(current)
     path = sqlite_path(url)
     copy = None
     if backup and path is not None and current not in (None, expected):
@@ -61,14 +61,29 @@ def check(url: str) -> None:
         SchemaTooNewError: a newer program has migrated it.
     """
     current, expected = head_of(url)
-    _refuse_newer(current)
+    refuse_newer(current)
     if current != expected:
         raise SchemaOutdatedError(f"the database is at {current or 'nothing'}, not {expected}")
 
 
+def refuse_newer(current: str | None) -> None:
+    """Make sure that this program knows a revision, as it does those before its own.
+
+    Raises:
+        SchemaTooNewError: it does not.
+    """
+    known = {script.revision for script in _scripts().walk_revisions()}
+    if current is not None and current not in known:
+        raise SchemaTooNewError(
+            f"the database is at revision {current}, which this version does not know; "
+            "a newer version of Atelier has migrated it"
+        )
+
+
 def copy_sqlite(path: Path, *, to: Path) -> Path:
     """Copy an SQLite database consistently, even while it is written to."""
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(to)) as target:
+    source = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    with closing(source), closing(sqlite3.connect(to)) as target:
         source.backup(target)
     return to
 
@@ -97,15 +112,6 @@ def _scripts() -> ScriptDirectory:
 
 def _revision_of(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
-
-
-def _refuse_newer(current: str | None) -> None:
-    known = {script.revision for script in _scripts().walk_revisions()}
-    if current is not None and current not in known:
-        raise SchemaTooNewError(
-            f"the database is at revision {current}, which this version does not know; "
-            "a newer version of Atelier has migrated it"
-        )
 
 
 def _backup_place(path: Path) -> Path:

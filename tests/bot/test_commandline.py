@@ -35,7 +35,8 @@ from tests.storage.stores import open_stores
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = (
-    "run", "demo", "doctor", "migrate", "sync", "report", "remix", "imagine", "style", "train",
+    "run", "demo", "doctor", "migrate", "backup", "restore", "sync", "report", "remix", "imagine",
+    "style", "train",
 )  # fmt: skip
 
 
@@ -382,6 +383,40 @@ def test_migrate_is_refused_while_the_bot_holds_the_database(tmp_path: Path) -> 
         assert code == 1
         assert "stop the bot first" in err
         assert called("report")[0] == 0
+
+
+async def test_a_backup_is_restored_into_another_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_thread(upgrade, url_of(tmp_path))
+    stores = open_stores(url_of(tmp_path), tmp_path / "data")
+    image = await stores.files.put(b"photo", media_type="image/png")
+    job = await stores.done(inputs={"image": image})
+    await stores.database.close()
+    (tmp_path / "data" / "presets.json").write_text("{}")
+
+    def back_up_and_restore() -> None:
+        with hold(url_of(tmp_path)):
+            code, out, err = called("backup", "b.tar")
+        assert (code, err) == (0, "")
+        assert out.startswith("b.tar: the database at ")
+        assert called("backup", "b.tar")[2].startswith("atelier: b.tar is there already")
+        assert "is there already" in called("restore", "b.tar")[2]
+        monkeypatch.setenv("ATELIER_DATA_DIR", "other")
+        assert (
+            called("restore", "absent.tar")[2] == "atelier: absent.tar: No such file or directory\n"
+        )
+        code, out, err = called("restore", "b.tar")
+        assert (code, err) == (0, "")
+        assert "The database of " in out
+
+    in_thread(back_up_and_restore)
+    again = open_stores(f"sqlite:///{tmp_path / 'other' / 'atelier.sqlite3'}", tmp_path / "other")
+    found = await again.jobs.get(job.id)
+    assert found.output is not None
+    assert await again.files.read(found.output.sha256) == f"output of {job.id}".encode()
+    assert (tmp_path / "other" / "presets.json").read_text() == "{}"
+    await again.database.close()
 
 
 async def test_the_report_has_the_same_numbers_as_table_csv_and_json(tmp_path: Path) -> None:

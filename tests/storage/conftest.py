@@ -68,6 +68,15 @@ async def fresh_postgres_url(postgres_server: str) -> AsyncIterator[str]:
 
 
 @pytest_asyncio.fixture
+async def empty_postgres_url(postgres_server: str) -> AsyncIterator[str]:
+    """Return a PostgreSQL database without any tables."""
+    name = f"empty_{next(_numbers)}"
+    await _administer(postgres_server, f"CREATE DATABASE {name}")
+    yield postgres_server.format(name)
+    await _administer(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture
 async def postgres_url(postgres_server: str) -> str:
     """Return a PostgreSQL database with all migrations applied and no rows.
 

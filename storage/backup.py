@@ -1,0 +1,191 @@
+"""Back up a database together with its files, and restore both; the bot may run meanwhile.
+
+Files are never changed, only added and removed, and a row that refers to a file is written after
+it and deleted before it. So a snapshot of the database is taken first and the files that it refers
+to are read afterwards; if some of them have gone by then, their rows have too, and the next
+snapshot knows. A file that is missing twice running is lost, and the archive says so.
+"""
+
+import asyncio
+import hashlib
+import os
+import tempfile
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.archives import ArchiveWriter, Manifest, contents, read_manifest, written
+from storage.clock import utc_now
+from storage.database import Database, sqlite_path
+from storage.errors import (
+    AlreadyThereError,
+    ArchiveError,
+    FileDamagedError,
+    FileMissingError,
+    UnsupportedDatabaseError,
+)
+from storage.files import FileStore
+from storage.ledger import Discrepancy, discrepancies
+from storage.lock import hold
+from storage.migrating import refuse_newer
+from storage.snapshots import check_sqlite, load_snapshot, require_empty, take_snapshot
+
+MEDIA_TYPE = "application/octet-stream"
+"""Of a file that is put back; its row says what it really is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored:
+    """What was restored, and what its books say: there should be no discrepancies."""
+
+    manifest: Manifest
+    discrepancies: list[Discrepancy]
+
+
+async def back_up(url: str, *, files: FileStore, beside: Mapping[str, Path], to: Path) -> Manifest:
+    """Write the database, its files and small files beside it into one archive.
+
+    Args:
+        url: the database; it is only read.
+        files: where its files are.
+        beside: small files by the names they get, which end in ``.json``; absent ones are left out.
+        to: the archive's place.
+
+    Raises:
+        AlreadyThereError: something is at that place.
+        DatabaseError: there is no database, or it cannot be used.
+        DumpError: ``pg_dump`` is missing or failed.
+        OSError: a file cannot be read, or the archive not be written.
+    """
+    with (
+        written(to) as archive,
+        tempfile.TemporaryDirectory(dir=to.parent, prefix=".backup-") as folder,
+    ):
+        dump = Path(folder) / "database"
+        there: set[str] = set()
+        gone: set[str] | None = None
+        while True:
+            snapshot = await take_snapshot(url, to=dump)
+            lost = await _add_files(archive, files, snapshot.files.keys() - there)
+            there |= snapshot.files.keys() - lost
+            if not lost or lost == gone:
+                break
+            gone = lost
+        manifest = Manifest(
+            made_at=utc_now().isoformat(timespec="seconds"),
+            snapshot=snapshot,
+            database=await asyncio.to_thread(archive.add_database, dump),
+            beside=await asyncio.to_thread(_add_beside, archive, beside),
+            lost=sorted(lost),
+            forgotten=sorted(there - snapshot.files.keys()),
+        )
+        await asyncio.to_thread(archive.close_with, manifest)
+    return manifest
+
+
+async def restore(
+    url: str, *, files: FileStore, beside: Mapping[str, Path], archive: Path
+) -> Restored:
+    """Make a database, its files and the small files beside it of an archive, and check them.
+
+    What is there stays there: the database must not exist, or be empty. Everything is checked
+    before anything is written, and the database comes last, so that a restore that was broken off
+    can be repeated. An older schema is brought to this program's.
+
+    Raises:
+        AlreadyThereError: something is there that would be overwritten or orphaned.
+        ArchiveError: the archive is damaged, or holds what a backup does not.
+        SchemaTooNewError: a newer program has made it.
+        UnsupportedDatabaseError: it holds another kind of database than ``url`` names.
+        DatabaseHeldError: a bot holds the database.
+        DumpError: ``pg_restore`` is missing or failed.
+        OSError: something cannot be read or written.
+    """
+    place = sqlite_path(url)
+    with hold(url), _staging(place) as dump:
+        await asyncio.to_thread(require_empty, url)
+        manifest = await asyncio.to_thread(read_manifest, archive, database_to=dump)
+        await asyncio.to_thread(_require_fit, manifest, dump=dump, on_sqlite=place is not None)
+        await _require_no_others(files, manifest)
+        await _put_files(files, archive, wanted=manifest.snapshot.files.keys())
+        await asyncio.to_thread(_put_beside, archive, beside)
+        await asyncio.to_thread(load_snapshot, url, dump=dump)
+    database = Database.open(url, read_only=True)
+    try:
+        return Restored(manifest=manifest, discrepancies=await database.read(discrepancies))
+    finally:
+        await database.close()
+
+
+async def _add_files(archive: ArchiveWriter, files: FileStore, digests: Iterable[str]) -> set[str]:
+    """Add files, and return those that are not there or damaged."""
+    lost = set()
+    for sha256 in sorted(digests):
+        try:
+            data = await files.read(sha256)
+        except (FileMissingError, FileDamagedError):
+            lost.add(sha256)
+        else:
+            await asyncio.to_thread(archive.add, f"files/{sha256}", data)
+    return lost
+
+
+def _add_beside(archive: ArchiveWriter, beside: Mapping[str, Path]) -> dict[str, str]:
+    digests = {}
+    for name, path in beside.items():
+        if path.is_file():
+            data = path.read_bytes()
+            archive.add(f"beside/{name}", data)
+            digests[name] = hashlib.sha256(data).hexdigest()
+    return digests
+
+
+@contextmanager
+def _staging(place: Path | None) -> Iterator[Path]:
+    """Yield where a snapshot is written first: beside an SQLite database, so that it is moved."""
+    folder = place.parent if place is not None else None
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".restoring-") as staging:
+        yield Path(staging) / "database"
+
+
+def _require_fit(manifest: Manifest, *, dump: Path, on_sqlite: bool) -> None:
+    kind = manifest.snapshot.kind
+    if (kind == "sqlite") != on_sqlite:
+        wanted = "SQLite" if on_sqlite else "PostgreSQL"
+        raise UnsupportedDatabaseError(
+            f"the backup holds a database of {kind}, and the settings name one of {wanted}"
+        )
+    refuse_newer(manifest.snapshot.revision)
+    if on_sqlite:
+        check_sqlite(dump, snapshot=manifest.snapshot)
+
+
+async def _require_no_others(files: FileStore, manifest: Manifest) -> None:
+    """Refuse where files lie that the restored database would not know, and the purge remove."""
+    others = set(await files.older_than(0)) - manifest.snapshot.files.keys()
+    if others:
+        raise AlreadyThereError(
+            f"{files} holds {len(others)} files that are not in the backup; restore elsewhere, "
+            "or move them away"
+        )
+
+
+async def _put_files(files: FileStore, archive: Path, *, wanted: Collection[str]) -> None:
+    for sha256, data in contents(archive, "files"):
+        if sha256 not in wanted:
+            continue
+        stored = await files.put(data, media_type=MEDIA_TYPE)
+        if stored.sha256 != sha256:
+            raise ArchiveError(f"{archive} has changed while it was restored")
+
+
+def _put_beside(archive: Path, beside: Mapping[str, Path]) -> None:
+    """Write the small files where there are none."""
+    for name, data in contents(archive, "beside"):
+        path = beside.get(name)
+        if path is not None and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
