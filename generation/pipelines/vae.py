@@ -17,7 +17,8 @@ class Posterior:
     """A diagonal normal distribution over latents, one for each picture.
 
     Shape:
-        - mu, logvar: ``(N, latents)``; ``logvar`` is the logarithm of the variance.
+        - mu, logvar: ``(N, latents)``, or with rows and columns; ``logvar`` is the logarithm of
+          the variance.
     """
 
     mu: Tensor
@@ -27,8 +28,8 @@ class Posterior:
         """Return ``z = mu + sigma * noise`` (section 2.4, the reparameterisation trick).
 
         Shape:
-            - noise: ``(N, latents)``, of N(0, 1).
-            - returns: ``(N, latents)``.
+            - noise: as ``mu``, of N(0, 1).
+            - returns: as ``mu``.
         """
         return self.mu + torch.exp(0.5 * self.logvar) * noise
 
@@ -42,7 +43,7 @@ def kl_divergence(posterior: Posterior) -> Tensor:
         - returns: ``(N,)``.
     """
     mu, logvar = posterior.mu, posterior.logvar
-    return -0.5 * (1 + logvar - mu.square() - logvar.exp()).sum(dim=1)
+    return -0.5 * (1 + logvar - mu.square() - logvar.exp()).flatten(1).sum(dim=1)
 
 
 def reconstruction_error(logits: Tensor, pictures: Tensor) -> Tensor:

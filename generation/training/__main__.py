@@ -20,6 +20,7 @@ from generation.training.course import Course, is_under_way, train, work_of
 RECIPES = {
     "digits-vae": "generation.training.digits_vae:DigitsVae",
     "digits-gan": "generation.training.digits_gan:DigitsGan",
+    "rooms-vae": "generation.training.rooms_vae:RoomsVae",
 }
 """Names of trainings, and where their ``...Config`` and ``...Course`` are."""
 

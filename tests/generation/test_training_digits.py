@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from generation.errors import InvalidRequestError
 from generation.pipelines.gan import LATENTS, DigitsGenerator
-from generation.training.__main__ import RECIPES, main, recipe
+from generation.training.__main__ import main, recipe
 from generation.training.course import Mixed, batch_of, require_batch
 from generation.training.digit_data import digit_data, read_idx
 from generation.training.digits import STROKES, curve, digit, digits
@@ -153,7 +153,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path) 
     assert lines_of(whole) == lines_of(killed)
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", SMALL)
 def test_a_training_that_is_out_of_time_stops_and_goes_on(
     name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
