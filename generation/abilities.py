@@ -15,7 +15,7 @@ from generation.heads import read_head
 from generation.loras import Lora, lora_file, split_loras
 from generation.prompts import fragments_of
 from generation.recognition import INDEX, family_of, has_part, read_config
-from generation.weights import checkpoint_folder, checkpoint_names, read_manifest
+from generation.weights import checkpoint_folder, checkpoint_names, paints_anew, read_manifest
 
 # What a LoRA changes of how pictures listen to words, by the names of every trainer.
 _LISTENING = re.compile(r"attn2[._](?:processor[._])?to_k[._]?(?:lora)?[._](?:lora_)?(?:down|A)\b")
@@ -28,7 +28,7 @@ def paints(name: str, *, models_dir: Path) -> bool:
         ModelUnavailableError: there is no such checkpoint, or it is damaged.
     """
     folder = checkpoint_folder(name, models_dir=models_dir)
-    return family_of(folder).paints and read_manifest(folder).finish is None
+    return paints_anew(family_of(folder), read_manifest(folder))
 
 
 def painters(*, models_dir: Path) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ theirs and for a starter alike, and is only ever replaced as a whole.
 
 import json
 import logging
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from time import time
 from typing import Any
 
 from generation.errors import UNREADABLE, ModelUnavailableError
+from generation.replacing import replaced
 
 ENDING = ".catalogue.json"
 REFUSAL_S = 600.0
@@ -95,15 +95,8 @@ def write_card(name: str, card: Card, *, models_dir: Path) -> None:
     """Put a card in place as a whole, so that no reader ever sees half of one."""
     place = card_place(name, models_dir=models_dir)
     place.parent.mkdir(parents=True, exist_ok=True)
-    fresh = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        with fresh.open("w", encoding="utf-8") as file:
-            json.dump(asdict(card), file, indent=2)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(place)
-    finally:
-        fresh.unlink(missing_ok=True)
+    with replaced(place) as file:
+        file.write(json.dumps(asdict(card), indent=2).encode())
 
 
 def note_refusal(

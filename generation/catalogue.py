@@ -20,6 +20,7 @@ from generation.weights import (
     Manifest,
     known_architecture,
     needs_configuration,
+    paints_anew,
     plain_words,
     read_manifest,
     single_file,
@@ -71,7 +72,7 @@ class Entry:
     @property
     def paints(self) -> bool:
         """Whether it makes pictures from words alone, and new parts of pictures besides."""
-        return self.family.paints and self.manifest.finish is None
+        return paints_anew(self.family, self.manifest)
 
     @property
     def usable(self) -> bool:

@@ -10,10 +10,12 @@ chosen by the device's whole memory, which is the same at every load and on ever
 from functools import partial
 from typing import Any
 
+from generation.deciding import decide
 from generation.demands import demand_of
 from generation.device_memory import Device, device_of, gpus, host_memory
 from generation.errors import ModelTooLargeError
-from generation.memory import Demand, Look, Place, Plan, decide, explained
+from generation.memory import Demand, Look, Place, Plan
+from generation.memory_words import explained
 from generation.pipelines.base import EngineConfig
 from generation.settled import Settled
 from generation.weights import checkpoint_folder

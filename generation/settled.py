@@ -7,12 +7,13 @@ thing at the same time, the first counts for both.
 import fcntl
 import json
 import logging
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+
+from generation.replacing import replaced
 
 ValueT = TypeVar("ValueT")
 
@@ -77,10 +78,8 @@ class Settled(Generic[ValueT]):
             kept = self._parsed(told.get(key))
             if kept is not None:
                 return kept
-            fresh = path.with_suffix(f".{os.getpid()}")
-            text = json.dumps({**told, key: found}, indent=1, default=asdict)
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(path)
+            with replaced(path) as file:
+                file.write(json.dumps({**told, key: found}, indent=1, default=asdict).encode())
         return found
 
     def _parsed(self, told: Any) -> ValueT | None:  # noqa: ANN401 - whatever the file says

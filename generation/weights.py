@@ -13,7 +13,7 @@ from typing import Any
 
 from generation.cards import read_card
 from generation.errors import UNREADABLE, ModelUnavailableError
-from generation.families import Architecture
+from generation.families import Architecture, Family
 from generation.heads import elements, read_head
 from generation.recognition import DENOISERS, architecture_of, plainest
 from generation.recognition import INDEX as INDEX
@@ -81,6 +81,11 @@ class Manifest:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fillers: tuple[str, ...] = ()
     quick: bool = False
+
+
+def paints_anew(family: Family, manifest: Manifest) -> bool:
+    """Return whether a checkpoint makes pictures from words alone, and new parts of pictures."""
+    return family.paints and manifest.finish is None
 
 
 def checkpoint_folder(name: str, *, models_dir: Path) -> Path:

@@ -102,7 +102,7 @@ class StaticBatch:
         for step in range(steps):
             times = torch.full((MEMBERS,), 999.0 - step, device=model.device)
             noisy = latents.to(model.dtype)
-            noise_pred = model.unet(noisy, times, encoder_hidden_states=words).sample
+            noise_pred = model.denoiser(noisy, times, encoder_hidden_states=words).sample
             latents = latents - 0.1 * noise_pred.float()
         decoded = model.decode(model.unscaled(latents))
         for picture in decoded:

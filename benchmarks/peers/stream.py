@@ -59,7 +59,7 @@ class StreamLoop:
         fresh = self._signal[:1] * latents + self._noise[:1] * torch.randn_like(latents)
         behind = fresh.expand(self.steps, -1, -1, -1) if self._stages is None else self._stages
         batch = torch.cat([fresh, behind[: self.steps - 1]])
-        noise_pred = model.unet(
+        noise_pred = model.denoiser(
             batch.to(model.dtype), self._times, encoder_hidden_states=self._words
         ).sample
         clean = (batch - self._noise * noise_pred.float()) / self._signal

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from generation.executor.costs import Costs
+from generation.replacing import replaced
 
 WRITTEN_EVERY_S = 30.0
 MOST_BYTES = 2**20
@@ -79,9 +80,8 @@ class KeptCosts:
 
     def _replace(self, text: str) -> None:
         """Put the file in place as a whole."""
-        fresh = self._path.with_suffix(".part")
         try:
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(self._path)
+            with replaced(self._path) as file:
+                file.write(text.encode())
         except OSError as err:
             logger.warning("%s cannot be written: %s", self._path, err)

@@ -81,7 +81,7 @@ class Adapters:
     @property
     def _networks(self) -> list[nn.Module]:
         model = self._checkpoint
-        found = (model.unet, model.text_encoder, model.text_encoder_2)
+        found = (model.denoiser, model.text_encoder, model.text_encoder_2)
         return [network for network in found if network is not None]
 
     def _require(self, lora: Lora, *, wanted: Sequence[Hashable]) -> None:
@@ -106,7 +106,7 @@ def _load(model: Checkpoint, file: Path, *, adapter: str) -> None:
     library = library_of(model)
     try:
         if model.DENOISER == "transformer":
-            _require_beside(_tensors(library, file), network=model.unet)
+            _require_beside(_tensors(library, file), network=model.denoiser)
         with quiet():
             library.load_lora_weights(
                 file.parent, weight_name=file.name, adapter_name=adapter,
@@ -130,7 +130,7 @@ def _place(model: Checkpoint, adapter: str, *, wanted: int) -> None:
         ValueError: fewer are there than wanted, or none is.
         NotImplementedError: one has no numbers.
     """
-    networks = (model.unet, model.text_encoder, model.text_encoder_2)
+    networks = (model.denoiser, model.text_encoder, model.text_encoder_2)
     laid = [
         value
         for network in networks
@@ -203,7 +203,7 @@ def library_of(model: Checkpoint) -> Any:  # noqa: ANN401 - diffusers' own
     """
     kind: Any = getattr(diffusers, model.library)
     parts = {
-        model.DENOISER: model.unet,
+        model.DENOISER: model.denoiser,
         "text_encoder": model.text_encoder,
         "text_encoder_2": model.text_encoder_2,
     }

@@ -206,10 +206,10 @@ class Conditioning:
         """Return what denoises rows with these networks beside it, ready for its next call."""
         self._look_with(beside.like)
         if beside == NOTHING:
-            return self._checkpoint.denoiser
-        unet: Denoiser = self._checkpoint.unet
+            return self._checkpoint.predicts
+        unet: Denoiser = self._checkpoint.denoiser
         control = None if beside.control is None else self._controls[beside.control]
-        latents = int(self._checkpoint.unet.config.out_channels)
+        latents = int(self._checkpoint.denoiser.config.out_channels)
         return Conditioned(unet, control=control, latents=latents)
 
     def _look_with(self, adapter: Companion | None) -> None:
@@ -217,7 +217,7 @@ class Conditioning:
         wanted = None if adapter is None else self._adapters[adapter]
         if wanted is self._looking:
             return
-        unet = self._checkpoint.unet
+        unet = self._checkpoint.denoiser
         if self._looking is None:
             self._plain = dict(unet.attn_processors)
         looking = {} if wanted is None else wanted.processors

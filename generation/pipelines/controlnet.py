@@ -70,11 +70,11 @@ def _from_single_file(file: Path, *, model: Checkpoint, options: Mapping[str, ob
     """Load a file by the configuration that it must have to fit the checkpoint."""
     with torch.device("meta"):
         like = NETWORK.from_unet(
-            model.unet,
+            model.denoiser,
             load_weights_from_unet=False,
             conditioning_embedding_out_channels=_hint_channels(read_head(file)),
         )
-    config = {**like.config, "in_channels": model.unet.config.out_channels}
+    config = {**like.config, "in_channels": model.denoiser.config.out_channels}
     config = {name: value for name, value in config.items() if not name.startswith("_")}
     config["_class_name"] = NETWORK.__name__
     with TemporaryDirectory(prefix="atelier-") as folder:
@@ -112,7 +112,7 @@ def _require_likeness(network: Any, file: Path, *, model: Checkpoint) -> None:  
         "block_out_channels", "layers_per_block", "addition_embed_type",
         "projection_class_embeddings_input_dim",
     )  # fmt: skip
-    own, unet = network.config, model.unet.config
+    own, unet = network.config, model.denoiser.config
     if any(_plain(own[name]) != _plain(unet[name]) for name in wanted):
         raise ValueError("it is built otherwise")
     levels = len(own.conditioning_embedding_out_channels)

@@ -8,12 +8,13 @@ Of prompts of any length the transformers see equally many tokens, the padding i
 a mask, as in diffusers: so requests share calls whatever their words.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from diffusers.pipelines.flux.pipeline_flux import calculate_shift
 from torch import Tensor
 from torch.nn import functional
@@ -23,17 +24,42 @@ from generation.checkpoints import Checkpoint, Embedding
 from generation.recognition import longer_side
 
 CLIP_TOKENS = 77
+TWO_READERS = (*Checkpoint.REQUIRED, "text_encoder_2", "tokenizer_2")
+"""What checkpoints need whose words are read twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowCheckpoint(Checkpoint):
-    """What such checkpoints have in common; ``unet`` is the transformer."""
+    """What such checkpoints have in common.
 
+    A denoiser that takes tokens is told ``PATCH`` squared latents as one of them, and pictures to
+    see as tokens behind its own.
+    """
+
+    LIBRARY: ClassVar[str]
+    """The name of diffusers' pipeline of these networks, which knows files of LoRA."""
+    GUIDED_INSIDE: ClassVar[bool] = False
+    """Whether the denoiser is told how strictly to follow the words; else guidance takes rows."""
     DENOISER: ClassVar[str] = "transformer"
     PATCH: ClassVar[int] = 2
     """Latents a side that are one token."""
     EVEN: ClassVar[bool] = False
     """Whether the noise of its steps lies evenly down from 1, before that is shifted."""
+
+    @property
+    def predicts(self) -> Callable[..., Any]:
+        """What predicts velocities, called as diffusers' UNets are."""
+        return self._predicted
+
+    @property
+    def library(self) -> str:
+        """The name of diffusers' pipeline of these networks, which knows files of LoRA."""
+        return self.LIBRARY
+
+    @property
+    def guided_inside(self) -> bool:
+        """Whether the denoiser is told how strictly to follow the words."""
+        return self.GUIDED_INSIDE
 
     @property
     def multiple(self) -> int:
@@ -43,7 +69,7 @@ class FlowCheckpoint(Checkpoint):
     @property
     def native_size(self) -> int:
         """Side in pixels of the square that the checkpoint is run at."""
-        latents = getattr(self.unet.config, "sample_size", None)
+        latents = getattr(self.denoiser.config, "sample_size", None)
         trained = longer_side(latents) * self.vae_factor if latents else self.family.side
         return self.manifest.native_size or trained
 
@@ -89,6 +115,47 @@ class FlowCheckpoint(Checkpoint):
     def shown(self, latents: Tensor) -> Tensor:
         """Return a picture's latents scaled: a transformer sees all pictures alike."""
         return self.scaled(latents)
+
+    def velocities(
+        self, sample: Tensor, times: Tensor, *, words: Tensor, told: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Return the velocities of latents.
+
+        Shape:
+            - sample: ``(N, C * pictures, h, w)``; returns ``(N, C, h, w)``.
+            - times: ``(N,)``, up to 1000; words: ``(N, length, width)``.
+        """
+        channels = int(self.denoiser.config.in_channels) // self.PATCH**2
+        planes = torch.split(sample, channels, dim=1)
+        height, width = (side // self.PATCH for side in sample.shape[-2:])
+        predicted = self.denoiser(
+            hidden_states=torch.cat([packed(each, patch=self.PATCH) for each in planes], dim=1),
+            timestep=times / 1000,
+            encoder_hidden_states=words,
+            **self.placed(height, width, pictures=len(planes), words=words),
+            **told,
+        ).sample
+        return unpacked(predicted[:, : height * width], height=height, patch=self.PATCH)
+
+    def placed(self, height: int, width: int, *, pictures: int, words: Tensor) -> dict[str, Any]:
+        """Return what a denoiser is told of the places of tokens; sides are in tokens."""
+        del height, width, pictures, words
+        return {}
+
+    def _predicted(
+        self,
+        sample: Tensor,
+        times: Tensor,
+        *,
+        encoder_hidden_states: Tensor,
+        added_cond_kwargs: Mapping[str, Tensor],
+        timestep_cond: None = None,
+    ) -> Transformer2DModelOutput:
+        del timestep_cond
+        words, told = encoder_hidden_states, added_cond_kwargs
+        return Transformer2DModelOutput(
+            sample=self.velocities(sample, times, words=words, told=told)
+        )
 
     def _ids(self, prompt: str, tokenizer: PreTrainedTokenizerBase, *, length: int) -> Tensor:
         """Return a prompt's tokens, filled up or cut to a length.

@@ -19,10 +19,11 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from generation.checkpoints import Checkpoint, FromCheckpoint, load_checkpoint
+from generation.checkpoints import Checkpoint
 from generation.devices import move, torch_device, weight_bytes
 from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
+from generation.loading import FromCheckpoint, load_checkpoint
 from generation.loras import current, split_loras
 from generation.pipelines.adapters import Adapters
 from generation.pipelines.autoencoding import Codec, Encoded, Encoder
@@ -45,7 +46,7 @@ from generation.pipelines.prompting import Prompts
 from generation.pipelines.recording import recorder_for
 from generation.prompts import Reading, read_prompt, unweighted
 from generation.request import Canvas, ImageRequest, Note, NoteCode, Pixels
-from generation.weights import plain_words
+from generation.weights import paints_anew, plain_words
 
 __all__ = ["Img2ImgPipeline", "Img2ImgRow", "blend_of"]
 
@@ -187,7 +188,7 @@ class Img2ImgPipeline(FromCheckpoint):
         text, asked = split_loras(request.prompt)
         loras = current(asked, models_dir=self._models_dir)
         bare = isinstance(request.image, Canvas)
-        if bare and (not model.family.paints or model.manifest.finish is not None):
+        if bare and not paints_anew(model.family, model.manifest):
             raise InvalidRequestError(f"{model.name} changes pictures; it needs one to start from")
         encoded = self._planner.encoded(request)
         reading = LEFT_ALONE
@@ -305,7 +306,7 @@ class Img2ImgPipeline(FromCheckpoint):
                 together.append(waiting.pop(0))
             call = self._call(together[0], self.padded(together))
             # A call that is played from a recording asks for no seat itself.
-            self.checkpoint.seats.enter(self.checkpoint.unet)
+            self.checkpoint.seats.enter(self.checkpoint.denoiser)
             call.step([row.current for row in together])
 
     def padded(self, rows: Sequence[Img2ImgRow]) -> int:

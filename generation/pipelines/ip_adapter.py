@@ -144,7 +144,7 @@ def load_ip_adapter(companion: Companion, *, model: Checkpoint) -> IPAdapter:
     Raises:
         InvalidRequestError: it is damaged, or does not fit the checkpoint after all.
     """
-    unet, folder, library = model.unet, companion.file.parent, library_of(model)
+    unet, folder, library = model.denoiser, companion.file.parent, library_of(model)
     before = dict(unet.attn_processors)
     # The library makes new processors of the old ones' classes, which those in slices do not take.
     unet.set_attn_processor(PLAIN())

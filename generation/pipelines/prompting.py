@@ -125,7 +125,7 @@ def weighed_words(model: Checkpoint, fragments: Sequence[Fragment]) -> Tensor:
     Shape:
         - returns: ``(1, length, width)``.
     """
-    large = model.unet.config.addition_embed_type == "text_time"
+    large = model.denoiser.config.addition_embed_type == "text_time"
     # Compel drops a start that a prompt spells out, and then does not find the fragment again;
     # without any fragment it fails.
     start = re.compile(re.escape(model.tokenizer.bos_token or "<|startoftext|>"), re.IGNORECASE)

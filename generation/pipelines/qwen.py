@@ -8,19 +8,18 @@ Differs from diffusers: the picture is seen at the size that it is run at, not a
 megapixel; at a checkpoint's own size that is the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import diffusers
 import torch
-from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from torch import Tensor
 from torch.nn import functional
 
 from generation.checkpoints import Embedding
 from generation.imaging import to_pil
-from generation.pipelines.flows import FlowCheckpoint, packed, unpacked
+from generation.pipelines.flows import FlowCheckpoint
 
 LENGTHS = 64
 """Of which the lengths of prompts that share calls are multiples."""
@@ -30,25 +29,11 @@ LENGTHS = 64
 class QwenCheckpoint(FlowCheckpoint):
     """A loaded Qwen-Image-Edit; its codec is one of films, of which it sees single pictures."""
 
+    LIBRARY: ClassVar[str] = "QwenImageEditPipeline"
     EVEN: ClassVar[bool] = True
     SEES: ClassVar[bool] = True
     HELD: ClassVar[int] = FlowCheckpoint.PATCH
     REQUIRED: ClassVar[tuple[str, ...]] = (*FlowCheckpoint.REQUIRED, "processor")
-
-    @property
-    def denoiser(self) -> Callable[..., Any]:
-        """What predicts velocities, called as diffusers' UNets are."""
-        return self._velocities
-
-    @property
-    def library(self) -> str:
-        """The name of diffusers' pipeline of these networks, which knows files of LoRA."""
-        return "QwenImageEditPipeline"
-
-    @property
-    def guided_inside(self) -> bool:
-        """False: guidance takes two rows."""
-        return False
 
     @property
     def vae_factor(self) -> int:
@@ -59,7 +44,7 @@ class QwenCheckpoint(FlowCheckpoint):
         """Return what diffusers' own pipeline reads in words about a picture."""
         real: Any = diffusers
         reader = real.QwenImageEditPipeline(
-            transformer=self.unet,
+            transformer=self.denoiser,
             vae=self.vae,
             scheduler=self.scheduler,
             text_encoder=self.text_encoder,
@@ -112,28 +97,9 @@ class QwenCheckpoint(FlowCheckpoint):
         mean, std = self._statistics(latents)
         return latents * std + mean
 
-    def _velocities(
-        self,
-        sample: Tensor,
-        times: Tensor,
-        *,
-        encoder_hidden_states: Tensor,
-        added_cond_kwargs: Mapping[str, Tensor],
-        timestep_cond: None = None,
-    ) -> Transformer2DModelOutput:
-        """Predict for latents, with the pictures to see behind them in their channels."""
-        del timestep_cond
-        planes = torch.split(sample, int(self.unet.config.in_channels) // self.PATCH**2, dim=1)
-        height, width = (side // self.PATCH for side in sample.shape[-2:])
-        predicted = self.unet(
-            hidden_states=torch.cat([packed(each, patch=self.PATCH) for each in planes], dim=1),
-            timestep=times / 1000,
-            encoder_hidden_states=encoder_hidden_states,
-            img_shapes=[[(1, height, width)] * len(planes)] * len(sample),
-            **added_cond_kwargs,
-        ).sample
-        own = predicted[:, : height * width]
-        return Transformer2DModelOutput(sample=unpacked(own, height=height, patch=self.PATCH))
+    def placed(self, height: int, width: int, *, pictures: int, words: Tensor) -> dict[str, Any]:
+        """Return the sides of all pictures, row by row."""
+        return {"img_shapes": [[(1, height, width)] * pictures] * len(words)}
 
 
 def _missing(one: Embedding, rows: Sequence[Embedding]) -> int:

@@ -5,7 +5,7 @@ Only the pipeline that is needed is imported: the other would cost an engine's s
 
 from typing import Any
 
-from generation.checkpoints import FromCheckpoint
+from generation.loading import FromCheckpoint
 from generation.pipelines.base import EngineConfig, Pipeline
 from generation.recognition import family_of
 from generation.registry import resolve

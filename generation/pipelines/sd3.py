@@ -4,42 +4,24 @@ Esser et al., "Scaling Rectified Flow Transformers for High-Resolution Image Syn
 2024).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from generation.checkpoints import Embedding
-from generation.pipelines.flows import FlowCheckpoint, pooled_of
+from generation.pipelines.flows import TWO_READERS, FlowCheckpoint, pooled_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SD3Checkpoint(FlowCheckpoint):
     """A loaded Stable Diffusion 3; its third text encoder may be left out."""
 
-    REQUIRED: ClassVar[tuple[str, ...]] = (
-        *FlowCheckpoint.REQUIRED,
-        "text_encoder_2",
-        "tokenizer_2",
-    )
-
-    @property
-    def denoiser(self) -> Callable[..., Any]:
-        """What predicts velocities, called as diffusers' UNets are."""
-        return self._velocities
-
-    @property
-    def library(self) -> str:
-        """The name of diffusers' pipeline of these networks, which knows files of LoRA."""
-        return "StableDiffusion3Pipeline"
-
-    @property
-    def guided_inside(self) -> bool:
-        """False: guidance takes two rows."""
-        return False
+    LIBRARY: ClassVar[str] = "StableDiffusion3Pipeline"
+    REQUIRED: ClassVar[tuple[str, ...]] = TWO_READERS
 
     def embed(self, prompt: str) -> Embedding:
         """Return a prompt's embedding: side by side what the CLIPs read, then what the T5 does."""
@@ -62,7 +44,7 @@ class SD3Checkpoint(FlowCheckpoint):
         """Return what the T5 reads; zeros where it is left out."""
         if self.text_encoder_3 is not None and self.tokenizer_3 is not None:
             return self._long(prompt, self.tokenizer_3, self.text_encoder_3)
-        width = int(self.unet.config.joint_attention_dim)
+        width = int(self.denoiser.config.joint_attention_dim)
         return torch.zeros(1, self.family.tokens, width, device=self.device, dtype=self.dtype)
 
     def conditions(
@@ -72,19 +54,11 @@ class SD3Checkpoint(FlowCheckpoint):
         del size, scale
         return {"pooled_projections": pooled_of(rows)}
 
-    def _velocities(
-        self,
-        sample: Tensor,
-        times: Tensor,
-        *,
-        encoder_hidden_states: Tensor,
-        added_cond_kwargs: Mapping[str, Tensor],
-        timestep_cond: None = None,
-    ) -> Any:  # noqa: ANN401 - diffusers' own output
-        del timestep_cond
-        return self.unet(
-            hidden_states=sample,
-            timestep=times,
-            encoder_hidden_states=encoder_hidden_states,
-            **added_cond_kwargs,
-        )
+    def velocities(
+        self, sample: Tensor, times: Tensor, *, words: Tensor, told: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Return the velocities of latents, which the denoiser takes as planes itself."""
+        velocities: Tensor = self.denoiser(
+            hidden_states=sample, timestep=times, encoder_hidden_states=words, **told
+        ).sample
+        return velocities

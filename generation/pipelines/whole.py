@@ -22,12 +22,12 @@ from diffusers.utils import logging as diffusers_logging
 from torch import Tensor
 from torch.nn import functional
 
-from generation.checkpoints import FromCheckpoint, load_folder
 from generation.devices import DTYPES, torch_device, torch_dtype
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import OTHER, Family
 from generation.holding import Seats, held, networks
 from generation.imaging import to_pil, to_pixels, to_tensor
+from generation.loading import FromCheckpoint, load_folder
 from generation.loras import split_loras
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.pipelines.img2img import blend_of

@@ -8,7 +8,6 @@ bit on one kind of CPU with one number of threads.
 import fcntl
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import IO, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from PIL import Image
@@ -26,6 +25,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from generation.errors import UNREADABLE, InvalidRequestError
+from generation.replacing import replaced
 
 logger = logging.getLogger(__name__)
 
@@ -260,19 +260,8 @@ def _keep(course: Course, kept: _Kept, place: Path) -> None:
     """Write the state in place of the last one, which stays if this fails."""
     state = {"recipe": dict(course.recipe), "course": course.state(), "step": kept.step}
     state |= {"seconds": kept.seconds, "sums": kept.sums, "history": kept.history}
-    with _replaced(place) as file:
+    with replaced(place) as file:
         torch.save(state, file)
-
-
-@contextmanager
-def _replaced(place: Path) -> Iterator[IO[bytes]]:
-    """Yield a file that takes the place of another once it is written as a whole."""
-    fresh = place.with_name(f"{place.name}.new")
-    with fresh.open("wb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(place)
 
 
 def _restored(course: Course, place: Path) -> _Kept:
@@ -296,7 +285,7 @@ def _written(work: Path) -> Iterator[Any]:
     def write(history: Sequence[dict[str, Any]], sheets: Mapping[str, Image.Image]) -> None:
         line = history[-1]
         step = line["step"]
-        with _replaced(work / FIGURES) as file:
+        with replaced(work / FIGURES) as file:
             file.write("".join(f"{json.dumps(each)}\n" for each in history).encode())
         for name, sheet in sheets.items():
             sheet.save(work / "sheets" / f"{name}-{step:06}.png")

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from generation.errors import InvalidRequestError
+from generation.replacing import replaced
 from generation.training.digits import SIDE, Bytes, digits
 
 IMAGES = "train-images-idx3-ubyte"
@@ -115,7 +116,6 @@ def _painted(kept: Path, count: int, seed: int) -> Bytes:
         return before
     pictures, _ = digits(count, seed=seed)
     kept.mkdir(parents=True, exist_ok=True)
-    fresh = place.with_suffix(".new.npy")
-    np.save(fresh, pictures)
-    fresh.replace(place)
+    with replaced(place) as file:
+        np.save(file, pictures)
     return pictures

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from generation.replacing import replaced
 from generation.training import team
 from generation.training.codec import Codec, one_cycle
 from generation.training.course import read_state
@@ -257,9 +258,8 @@ def _save(
         "optimizer": optimizer.state_dict(),
         "step": step,
     }
-    fresh = place.with_suffix(".new")
-    torch.save(state, fresh)
-    fresh.replace(place)
+    with replaced(place) as file:
+        torch.save(state, file)
 
 
 def _restore(

@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 from generation import converting, holding
 from generation.cards import Card, card_place, read_card, write_card
 from generation.catalogue import entries, entry_named, public_checkpoints
-from generation.checkpoints import load_checkpoint
 from generation.converting import convert, pickles_of, rewrite, target_of
 from generation.errors import ModelUnavailableError
+from generation.loading import load_checkpoint
 from generation.pipelines.base import EngineConfig
 from generation.pipelines.img2img import Img2ImgPipeline
 from generation.pipelines.img2img_row import Img2ImgRow

@@ -41,7 +41,7 @@ def _expected(
     model, request = pipeline.checkpoint, row.request
     parts = {
         "vae": model.vae, "text_encoder": model.text_encoder, "tokenizer": model.tokenizer,
-        "unet": model.unet, "scheduler": model.scheduler, **more,
+        "unet": model.denoiser, "scheduler": model.scheduler, **more,
     }  # fmt: skip
     reference = getattr(real, kind)(**parts)
     reference.set_progress_bar_config(disable=True)

@@ -195,7 +195,7 @@ def test_a_control_net_that_reads_no_words_is_diffusers_own_too(
     models: Path, pipelines: Mapping[str, Img2ImgPipeline], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = pipelines["xl"]
-    words = int(pipeline.checkpoint.unet.config.cross_attention_dim)
+    words = int(pipeline.checkpoint.denoiser.config.cross_attention_dim)
     monkeypatch.setattr(companions, "XL_WORDS", words)
     save_control_net(models / "controls/lines/large", base=models / "xl", small=True)
     row = row_beside(pipeline, replace(REQUEST, control=replace(DEPTH, kind="lines")))
@@ -371,7 +371,7 @@ def test_an_ip_adapter_that_does_not_fit_leaves_the_denoiser_as_it_was(
     with pytest.raises(InvalidRequestError, match="IP-Adapter small does not fit plain"):
         pipeline.admit(replace(REQUEST, like=LIKE))
     assert _image(pipeline, REQUEST) == before
-    assert pipeline.checkpoint.unet.encoder_hid_proj is None
+    assert pipeline.checkpoint.denoiser.encoder_hid_proj is None
 
 
 def test_an_ip_adapter_whose_image_encoder_lacks_a_part_is_refused(
@@ -393,7 +393,7 @@ def test_an_ip_adapter_whose_image_encoder_lacks_a_part_is_refused(
 def test_a_likeness_leaves_attention_in_slices_where_it_was(models: Path) -> None:
     config = EngineConfig(device="cpu", models_dir=models)
     pipeline = Img2ImgPipeline.load(model="plain", config=config)
-    unet = pipeline.checkpoint.unet
+    unet = pipeline.checkpoint.denoiser
     unet.set_attention_slice("max")
     sliced = dict(unet.attn_processors)
     before = _image(pipeline, REQUEST)
@@ -411,7 +411,7 @@ def test_a_control_net_by_its_authors_names_is_the_same_network(
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
     )  # fmt: skip
     network = real.ControlNetModel.from_unet(
-        model.unet,
+        model.denoiser,
         load_weights_from_unet=False,
         conditioning_embedding_out_channels=(8, 12, 16, 24),
     )

@@ -41,12 +41,12 @@ def test_weights_are_told_part_by_part(models: Path, name: str) -> None:
     there = Img2ImgPipeline.load(model=name, config=config).checkpoint
     encoders = [it for it in (there.text_encoder, there.text_encoder_2) if it is not None]
     sizes = [weight_bytes([it]) for it in encoders]
-    assert told.denoiser == weight_bytes([there.unet])
+    assert told.denoiser == weight_bytes([there.denoiser])
     # Positions are counted in a buffer that no file has.
     assert told.encoders == pytest.approx(sum(sizes), rel=0.01)
     assert told.encoder == pytest.approx(max(sizes), rel=0.01)
     assert told.codec == weight_bytes([there.vae])
-    assert told.denoiser_8 == weight_bytes([narrow(there.unet)])
+    assert told.denoiser_8 == weight_bytes([narrow(there.denoiser)])
     assert told.width == (3 if name == "edit" else 2)
 
 

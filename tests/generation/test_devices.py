@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from generation.checkpoints import Checkpoint, load_checkpoint
+from generation.checkpoints import Checkpoint
 from generation.devices import lay_channels_last, ready, torch_device, torch_dtype
 from generation.imaging import to_pixels, to_tensor
+from generation.loading import load_checkpoint
 from generation.pipelines.base import EngineConfig
 from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow
 from generation.request import ImageRequest, Pixels
@@ -82,7 +83,7 @@ def test_only_in_float16_the_codec_of_xl_is_kept_from_overflowing(
 ) -> None:
     folder = save_xl(tmp_path / "xl")
     loaded = _load(folder, dtype=dtype).checkpoint
-    assert (loaded.unet.dtype, loaded.vae.dtype) == (loaded.dtype, expected)
+    assert (loaded.denoiser.dtype, loaded.vae.dtype) == (loaded.dtype, expected)
 
 
 def _prediction(model: Checkpoint) -> torch.Tensor:
@@ -91,7 +92,7 @@ def _prediction(model: Checkpoint) -> torch.Tensor:
     words = torch.randn(2, 5, 16, generator=rng).to(model.device, model.dtype)
     times = torch.tensor([500.0, 20.0], device=model.device)
     with torch.no_grad():
-        answer: torch.Tensor = model.unet(sample, times, encoder_hidden_states=words).sample
+        answer: torch.Tensor = model.denoiser(sample, times, encoder_hidden_states=words).sample
     return answer
 
 
@@ -102,7 +103,7 @@ def test_the_order_of_weights_changes_no_result_beyond_rounding(folder: Path) ->
     with torch.no_grad():
         latents = model.encode(picture)
         decoded = model.decode(latents)
-        for module, first in ((model.unet, model.unet), (model.vae, model.vae.encoder)):
+        for module, first in ((model.denoiser, model.denoiser), (model.vae, model.vae.encoder)):
             lay_channels_last(module)
             assert first.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
         torch.testing.assert_close(_prediction(model), before, rtol=1e-4, atol=1e-5)
@@ -112,7 +113,7 @@ def test_the_order_of_weights_changes_no_result_beyond_rounding(folder: Path) ->
 
 def test_attention_is_torchs_own_scaled_dot_product(folder: Path) -> None:
     model = load_checkpoint(folder.name, models_dir=folder.parent, device=CPU)
-    for module in (model.unet, model.vae):
+    for module in (model.denoiser, model.vae):
         kinds = {type(processor).__name__ for processor in module.attn_processors.values()}
         assert kinds == {"AttnProcessor2_0"}
 
@@ -140,7 +141,7 @@ def test_on_a_gpu_convolutions_lie_channels_last_and_answer_alike(folder: Path) 
         folder.name, models_dir=folder.parent, device=torch.device("cuda"), dtype="float32"
     )
     here = load_checkpoint(folder.name, models_dir=folder.parent, device=CPU)
-    assert there.unet.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
+    assert there.denoiser.conv_in.weight.is_contiguous(memory_format=torch.channels_last)
     with torch.backends.cudnn.flags(allow_tf32=False):
         torch.testing.assert_close(
             _prediction(there).cpu(), _prediction(here), rtol=1e-3, atol=1e-4

@@ -165,7 +165,7 @@ def _input(pipeline: Img2ImgPipeline) -> Tensor:
 @torch.no_grad()
 def _quieten(pipeline: Img2ImgPipeline) -> None:
     """Have an untrained denoiser foresee nothing instead of anything: what was drawn is left."""
-    denoiser = pipeline.checkpoint.unet
+    denoiser = pipeline.checkpoint.denoiser
     last = denoiser.conv_out if hasattr(denoiser, "conv_out") else denoiser.proj_out
     last.weight.zero_()
     last.bias.zero_()

@@ -56,7 +56,7 @@ def test_rows_of_an_empty_canvas_are_the_steps_of_diffusers_text_to_image(
     model = pipeline.checkpoint
     parts: dict[str, Any] = {
         "vae": model.vae, "text_encoder": model.text_encoder, "tokenizer": model.tokenizer,
-        "unet": model.unet, "scheduler": row.edit.schedule.scheduler,
+        "unet": model.denoiser, "scheduler": row.edit.schedule.scheduler,
     }  # fmt: skip
     if name == "xl":
         kind = real.StableDiffusionXLPipeline

@@ -129,7 +129,7 @@ def test_lora_lie_beside_weights_in_8_bits(models: Path) -> None:
     small = _load(models, {"int8": True})
     name, layer = next(
         (name, it)
-        for name, it in small.checkpoint.unet.named_modules()
+        for name, it in small.checkpoint.denoiser.named_modules()
         if name.endswith("attn1.to_q")
     )
     rng = torch.Generator().manual_seed(0)
@@ -167,7 +167,7 @@ def test_attention_in_slices_works_with_less_where_it_writes_its_scores_down(
     latents, words = torch.zeros(1, 4, 64, 64), torch.zeros(1, 12, 16)
 
     def peak(pipeline: Img2ImgPipeline) -> int:
-        unet = pipeline.checkpoint.unet
+        unet = pipeline.checkpoint.denoiser
         return peak_of(lambda: unet(latents, torch.zeros(1), encoder_hidden_states=words))
 
     with sdpa_kernel(SDPBackend.MATH):
@@ -212,7 +212,7 @@ def test_networks_take_turns_and_pictures_stay_the_same(
 
     pipeline = Moving.load(model=NAME, config=_config(models))
     model, seats = pipeline.checkpoint, pipeline.checkpoint.seats
-    assert pipeline.weight_bytes == weight_bytes([model.unet])
+    assert pipeline.weight_bytes == weight_bytes([model.denoiser])
     assert len(seats.moving) == 3
     model.embed("night")
     assert list(seats.inside) == [model.text_encoder]

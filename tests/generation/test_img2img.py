@@ -77,7 +77,7 @@ def test_instruct_rows_are_the_steps_of_diffusers_own_pipeline(
         vae=model.vae,
         text_encoder=model.text_encoder,
         tokenizer=model.tokenizer,
-        unet=model.unet,
+        unet=model.denoiser,
         scheduler=model.scheduler,
         safety_checker=None,
         feature_extractor=None,
@@ -112,7 +112,7 @@ def test_img2img_rows_are_the_steps_of_diffusers_own_pipeline(
         vae=model.vae,
         text_encoder=model.text_encoder,
         tokenizer=model.tokenizer,
-        unet=model.unet,
+        unet=model.denoiser,
         scheduler=model.scheduler,
         safety_checker=None,
         feature_extractor=None,
@@ -180,15 +180,15 @@ def test_a_failed_call_can_be_repeated(
     expected = _run(instruct, _request())[1].image.data
     row = instruct.admit(_request())
     instruct.advance([row])
-    forward = instruct.checkpoint.unet.forward
+    forward = instruct.checkpoint.denoiser.forward
 
     def exhausted(*_args: object, **_more: object) -> None:
         raise torch.OutOfMemoryError("no memory is left")
 
-    monkeypatch.setattr(instruct.checkpoint.unet, "forward", exhausted)
+    monkeypatch.setattr(instruct.checkpoint.denoiser, "forward", exhausted)
     with pytest.raises(torch.OutOfMemoryError):
         instruct.advance([row])
-    monkeypatch.setattr(instruct.checkpoint.unet, "forward", forward)
+    monkeypatch.setattr(instruct.checkpoint.denoiser, "forward", forward)
     while row.step < row.total_steps:
         instruct.advance([row])
     assert instruct.retire(row).image.data == expected

@@ -79,7 +79,7 @@ def _expected(pipeline: Img2ImgPipeline, row: Img2ImgRow) -> torch.Tensor:
     model, request = pipeline.checkpoint, row.request
     parts: dict[str, Any] = {
         "vae": model.vae, "text_encoder": model.text_encoder, "tokenizer": model.tokenizer,
-        "unet": model.unet, "scheduler": model.scheduler,
+        "unet": model.denoiser, "scheduler": model.scheduler,
     }  # fmt: skip
     if model.text_encoder_2 is None:
         kind = "StableDiffusionInpaintPipeline"

@@ -7,19 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from generation.deciding import decide, ladder
 from generation.errors import ModelTooLargeError
-from generation.memory import (
-    MEASURES,
-    SHAPES,
-    Demand,
-    Place,
-    Plan,
-    decide,
-    explained,
-    ladder,
-    plain,
-    with_measures,
-)
+from generation.memory import MEASURES, SHAPES, Demand, Place, Plan, plain
+from generation.memory_words import explained, with_measures
 
 GB = 10**9
 

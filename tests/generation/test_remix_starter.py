@@ -108,7 +108,7 @@ def test_with_the_denoisers_weights_shuffled_nothing_of_it_happens() -> None:
     )
     rng = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        for weight in shuffled.checkpoint.unet.parameters():
+        for weight in shuffled.checkpoint.denoiser.parameters():
             order = torch.randperm(weight.numel(), generator=rng)
             weight.copy_(weight.flatten()[order].view(weight.shape))
     assert [name for name in NAMES if _darkened(shuffled, name)] == []

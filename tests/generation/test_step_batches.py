@@ -329,14 +329,14 @@ def test_requests_share_no_calls_where_rows_change_each_other(
     plain: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline = _load(plain, batch_rows=8)
-    forward = pipeline.checkpoint.unet.forward
+    forward = pipeline.checkpoint.denoiser.forward
 
     def leaking(sample: torch.Tensor, *args: object, **more: object) -> object:
         answer = forward(sample, *args, **more)
         answer.sample = answer.sample + 1e-3 * answer.sample.mean()
         return answer
 
-    monkeypatch.setattr(pipeline.checkpoint.unet, "forward", leaking)
+    monkeypatch.setattr(pipeline.checkpoint.denoiser, "forward", leaking)
     row = pipeline.admit(ImageRequest(job_id="one", pipeline="remix", image=_picture(0)))
     assert pipeline.capacity(row) == row.width
 

@@ -75,7 +75,7 @@ def test_a_quick_checkpoint_makes_the_picture_of_diffusers_own_pipeline_with_it(
     pipeline = _load(folder)
     row, model = _finished(pipeline), pipeline.checkpoint
     reference = real.StableDiffusionImg2ImgPipeline(
-        vae=codec, text_encoder=model.text_encoder, tokenizer=model.tokenizer, unet=model.unet,
+        vae=codec, text_encoder=model.text_encoder, tokenizer=model.tokenizer, unet=model.denoiser,
         scheduler=model.scheduler, safety_checker=None, feature_extractor=None,
         requires_safety_checker=False,
     )  # fmt: skip

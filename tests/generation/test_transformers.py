@@ -88,7 +88,7 @@ def _reference(pipeline: Img2ImgPipeline, kind: str) -> Any:  # noqa: ANN401 - d
     model = pipeline.checkpoint
     taken = inspect.signature(getattr(real, kind).__init__).parameters.keys() - {"self"}
     parts = {name: getattr(model, name, None) for name in taken}
-    return getattr(real, kind)(**{**parts, "transformer": model.unet})
+    return getattr(real, kind)(**{**parts, "transformer": model.denoiser})
 
 
 def _expected(pipeline: Img2ImgPipeline, row: Img2ImgRow, kind: str, **more: object) -> Tensor:
@@ -225,7 +225,7 @@ def test_requests_share_calls_and_guidance_takes_two_rows_of_those_it_is_not_tol
     for name, pipeline in pipelines.items():
         rows = [pipeline.admit(replace(REQUEST, seed=seed)) for seed in range(2)]
         calls: list[int] = []
-        hook = pipeline.checkpoint.unet.register_forward_hook(
+        hook = pipeline.checkpoint.denoiser.register_forward_hook(
             lambda _module, _told, answer, calls=calls: calls.append(len(answer.sample))
         )
         pipeline.advance(rows)
@@ -306,10 +306,12 @@ def test_a_lora_that_would_change_a_transformers_weights_is_refused(
     }
     save_file(tensors[kind], models / f"loras/{kind}.safetensors")
     pipeline = pipelines["dev"]
-    weights = {name: value.clone() for name, value in pipeline.checkpoint.unet.state_dict().items()}
+    weights = {
+        name: value.clone() for name, value in pipeline.checkpoint.denoiser.state_dict().items()
+    }
     with pytest.raises(InvalidRequestError, match=f"the LoRA {kind} does not fit dev"):
         pipeline.admit(replace(REQUEST, prompt=f"night <{kind}:1>"))
-    after = pipeline.checkpoint.unet.state_dict()
+    after = pipeline.checkpoint.denoiser.state_dict()
     assert weights.keys() == after.keys()
     assert all(torch.equal(value, after[name]) for name, value in weights.items())
 

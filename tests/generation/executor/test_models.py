@@ -225,7 +225,7 @@ def test_room_is_left_to_work_in(models_dir: Path) -> None:
 
 def test_an_evicted_model_leaves_no_memory_behind(models_dir: Path, size: int) -> None:
     cache, _ = _cache(models_dir, device=1.5 * size)
-    gone = weakref.ref(cache.load(ONE).checkpoint.unet)  # type: ignore[attr-defined]
+    gone = weakref.ref(cache.load(ONE).checkpoint.denoiser)  # type: ignore[attr-defined]
     assert gone() is not None
     cache.load(TWO)
     assert gone() is None
