@@ -64,7 +64,8 @@ def test_what_captions_say_of_walls_and_light_is_seen() -> None:
 
     def mean(word: str) -> NDArray[Any]:
         found = [it.rgb[12:30, 8:56] for it in rooms if word in it.caption]
-        return np.mean(found, axis=(0, 1, 2))
+        colour: NDArray[Any] = np.mean(found, axis=(0, 1, 2))
+        return colour
 
     assert mean("evening").sum() < 0.8 * mean("daylight").sum()
     red, _, blue = mean("blue walls")
