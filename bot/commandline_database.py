@@ -84,7 +84,7 @@ def restore(settings: Settings, *, archive: Path) -> None:
         f"pictures: {kept}\n"
     )
     if done.discrepancies:
-        fail(f"{len(done.discrepancies)} accounts differ from their ledger, as they did before")
+        fail(f"{done.discrepancies} accounts differ from their ledger, as they did before")
 
 
 def _beside(settings: Settings) -> dict[str, Path]:
