@@ -25,6 +25,8 @@ from storage.settings import KeyValues
 
 TOKEN_REFUSED = 4004
 """The gateway's close code for a token that is not, or no longer, one of a bot."""
+NO_TOKEN = 2
+"""The exit status that says so; whoever starts the bot again need not then."""
 
 log = structlog.get_logger()
 
@@ -33,7 +35,7 @@ def run(settings: Settings) -> int:
     """Run the bot until SIGTERM or SIGINT; return the exit status."""
     if settings.discord_token is None:
         say("There is no DISCORD_TOKEN; see .env.example. `python -m bot demo` needs none.")
-        return 2
+        return NO_TOKEN
     with opened(settings):
         return asyncio.run(serve(settings, announce=_announce_invite))
 
@@ -55,7 +57,7 @@ def sync(settings: Settings, *, always: bool = False) -> int:
     """Register the commands with Discord if they changed, and print the invite link."""
     if settings.discord_token is None:
         say("There is no DISCORD_TOKEN; see .env.example.")
-        return 2
+        return NO_TOKEN
     with opened(settings):
         return asyncio.run(_sync(settings, always=always))
 
@@ -96,7 +98,7 @@ async def serve(settings: Settings, *, announce: Callable[[Bot], None]) -> int:
             await bot.run(settings.discord_token.get_secret_value(), stop=stop)
         except discord.DiscordException as err:
             say(_reason(err))
-            return 1
+            return NO_TOKEN if _token_refused(err) else 1
         finally:
             telling.cancel()
     return 0
@@ -165,9 +167,13 @@ async def _nothing() -> None:
     """Begin nothing: only the commands are wanted."""
 
 
+def _token_refused(error: discord.DiscordException) -> bool:
+    closed = isinstance(error, discord.ConnectionClosed) and error.code == TOKEN_REFUSED
+    return closed or isinstance(error, discord.LoginFailure)
+
+
 def _reason(error: discord.DiscordException) -> str:
     """Return why Discord does not let us in, in a sentence."""
-    closed = isinstance(error, discord.ConnectionClosed) and error.code == TOKEN_REFUSED
-    if closed or isinstance(error, discord.LoginFailure):
+    if _token_refused(error):
         return "Discord does not accept the DISCORD_TOKEN. Reset it in the developer portal."
     return f"Discord ended the connection: {error}"

@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-Requirement = Literal["chromium", "postgres", "cluster", "schema"]
+Requirement = Literal["chromium", "postgres", "cluster", "schema", "systemd"]
 
 
 def require(name: Requirement, *, available: bool, cure: str) -> None:
