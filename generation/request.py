@@ -34,6 +34,7 @@ class NoteCode(StrEnum):
     KNOWN_WORDS = "known_words"
     PROMPT_CUT = "prompt_cut"
     MORE_STEPS = "more_steps"
+    NEGATIVE_UNREAD = "negative_unread"
     FITTED = "fitted"
     FIRST_FRAME = "first_frame"
     WORD_RULE = "word_rule"

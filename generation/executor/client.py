@@ -8,15 +8,18 @@ given the same rows again.
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from itertools import count
 from math import inf
 from time import monotonic
 
+from generation.cards import note_refusal
 from generation.errors import (
     EngineBusyError,
     EngineError,
     EngineLostError,
     InvalidRequestError,
+    ModelTooLargeError,
 )
 from generation.executor.config import ExecutorConfig, ExecutorStats
 from generation.executor.costs import Costs
@@ -205,11 +208,19 @@ class Executor:
         if isinstance(outcome, Result):
             self._costs.learn(job.request, device_ms=outcome.device_ms)
             self._records.finished += 1
+        elif isinstance(outcome, ModelTooLargeError) and self.config.cluster is not None:
+            self._note_refusal(job, str(outcome))
         if not job.ticket.finished:
             self._job_ids.discard(job.request.job_id)
             if job.expiry is not None:
                 job.expiry.cancel()
             job.ticket.finish(outcome)
+
+    def _note_refusal(self, job: Job, why: str) -> None:
+        """Write on a model's card that no node has room for it; their engines cannot know that."""
+        folder = self.config.engine.models_dir
+        noting = partial(note_refusal, job.model[1], why, models_dir=folder)
+        asyncio.get_running_loop().run_in_executor(None, noting)
 
     def _progress(self, job: Job) -> Progress:
         job_id, moved = job.request.job_id, job.moved

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
-from generation.errors import GenerationError, JobCancelledError
+from generation.errors import GenerationError, JobCancelledError, ModelTooLargeError
 from generation.executor.costs import Model
 from generation.executor.messages import Moved
 from generation.request import ImageRequest, Progress, Result
@@ -89,6 +89,7 @@ class Job:
         deaths: the engines that died while it was in their call.
         moved: the newest word from the engine, None while it waits.
         held: whether the engine has it but loads a model first.
+        refused: the stations that have no room for its model, and their words for that.
         expiry: what fails it if its deadline passes while it waits.
     """
 
@@ -102,6 +103,7 @@ class Job:
     deaths: int = 0
     moved: Moved | None = None
     held: bool = False
+    refused: dict[str, ModelTooLargeError] = field(default_factory=dict)
     expiry: asyncio.TimerHandle | None = None
     ticket: Ticket = field(init=False)
 

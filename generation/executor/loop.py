@@ -46,7 +46,7 @@ from generation.executor.reports import Reports, result_of
 from generation.executor.roster import Kind, Roster
 from generation.executor.running import Running, took_step
 from generation.executor.turns import CallTimes, next_batch
-from generation.pipelines.base import Pipeline
+from generation.pipelines.base import Pipeline, Row
 from generation.registry import imported
 from generation.request import ImageRequest, Stage
 
@@ -67,7 +67,9 @@ class Engine:
         self._admitted = False
         self._times = CallTimes()
         self._tally = Tally()
-        self._models = ModelCache(hello.pipelines, config=hello.config, count=self._tally.add)
+        self._models = ModelCache(
+            hello.pipelines, config=hello.config, count=self._tally.add, users=self._rows_of
+        )
         self._calls = Calls(page, count=self._tally.add)
         self._reports = Reports(link, self._calls, preview_interval_s=hello.preview_interval_s)
         self._arriving: Kind | None = None
@@ -155,6 +157,10 @@ class Engine:
         """Return the models whose rows are under way or on their way in; they stay in place."""
         busy = {running.kind for running in self._roster}
         return busy if self._arriving is None else {*busy, self._arriving}
+
+    def _rows_of(self, kind: Kind) -> list[Row]:
+        """Return a model's rows under way."""
+        return [it.row for it in self._roster if it.kind == kind and it.row is not None]
 
     def _admit_some(self, first: Submit) -> None:
         """Admit a request, with others that are worth preparing together."""

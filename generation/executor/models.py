@@ -7,7 +7,7 @@ finds none there is dropped, for its checkpoint's file remains; rows under way k
 import gc
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from threading import Thread
@@ -18,7 +18,7 @@ from generation.cards import forget_refusal, note_damage, note_refusal
 from generation.errors import ModelDamagedError, ModelTooLargeError, ModelUnavailableError
 from generation.executor.device import release_memory, settle_threads
 from generation.memory import Place
-from generation.pipelines.base import EngineConfig, Loader, Pipeline
+from generation.pipelines.base import EngineConfig, Loader, Pipeline, Row
 from generation.planning import host_limit, place_of
 from generation.registry import PipelineSpec, resolve
 
@@ -60,6 +60,8 @@ class ModelCache:
         specs: the pipelines by name.
         config: with the bytes, and what models are loaded with.
         count: told what happened, by names of ``figures.Counters``.
+        users: says which rows of a model are under way; what goes beside it stays for them.
+            None does not know, so that all of it stays.
     """
 
     def __init__(
@@ -68,10 +70,12 @@ class ModelCache:
         *,
         config: EngineConfig,
         count: Callable[..., None],
+        users: Callable[[Kind], Sequence[Row]] | None = None,
     ) -> None:
         self._specs = specs
         self._config = config
         self._count = count
+        self._users = users
         self._held: OrderedDict[Kind, Held] = OrderedDict()
         self._sizes: dict[Kind, Taken] = {}
         self._refused: dict[Kind, tuple[float, ModelTooLargeError]] = {}
@@ -163,6 +167,8 @@ class ModelCache:
         self._sizes[kind] = taken = Taken(size=held.size, work=held.work)
         self._make_room(taken, busy=busy)
         self._held[kind] = held
+        if not self._fits(*self._on_device):
+            self._lighten(kind)
 
     def prefetch(self, kind: Kind) -> None:
         """Have a model's files read beside what goes on, so that they are in memory when needed."""
@@ -182,10 +188,15 @@ class ModelCache:
             logger.info("the files of %s are read when it is loaded", model, exc_info=True)
 
     def spare(self, *, busy: Collection[Kind]) -> None:
-        """Take every model off the device that has weights and is not busy."""
+        """Take every model off the device that has weights and is not busy.
+
+        What lies beside the others and no row uses is let go of.
+        """
         for kind in self.ready - set(busy):
             if self._held[kind].size:
                 self._remove(kind)
+        for kind in self.ready:
+            self._lighten(kind)
 
     def count(self, kind: Kind) -> None:
         """Pass on what a model on the device has counted since this was last asked of it."""
@@ -274,6 +285,23 @@ class ModelCache:
                 return
             if held.on_device and held.size and kind not in busy:
                 self._remove(kind)
+        for kind in self.ready:
+            if self._fits(taken, *self._on_device):
+                return
+            self._lighten(kind)
+
+    def _lighten(self, kind: Kind) -> None:
+        """Have a model let go of what lies beside it and no row uses."""
+        if self._users is None:
+            return
+        held = self._held[kind]
+        held.pipeline.lighten(self._users(kind))
+        if (size := held.pipeline.weight_bytes) < held.size:
+            held.size = size
+            self._sizes[kind] = Taken(size=size, work=held.work)
+            gc.collect()
+            release_memory()
+            logger.info("%s let go of what lay beside it", kind[1])
 
     def _remove(self, kind: Kind) -> None:
         """Take a model off the device: to the host's memory if it has room, else altogether.

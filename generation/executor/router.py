@@ -12,6 +12,7 @@ from generation.errors import (
     EngineError,
     EngineLostError,
     GenerationError,
+    ModelTooLargeError,
 )
 from generation.executor.arena import Arena
 from generation.executor.control import Sight
@@ -140,10 +141,10 @@ class Router:
     def _foresee(self) -> None:
         """Have the model that is needed next made ready, if no engine has it."""
         job = self.queue.first()
-        places = [station for station in self.stations if station.up]
-        if job is None or not places:
+        if job is None:
             return
-        if not any(job.model in (*it.ready, it.loading) for it in places):
+        places = [it for it in self.stations if it.up and it.name not in job.refused]
+        if places and not any(job.model in (*it.ready, it.loading) for it in places):
             min(places, key=attrgetter("busy_ms")).foresee(job)
 
     def _next(self) -> tuple[Job, Station] | None:
@@ -157,7 +158,7 @@ class Router:
         for job, station, _ in replay(
             self._in_turn(),
             places=self.hoped_for,
-            open_to=lambda job, station: job.suspect or station.up,
+            open_to=_is_open,
         ):
             if station not in kept_free and station.takes(job):
                 return job, station
@@ -186,12 +187,32 @@ class Router:
                 self._settle(job, replace(result, attempts=job.attempts))
             case Failed(serial=serial, error=name, message=text):
                 error: type[GenerationError] = getattr(generation.errors, name)
-                self._settle(self._leave(station, serial), error(text))
+                self._failed(station, serial, error(text))
             case Gone(serial=serial):
                 self._leave(station, serial)
             case _:
                 station.hear(message)
         self.dispatch()
+
+    def _failed(self, station: Station, serial: int, error: GenerationError) -> None:
+        """Settle a request that failed, unless another station may have room for its model."""
+        job = station.jobs[serial]
+        if isinstance(error, ModelTooLargeError):
+            job.refused[station.name] = error
+            if not job.ticket.finished and self._has_others(job):
+                self._again(station, job)
+                return
+        self._settle(self._leave(station, serial), error)
+
+    def _has_others(self, job: Job) -> bool:
+        """Return whether a station is hoped for that has not refused a request."""
+        return any(station.name not in job.refused for station in self.hoped_for)
+
+    def _again(self, station: Station, job: Job) -> None:
+        """Let a request wait again that a station had."""
+        del station.jobs[job.serial]
+        job.moved, job.held = None, False
+        self.queue.add_again(job)
 
     def _leave(self, station: Station, serial: int, *, spent_ms: float | None = None) -> Job:
         """Take a request that has left the engine off the rows under way, and charge it."""
@@ -212,9 +233,7 @@ class Router:
             job.deaths += job.serial in sight.serials
             error = self._reason_to_give_up(job, verdict)
             if error is None and not job.ticket.finished:
-                del station.jobs[job.serial]
-                job.moved, job.held = None, False
-                self.queue.add_again(job)
+                self._again(station, job)
                 continue
             self._leave(station, job.serial)
             if error is not None:
@@ -241,6 +260,9 @@ class Router:
         Without any other, what waits fails: nobody should wait for what may never be.
         """
         station.hopeless = True
+        for job in [it for it in self.queue if it.refused and not self._has_others(it)]:
+            self.queue.remove(job)
+            self._settle(job, [*job.refused.values()][-1])
         if all(it.hopeless for it in self.stations):
             self.started.set()
             self._fail_all(EngineLostError("the engine does not start"))
@@ -252,6 +274,11 @@ class Router:
         for job in self.queue:
             self.queue.remove(job)
             self._settle(job, error)
+
+
+def _is_open(job: Job, station: Station) -> bool:
+    """Return whether a station may have a request: a suspect waits for one to come up, too."""
+    return station.name not in job.refused and (job.suspect or station.up)
 
 
 def too_late(job: Job) -> DeadlineExceededError:

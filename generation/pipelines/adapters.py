@@ -7,7 +7,7 @@ without any, the networks' answers are those of the checkpoint, to the bit.
 
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -73,6 +73,18 @@ class Adapters:
                 library.set_weights_and_activate_adapters(network, list(here), list(here.values()))
         self._used = loras
 
+    def keep(self, wanted: Collection[Hashable]) -> None:
+        """Let go of all files but these; they are loaded again when they are asked for."""
+        for file in [each for each in self._loaded if each not in wanted]:
+            # Those in use may be among them; the next use says anew which are.
+            self._used = None
+            self._forget(file)
+
+    def _forget(self, file: Hashable) -> None:
+        self._forgetting()
+        with quiet():
+            library_of(self._checkpoint).delete_adapters(self._loaded.pop(file))
+
     @property
     def loaded(self) -> frozenset[Hashable]:
         """The files that lie beside the weights now."""
@@ -95,10 +107,7 @@ class Adapters:
             self._loaded[lora.file] = adapter
         self._loaded.move_to_end(lora.file)
         while len(self._loaded) > MAX_LOADED:
-            oldest = next(each for each in self._loaded if each not in wanted)
-            self._forgetting()
-            with quiet():
-                library_of(self._checkpoint).delete_adapters(self._loaded.pop(oldest))
+            self._forget(next(each for each in self._loaded if each not in wanted))
 
 
 def _load(model: Checkpoint, file: Path, *, adapter: str) -> None:

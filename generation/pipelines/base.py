@@ -145,6 +145,13 @@ class Pipeline(Protocol[RowT]):
             InvalidRequestError: it is not there, or does not fit.
         """
 
+    def lighten(self, rows: Sequence[RowT]) -> None:
+        """Let go of what was loaded beside the model and none of these rows uses.
+
+        Asked when memory is short, with the rows under way; what is let go of is loaded again when
+        a request asks for it.
+        """
+
     @property
     def together(self) -> int:
         """Requests that are worth preparing or decoding together; 1 where nothing is gained."""
@@ -275,6 +282,9 @@ class OneByOne:
 
     def fetch(self, request: ImageRequest) -> None:
         """Do nothing: admission refuses what is not known here."""
+
+    def lighten(self, rows: Sequence[Row]) -> None:
+        """Do nothing: nothing is loaded beside the model."""
 
     def prepare(self, requests: Sequence[ImageRequest]) -> None:
         """Do nothing: every request is admitted by itself."""

@@ -5,7 +5,7 @@ the denoiser of all others is left as it is, to the bit.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -84,6 +84,12 @@ class Loaded(Generic[NetworkT]):
         self._found[companion] = self._load(companion) if found is None else found
         return self._found[companion]
 
+    def keep(self, wanted: Collection[Companion | None]) -> None:
+        """Let go of all networks but these."""
+        for companion in [it for it in self._found if it not in wanted]:
+            self._forgetting()
+            del self._found[companion]
+
     @property
     def names(self) -> tuple[Companion, ...]:
         """What is there, in the order of its last use."""
@@ -137,6 +143,14 @@ class Conditioning:
 
     def clear(self) -> None:
         """Keep nothing of what was looked at."""
+        self._seen.clear()
+
+    def keep(self, wanted: Sequence[Beside]) -> None:
+        """Let go of all networks but these; they are loaded again when they are asked for."""
+        self._controls.keep({beside.control for beside in wanted})
+        self._adapters.keep({beside.like for beside in wanted})
+        if self._looking not in self._adapters.all:
+            self._look_with(None)
         self._seen.clear()
 
     def asked(self, request: ImageRequest) -> Beside:

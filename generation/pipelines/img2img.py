@@ -155,6 +155,11 @@ class Img2ImgPipeline(FromCheckpoint):
         self.checkpoint.seats.bring()
         move(self._conditioning.modules, self.checkpoint.device)
 
+    def lighten(self, rows: Sequence[Img2ImgRow]) -> None:
+        """Let go of LoRA, ControlNets and IP-Adapters that none of these rows uses."""
+        self._adapters.keep({lora.file for row in rows for lora in row.loras})
+        self._conditioning.keep([row.beside for row in rows])
+
     @property
     def together(self) -> int:
         """Pictures that one call of the codec holds."""

@@ -13,7 +13,7 @@ from generation.pipelines.denoising import Denoising, Guidance, Keeping
 from generation.pipelines.masking import EVERYWHERE, fresh_latents
 from generation.pipelines.prompting import Prompts
 from generation.pipelines.samplers import Schedule, first_step, plan, scheduler_like
-from generation.request import Canvas, ImageRequest, Note
+from generation.request import Canvas, ImageRequest, Note, NoteCode
 
 KEPT_SCHEDULES = 256
 
@@ -100,10 +100,16 @@ class Planner:
         return self._schedules[key]
 
     def notes(self, request: ImageRequest) -> tuple[Note, ...]:
-        """Tell the member of steps that were planned besides those that were wished."""
+        """Tell the member of words that were not read, and of steps that were not wished.
+
+        Where guidance takes one row, as with distilled checkpoints, no negative prompt is read.
+        """
+        unread = bool(request.negative_prompt) and self.guidance(request).rows == 1
+        notes = (Note(code=NoteCode.NEGATIVE_UNREAD),) if unread else ()
         if isinstance(request.image, Canvas):
-            return ()
-        return self._checkpoint.family.notes(self._wished(request), strength=request.strength)
+            return notes
+        steps = self._wished(request)
+        return (*notes, *self._checkpoint.family.notes(steps, strength=request.strength))
 
     def _wished(self, request: ImageRequest) -> int:
         """Return the steps that are wished, by the request, the checkpoint or its family."""

@@ -24,7 +24,7 @@ from generation.pipelines.masking import laid
 from generation.pipelines.remix import RemixPipeline
 from generation.pipelines.whole import WholePipeline
 from generation.recognition import family_of
-from generation.request import Canvas, ImageRequest, Pixels
+from generation.request import Canvas, ImageRequest, NoteCode, Pixels
 from tests.generation.checkpoints import (
     real,
     save_flux,
@@ -241,7 +241,10 @@ def test_every_transformer_listens_to_what_its_family_is_told(
 ) -> None:
     def made(name: str, **changes: Any) -> Pixels:  # noqa: ANN401
         pipeline, wanted = pipelines[name], replace(REQUEST, num_inference_steps=2, **changes)
-        return pipeline.retire(row_beside(pipeline, wanted)).image
+        finished = pipeline.retire(row_beside(pipeline, wanted))
+        unread = NoteCode.NEGATIVE_UNREAD in [note.code for note in finished.notes]
+        assert unread == ("negative_prompt" in changes and name != "three")
+        return finished.image
 
     plain = {name: made(name) for name in ("three", "dev", "schnell")}
     for name in plain:

@@ -11,6 +11,7 @@ import pickle
 import platform
 import tempfile
 from collections import deque
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import cast
@@ -21,7 +22,7 @@ from generation.executor.arena import create_arena
 from generation.executor.cluster.letters import Event, Lost, Opening, Said, Up, pack
 from generation.executor.control import Sight
 from generation.executor.keeper import Keeper, Listener
-from generation.executor.messages import Message, Release
+from generation.executor.messages import Hello, Message, Release
 from generation.executor.watchdog import Verdict
 
 ANSWER_S = 1.0
@@ -76,7 +77,7 @@ class Host:
         )
         self._keeper = Keeper(
             arena=self._arena,
-            hello=given.hello,
+            hello=named(given.hello),
             patience=given.patience,
             listener=Listener(
                 on_message=self._on_message,
@@ -171,3 +172,9 @@ class Host:
     def _on_hopeless(self) -> None:
         self._hopeless = True
         self._news.set()
+
+
+def named(hello: Hello) -> Hello:
+    """Return a greeting in which the engine's place has a name: the node's, and its GPU's."""
+    place = f"{platform.node()} {os.environ.get('CUDA_VISIBLE_DEVICES', '')}".strip()
+    return replace(hello, config=replace(hello.config, station=place))

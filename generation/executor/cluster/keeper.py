@@ -334,7 +334,8 @@ def elsewhere(hello: Hello) -> Hello:
 
     Ray shows an engine only the GPU that is its own; checkpoints lie at the same place. In exact
     mode calls are not measured: two nodes could settle on two shapes, and bytes depend on them.
-    How models find room is not kept either: every equal device comes to the same by itself.
+    How models find room is not kept either: every equal device comes to the same by itself. That
+    one has none for a model is no word on the others; the bot knows when all have said so.
     """
     config = hello.config
     config = replace(
@@ -344,6 +345,7 @@ def elsewhere(hello: Hello) -> Hello:
         profile=False if config.exact else config.profile,
         profiles=None,
         plans=None,
+        stations=sys.maxsize,
     )
     return replace(hello, config=config)
 

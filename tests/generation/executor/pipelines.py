@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Self
 from weakref import WeakSet
 
-from generation.errors import InvalidRequestError, ModelUnavailableError
+from generation.errors import (
+    InvalidRequestError,
+    ModelTooLargeError,
+    ModelUnavailableError,
+)
 from generation.pipelines.base import EngineConfig, Finished, OneByOne, Row
 from generation.registry import PipelineSpec
 from generation.request import ImageRequest, Note, NoteCode, Pixels
@@ -112,6 +116,15 @@ class MarkingPipeline(NoisePipeline):
     def load(cls, *, model: str, config: EngineConfig) -> Self:
         (config.models_dir / "loaded").touch()
         return super().load(model=model, config=config)
+
+
+class LopsidedPipeline(NoisePipeline):
+    """Finds no room on the device "cpu", and with the model "giant" on none."""
+
+    @classmethod
+    def plan(cls, *, model: str, config: EngineConfig) -> None:
+        if config.station == "cpu" or model == "giant":
+            raise ModelTooLargeError(f"{model} needs more than {config.station} has")
 
 
 class HeavyPipeline(SlowPipeline):
@@ -259,6 +272,7 @@ PIPELINES = {
     "slow": spec("SlowPipeline", typical_device_ms=400),
     "busy": spec("BusyPipeline"),
     "dying to load": spec("DyingToLoadPipeline"),
+    "lopsided": spec("LopsidedPipeline"),
     "heavy": spec("HeavyPipeline"),
     "fetching": spec("FetchingPipeline"),
     "marking": spec("MarkingPipeline"),

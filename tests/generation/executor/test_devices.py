@@ -7,10 +7,12 @@ import signal
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from generation.errors import EngineLostError
+from generation.cards import read_card
+from generation.errors import EngineLostError, ModelTooLargeError
 from generation.executor.client import Executor, Ticket
 from generation.executor.config import StationStats
 from generation.pipelines.base import EngineConfig
@@ -112,6 +114,23 @@ async def test_a_poison_job_leaves_the_other_devices_rows_alone(begin: Begin) ->
     assert (await neighbour.result()).attempts == 1
     assert all(result.image.data for result in await results_of(waiting))
     assert executor.stats().restarts == 2
+
+
+async def test_a_model_without_room_on_one_device_is_tried_on_the_other(
+    begin: Begin, tmp_path: Path
+) -> None:
+    executor = await begin_two(begin, engine=EngineConfig(device="cpu", models_dir=tmp_path))
+    first = await executor.submit(request("lopsided")).result()
+    assert first.image == (await executor.submit(request()).result()).image
+    assert [("lopsided", "tiny") in station.ready for station in stations(executor)] == [
+        False,
+        True,
+    ]
+    assert not read_card("tiny", models_dir=tmp_path).refused
+    with pytest.raises(ModelTooLargeError, match=r"giant needs more than cpu \(2\) has"):
+        await executor.submit(replace(request("lopsided"), model="giant")).result()
+    assert read_card("giant", models_dir=tmp_path).refused
+    assert sum(station.running for station in stations(executor)) == 0
 
 
 @pytest.mark.slow

@@ -20,8 +20,13 @@ from generation.executor.models import Kind, ModelCache
 from generation.pipelines.base import EngineConfig, Pipeline
 from generation.pipelines.img2img import Img2ImgPipeline
 from generation.registry import PIPELINES, resolve
-from generation.request import Control, ImageRequest, Pixels
-from tests.generation.checkpoints import save_control_net, save_img2img
+from generation.request import Control, ImageRequest, Like, Pixels
+from tests.generation.checkpoints import (
+    save_control_net,
+    save_img2img,
+    save_ip_adapter,
+    save_lora,
+)
 from tests.generation.executor.conftest import Begin
 from tests.generation.executor.requests import progress_of, request, until, until_step
 
@@ -58,8 +63,11 @@ def _cache(models_dir: Path, *, device: float, host: float = 0) -> tuple[ModelCa
     return ModelCache(PIPELINES, config=config, count=counts.add), counts
 
 
-def _picture(pipeline: Pipeline[Any]) -> bytes:
-    row = pipeline.admit(REQUEST)
+def _picture(pipeline: Pipeline[Any], wanted: ImageRequest = REQUEST) -> bytes:
+    return _finished(pipeline, pipeline.admit(wanted))
+
+
+def _finished(pipeline: Pipeline[Any], row: Any) -> bytes:  # noqa: ANN401 - a pipeline's own
     while row.step < row.total_steps:
         pipeline.advance([row])
     image: Pixels = pipeline.retire(row).image
@@ -221,6 +229,32 @@ def test_room_is_left_to_work_in(models_dir: Path) -> None:
         for kind in (ONE, TWO):
             cache.load(kind)
         assert cache.ready == expected
+
+
+def test_a_model_lets_go_of_what_no_row_uses_when_memory_is_short(
+    models_dir: Path, size: int, tmp_path: Path
+) -> None:
+    base, controlled = models_dir / "one", replace(REQUEST, control=Control(kind="edges"))
+    (tmp_path / "one").symlink_to(base)
+    save_control_net(tmp_path / "controls/edges/small", base=base)
+    save_ip_adapter(tmp_path / "ip_adapters/small", base=base)
+    save_lora(tmp_path / "loras/ink.safetensors", base=base)
+    both = replace(controlled, prompt="<ink:1>", like=Like(picture=PICTURE))
+    rows: list[Any] = []
+    config = EngineConfig(device="cpu", models_dir=tmp_path)
+    cache = ModelCache(PIPELINES, config=config, count=Counts().add, users=lambda _: rows)
+    pipeline = cache.load(ONE)
+    expected = [_picture(pipeline, each) for each in (REQUEST, controlled, both)]
+    cache.weigh(ONE)
+    taken = [pipeline.weight_bytes]
+    rows.append(pipeline.admit(controlled))
+    pipeline.advance(rows)
+    cache.spare(busy={ONE})
+    taken.append(pipeline.weight_bytes)
+    assert _finished(pipeline, rows.pop()) == expected[1]
+    cache.spare(busy={ONE})
+    assert taken[0] > taken[1] > pipeline.weight_bytes == size
+    assert [_picture(pipeline, each) for each in (REQUEST, controlled, both)] == expected
 
 
 def test_an_evicted_model_leaves_no_memory_behind(models_dir: Path, size: int) -> None:
