@@ -36,6 +36,7 @@ from generation.request import (
     Pixels,
     Result,
     Stage,
+    weighed,
 )
 from generation.weights import checkpoint_folder
 
@@ -138,12 +139,6 @@ def chosen_canvas(text: str) -> Canvas:
     return Canvas(width=int(sides[0]), height=int(sides[1]))
 
 
-def weighed(text: str) -> tuple[str, float | None]:
-    """Return what a text like edges:0.8 names, and its weight; None if it says none."""
-    found = re.fullmatch(r"(.+):(\d+(?:\.\d*)?|\.\d+)", text)
-    return (found[1], float(found[2])) if found else (text, None)
-
-
 def chosen_control(control: str | None, *, picture: Path | None) -> Control | None:
     """Return the control that --control and --control-picture ask for.
 
@@ -154,9 +149,7 @@ def chosen_control(control: str | None, *, picture: Path | None) -> Control | No
         if picture is not None:
             fail("--control-picture goes with --control KIND, such as edges")
         return None
-    kind, weight = weighed(control)
-    shown = None if picture is None else UNREAD
-    return Control(kind=kind, picture=shown, **({} if weight is None else {"weight": weight}))
+    return Control.told(control, picture=None if picture is None else UNREAD)
 
 
 def chosen_like(like: str | None) -> tuple[Like | None, Path | None]:
@@ -188,9 +181,11 @@ def make(order: PictureOrder, settings: Settings) -> list[Made]:
         if isinstance(order.source, Canvas) or order.ratio is not None:
             require_painter(name, models_dir=settings.models_folder)
         require_reader(order.prompt, model=name, models_dir=settings.models_folder)
-        kind = order.control.kind if order.control is not None and order.control.weight else None
+        followed = order.control if order.control and order.control.weight else None
         liked = order.like is not None and order.like.weight > 0
-        require_companions(control=kind, like=liked, model=name, models_dir=settings.models_folder)
+        require_companions(
+            control=followed, like=liked, model=name, models_dir=settings.models_folder
+        )
     return asyncio.run(_make(order, settings, image_format=image_format))
 
 

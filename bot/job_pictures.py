@@ -47,7 +47,7 @@ class JobPictures:
             image=image or Canvas(width=kept.width, height=kept.height),
             mask=mask,
             style_image=given.get("style_image"),
-            control=Control(kind=control, picture=given.get("control")) if control else None,
+            control=Control.told(control, picture=given.get("control")) if control else None,
             like=Like(picture=like, weight=kept.like_strength) if like else None,
             prompt=job.prompt or "",
             negative_prompt=kept.negative_prompt,

@@ -25,13 +25,15 @@ from bot.presets import Preset
 from bot.prompts import shown
 from generation.abilities import require_companions, require_readable
 from generation.catalogue import Entry, entries
-from generation.companions import kinds
+from generation.companions import spelled
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import FAMILIES
 from generation.registry import PipelineSpec
 from generation.request import EDGES, UNREAD, Canvas, Control
 
 FRESH_S = 10.0
+SOME_WEIGHTS = (0.25, 0.5, 0.75, 1.25)
+"""Of a control, as they are offered; any other up to the greatest may be typed."""
 
 log = structlog.get_logger()
 
@@ -48,7 +50,7 @@ class Models:
         self._models_dir = models_dir
         self._pipelines = pipelines
         self._there: dict[str, Entry] = {}
-        self._kinds: tuple[str, ...] = ()
+        self._controls: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[Entry, ...]:
@@ -62,10 +64,12 @@ class Models:
         found = (it for it in self._there.values() if it.usable and len(it.name) <= NAME_LENGTH)
         return tuple(sorted(found, key=lambda entry: (entry.name != own, entry.name)))
 
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """What the ControlNets that are there follow, edges first."""
-        return tuple(sorted(self._kinds, key=lambda kind: (kind != EDGES, kind)))
+    def controls(self, typed: str) -> tuple[str, ...]:
+        """Return how controls can be asked for, edges first; weights behind what was typed."""
+        path = typed.partition(":")[0].strip()
+        if path in self._controls:
+            return (path, *(f"{path}:{weight:g}" for weight in SOME_WEIGHTS))
+        return tuple(sorted(self._controls, key=lambda it: (not it.startswith(EDGES), it)))
 
     def chosen(self, pipeline: str, model: str | None) -> Entry | None:
         """Return the checkpoint that a pipeline would run, None for a method without one."""
@@ -119,11 +123,10 @@ class Models:
             return
         shown_to = UNREAD if "control" in order.beside else None
         try:
-            if order.control is not None:
-                Control(kind=order.control, picture=shown_to)
+            control = order.control and Control.told(order.control, picture=shown_to)
             await asyncio.to_thread(
                 require_companions,
-                control=order.control,
+                control=control if control and control.weight else None,
                 like=like,
                 model=model,
                 models_dir=self._models_dir,
@@ -222,7 +225,7 @@ class Models:
         """Look anew, outside the event loop; what cannot be read leaves all as it was."""
         try:
             found = await asyncio.to_thread(entries, models_dir=self._models_dir)
-            self._kinds = await asyncio.to_thread(kinds, models_dir=self._models_dir)
+            self._controls = await asyncio.to_thread(spelled, models_dir=self._models_dir)
         except OSError as err:
             log.warning("the models folder cannot be read", error=str(err))
             return

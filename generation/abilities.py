@@ -15,6 +15,7 @@ from generation.heads import read_head
 from generation.loras import Lora, lora_file, split_loras
 from generation.prompts import fragments_of
 from generation.recognition import INDEX, family_of, has_part, read_config
+from generation.request import Control
 from generation.weights import checkpoint_folder, checkpoint_names, paints_anew, read_manifest
 
 # What a LoRA changes of how pictures listen to words, by the names of every trainer.
@@ -119,8 +120,10 @@ def _require_fit(lora: Lora, *, folder: Path, models_dir: Path) -> None:
         raise InvalidRequestError(f"{made}: it reads words {min(widths)} wide, not {width}")
 
 
-def require_companions(*, control: str | None, like: bool, model: str, models_dir: Path) -> None:
-    """Refuse a kind of control, or a likeness, that a checkpoint has no network for.
+def require_companions(
+    *, control: Control | None, like: bool, model: str, models_dir: Path
+) -> None:
+    """Refuse a control, or a likeness, that a checkpoint has no network for.
 
     Raises:
         InvalidRequestError: it has none; the sentence says why, and which checkpoints have.
@@ -141,9 +144,10 @@ def _found(find: Callable[[str], None], model: str) -> bool:
     return False
 
 
-def _find_companions(control: str | None, model: str, *, like: bool, models_dir: Path) -> None:
+def _find_companions(control: Control | None, model: str, *, like: bool, models_dir: Path) -> None:
     if control is not None:
-        control_for(control, model=model, models_dir=models_dir)
+        network = control.network
+        control_for(control.kind, model=model, models_dir=models_dir, network=network)
     if like:
         ip_adapter_for(model=model, models_dir=models_dir)
 

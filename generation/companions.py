@@ -124,6 +124,15 @@ def controls(kind: str, *, models_dir: Path) -> tuple[Companion | Misplaced, ...
     return tuple(_looked_at(f"{kind}/{_name(place)}", place, _control) for place in places)
 
 
+def spelled(*, models_dir: Path) -> tuple[str, ...]:
+    """Return how a control can be asked for: by its kind, of several networks also by theirs."""
+    found = []
+    for kind in kinds(models_dir=models_dir):
+        there = [it.name for it in controls(kind, models_dir=models_dir)]
+        found += [kind, *(there if len(there) > 1 else ())]
+    return tuple(found)
+
+
 def ip_adapters(*, models_dir: Path) -> tuple[Companion | Misplaced, ...]:
     """Return the operator's IP-Adapters, by name; each has a folder for its image encoder."""
     places = _places(models_dir / IP_ADAPTERS)
@@ -147,8 +156,8 @@ def companions(*, models_dir: Path) -> tuple[Companion | Misplaced, ...]:
     )
 
 
-def control_for(kind: str, *, model: str, models_dir: Path) -> Companion:
-    """Return the first ControlNet of a kind that fits a checkpoint.
+def control_for(kind: str, *, model: str, models_dir: Path, network: str = "") -> Companion:
+    """Return the first ControlNet of a kind that fits a checkpoint, or the one that is named.
 
     Raises:
         InvalidRequestError: there is none, or it knows none; the sentence says which there are.
@@ -163,7 +172,13 @@ def control_for(kind: str, *, model: str, models_dir: Path) -> Companion:
         others = f"; there are some for {', '.join(known)}" if known else ""
         raise InvalidRequestError(f"there is no ControlNet for {kind} here{others}")
     found = controls(kind, models_dir=models_dir)
-    return _fitting(found, folder, what=f"no ControlNet for {kind} fits {model}")
+    if not network:
+        return _fitting(found, folder, what=f"no ControlNet for {kind} fits {model}")
+    chosen = tuple(each for each in found if each.name == f"{kind}/{network}")
+    if not chosen:
+        there = ", ".join(each.name for each in found)
+        raise InvalidRequestError(f"there is no ControlNet {kind}/{network}; there are: {there}")
+    return _fitting(chosen, folder, what=f"{kind}/{network} does not fit {model}")
 
 
 def ip_adapter_for(*, model: str, models_dir: Path) -> Companion:

@@ -6,6 +6,7 @@ Frozen values without torch: a request goes in, progress comes back, a result en
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from generation.errors import InvalidRequestError
 
@@ -98,12 +99,19 @@ class Canvas:
             )
 
 
+def weighed(text: str) -> tuple[str, float | None]:
+    """Return what a text like edges:0.8 names, and its weight; None if it says none."""
+    found = re.fullmatch(r"(.+):(\d+(?:\.\d*)?|\.\d+)", text)
+    return (found[1], float(found[2])) if found else (text, None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
     """What of a picture's build is to be followed, by a ControlNet.
 
     Args:
         kind: what the picture shows: edges, depth, pose; a folder of the operator's ControlNets.
+        network: which of those there; empty is the first that fits.
         weight: how strictly, 0 is not at all.
         picture: edges, depths ... as they are to be followed, of any size and laid over the whole;
             None draws the edges of the request's picture.
@@ -116,6 +124,19 @@ class Control:
     kind: str
     weight: float = 1.0
     picture: Pixels | None = None
+    network: str = ""
+
+    @classmethod
+    def told(cls, text: str, *, picture: Pixels | None) -> Self:
+        """Return the control that a text like edges, edges:0.6 or depth/small:0.6 asks for.
+
+        Raises:
+            InvalidRequestError: no ControlNet could follow it.
+        """
+        path, weight = weighed(text)
+        kind, _, network = path.partition("/")
+        more = {} if weight is None else {"weight": weight}
+        return cls(kind=kind, network=network, picture=picture, **more)
 
     def __post_init__(self) -> None:
         """Refuse what no ControlNet could follow."""

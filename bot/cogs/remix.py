@@ -196,8 +196,9 @@ class Remix(commands.Cog):
     async def controls(
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
-        """Offer what the ControlNets that are there follow."""
-        return matching(current, {kind: kind for kind in services_of(interaction).models.kinds})
+        """Offer what the ControlNets that are there follow, and how strictly they may."""
+        offered = services_of(interaction).models.controls(current)
+        return matching(current, {each: each for each in offered})
 
     @remix.autocomplete("extend")
     async def shapes(

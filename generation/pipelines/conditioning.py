@@ -162,7 +162,10 @@ class Conditioning:
         wished, model, models_dir = request, self._checkpoint.name, self._models_dir
         control = like = None
         if wished.control is not None and wished.control.weight:
-            control = control_for(wished.control.kind, model=model, models_dir=models_dir)
+            control = control_for(
+                wished.control.kind, model=model, models_dir=models_dir,
+                network=wished.control.network,
+            )  # fmt: skip
         if wished.like is not None and wished.like.weight:
             like = ip_adapter_for(model=model, models_dir=models_dir)
         return Beside(control=control, like=like)

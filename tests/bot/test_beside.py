@@ -46,7 +46,7 @@ async def test_a_job_keeps_what_it_is_to_follow_and_again_follows_it(
 ) -> None:
     bot = await stage.start()
     pictures = {name: await stage.ada.upload() for name in ("like", "control_picture")}
-    wished = {"model": "mine", "control": "depth", "like_strength": 0.4, **pictures}
+    wished = {"model": "mine", "control": "depth/any:0.6", "like_strength": 0.4, **pictures}
     await stage.ada.remix("night", **wished)
     message = await stage.ada.result()
     first = await bot.stores.jobs.get(job_of(message))
@@ -55,7 +55,8 @@ async def test_a_job_keeps_what_it_is_to_follow_and_again_follows_it(
     for job in (first, again):
         assert set(job.inputs) == {"image", "like", "control"}
         assert job.parameters is not None
-        assert (job.parameters["control"], job.parameters["like_strength"]) == ("depth", 0.4)
+        kept = job.parameters["control"], job.parameters["like_strength"]
+        assert kept == ("depth/any:0.6", 0.4)
     assert first.inputs == again.inputs
 
 
@@ -80,11 +81,18 @@ async def test_what_no_network_follows_is_refused_before_it_is_queued(
         ({"control": "pose", "model": "mine", "control_picture": liked}, "no ControlNet for pose"),
         ({"control": "depth", "model": "mine"}, "a control by depth needs a control picture"),
         ({"control": "../x", "model": "mine"}, "is no kind of control"),
+        ({"control": "edges:7", "model": "mine"}, "the weight of a control is 0 to 2"),
+        ({"control": "edges/x", "model": "mine"}, "no ControlNet edges/x; there are: edges/any"),
     ):
         await stage.ada.remix("night", **options)
         assert "I cannot follow that: " in text_of(await stage.ada.text(said))
     assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]
-    answer = await stage.ada.interact(
-        kind="autocomplete", name="remix", focused="control", options={"control": ""}
-    )
-    assert [choice["value"] for choice in answer["choices"]] == ["edges", "depth"]
+    for typed, offered in (
+        ("", ["edges", "depth"]),
+        ("edges", ["edges", "edges:0.25", "edges:0.5", "edges:0.75", "edges:1.25"]),
+        ("depth:0.5", ["depth:0.5"]),
+    ):
+        answer = await stage.ada.interact(
+            kind="autocomplete", name="remix", focused="control", options={"control": typed}
+        )
+        assert [choice["value"] for choice in answer["choices"]] == offered

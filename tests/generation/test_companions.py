@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from generation.companions import (
     ip_adapter_for,
     ip_adapters,
     kinds,
+    spelled,
 )
 from generation.errors import InvalidRequestError, ModelUnavailableError
-from generation.request import Canvas, Control, ImageRequest, Like, Pixels
+from generation.request import UNREAD, Canvas, Control, ImageRequest, Like, Pixels
 from generation.upkeep import add
 
 GREY = Pixels(width=1, height=1, data=bytes(3))
@@ -244,11 +246,30 @@ def test_the_first_that_fits_is_taken_and_misfits_are_refused_naming_who_can(
         ("depth", "small", r"depth/d is built otherwise; no checkpoint here does"),
         ("pose", "small", r"no ControlNet for pose here; there are some for depth, edges"),
     ):
+        wished = Control(kind=kind, picture=UNREAD)
         with pytest.raises(InvalidRequestError, match=sentence):
-            require_companions(control=kind, like=False, model=model, models_dir=tmp_path)
+            require_companions(control=wished, like=False, model=model, models_dir=tmp_path)
     with pytest.raises(InvalidRequestError, match=r"no IP-Adapter here.*; no checkpoint here does"):
         require_companions(control=None, like=True, model="small", models_dir=tmp_path)
-    require_companions(control="edges", like=False, model="small", models_dir=tmp_path)
+    edges = Control(kind="edges")
+    require_companions(control=edges, like=False, model="small", models_dir=tmp_path)
+
+
+def test_one_of_several_networks_is_chosen_by_its_name_and_weighed(tmp_path: Path) -> None:
+    _checkpoint(tmp_path / "small", words=768)
+    for name, words in (("b", 768), ("c", 768), ("a", 1024)):
+        _save(tmp_path / f"controls/edges/{name}.safetensors", _control(words))
+    _save(tmp_path / "controls/depth/d.safetensors", _control(768))
+    told = Control.told("edges/c:0.6", picture=None)
+    assert (told.kind, told.network, told.weight) == ("edges", "c", 0.6)
+    assert Control.told("edges", picture=None) == Control(kind="edges")
+    find = partial(control_for, "edges", model="small", models_dir=tmp_path)
+    assert find(network="c").name == "edges/c"
+    with pytest.raises(InvalidRequestError, match=r"edges/a does not fit small: .* 1024 wide"):
+        find(network="a")
+    with pytest.raises(InvalidRequestError, match="there are: edges/a, edges/b, edges/c"):
+        find(network="x")
+    assert spelled(models_dir=tmp_path) == ("depth", "edges", "edges/a", "edges/b", "edges/c")
 
 
 def test_their_folders_are_no_checkpoints(tmp_path: Path) -> None:
