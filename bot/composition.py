@@ -182,11 +182,14 @@ class Bot:
 
     async def _keep_house(self) -> None:
         """Remove what is older than the retention time, now and every few hours."""
+        age = timedelta(days=self.settings.retention_days)
         while True:
-            report = await self.stores.retention.purge(
-                older_than=timedelta(days=self.settings.retention_days)
-            )
-            log.info("purged", jobs=report.jobs, files=report.files)
+            purge = self.stores.retention.purge(older_than=age)
+            (report,) = await asyncio.gather(purge, return_exceptions=True)
+            if isinstance(report, BaseException):
+                log.error("not purged; the next purge tries again", exc_info=report)
+            else:
+                log.info("purged", jobs=report.jobs, files=report.files)
             await asyncio.sleep(HOUSEKEEPING_S)
 
     def _dispatcher(self) -> Dispatcher:
@@ -247,6 +250,7 @@ class Bot:
         gauge("engine_restarts", "Engines that were replaced", lambda: stats().restarts)
         gauge("engine_up", "Whether the engine is up", lambda: stats().engine_up)
         self.metrics.registry.register(EngineCounters(lambda: stats().stations))
+        gauge("disk_free_bytes", "Free on the fullest disk", self.settings.room.free_bytes)
         gauge("ready", "Whether members are answered", self.ready)
 
 
@@ -296,7 +300,7 @@ def _stores(settings: Settings, database: Database) -> Stores:
     return Stores(
         files=files,
         quotas=quotas,
-        jobs=JobStore(database, quotas=quotas, files=files),
+        jobs=JobStore(database, quotas=quotas, files=files, room=settings.room),
         reports=Reports(database),
         retention=Retention(database, files=files),
         kept=KeyValues(database),

@@ -30,8 +30,9 @@ from generation import errors as generation_errors
 from generation.codecs import CodecPool
 from generation.errors import GenerationError
 from generation.request import Progress
+from storage import errors as storage_errors
 from storage.clock import Clock, utc_now
-from storage.errors import FileDamagedError, FileMissingError
+from storage.errors import FileDamagedError, FileMissingError, StorageError
 from storage.files import FileStore
 from storage.jobs import JobStore
 from storage.records import Job, JobState
@@ -256,9 +257,10 @@ class Delivery:
 
 def error_named(name: str | None) -> type[BaseException]:
     """Return the kind of error that a job was failed with, by the name that was kept."""
-    found = getattr(generation_errors, name or "", None)
-    if isinstance(found, type) and issubclass(found, GenerationError):
-        return found
+    for module, root in ((generation_errors, GenerationError), (storage_errors, StorageError)):
+        found = getattr(module, name or "", None)
+        if isinstance(found, type) and issubclass(found, root):
+            return found
     return Exception
 
 

@@ -101,7 +101,7 @@ class JobPictures:
         """Store a finished picture; its job is to be settled at once, or it may be swept away.
 
         Raises:
-            OSError: it cannot be written.
+            FileRefusedError: it cannot be written.
         """
         return await self._files.put(encoded.data, media_type=encoded.media_type)
 

@@ -18,6 +18,8 @@ from generation.executor.cluster.config import ClusterConfig
 from generation.pipelines.base import Dtype, EngineConfig
 from generation.registry import PIPELINES, PipelineSpec, offered
 from generation.request import MAX_BATCH_ROWS
+from storage.database import sqlite_path
+from storage.room import Room
 
 MEBIBYTE = 1024 * 1024
 TEMPLATE_NEEDS = 4000 * MEBIBYTE
@@ -80,6 +82,11 @@ class Settings(BaseSettings):
     )
     retention_days: int = Field(
         default=30, ge=1, description="days after which prompts and pictures are removed"
+    )
+    least_free_bytes: int = Field(
+        default=500_000_000,
+        ge=0,
+        description="bytes that stay free on the disks; with less no job is accepted",
     )
     max_side: int = Field(
         default=1024, ge=64, le=4096, description="longest side of a picture in pixels"
@@ -253,6 +260,13 @@ class Settings(BaseSettings):
     def files_folder(self) -> Path:
         """The folder of all stored pictures."""
         return self.data_dir / "files"
+
+    @property
+    def room(self) -> Room:
+        """What has to stay free where pictures and the database are written."""
+        path = sqlite_path(self.database)
+        folders = [self.files_folder, *([path.parent] if path is not None else [])]
+        return Room(folders, least_bytes=self.least_free_bytes)
 
     @property
     def database(self) -> str:

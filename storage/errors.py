@@ -10,7 +10,9 @@ StorageError
 ├── FileStoreError               a stored file cannot be used
 │   ├── InvalidDigestError       a name that is not a SHA-256 in lower-case hexadecimal
 │   ├── FileMissingError         nothing is stored under that digest
-│   └── FileDamagedError         what is stored does not have that digest
+│   ├── FileDamagedError         what is stored does not have that digest
+│   └── FileRefusedError         where files are kept, they are not taken now, or not given
+│       └── StoreFullError       ... because there is no room
 ├── BackupError                  a backup cannot be written, or not be restored
 │   ├── AlreadyThereError        something lies where it would be written or restored to
 │   ├── ArchiveError             it is no archive of ours, cut, damaged or tampered with
@@ -86,6 +88,14 @@ class FileMissingError(FileStoreError):
 
 class FileDamagedError(FileStoreError):
     """What is stored does not have that digest any more."""
+
+
+class FileRefusedError(FileStoreError):
+    """Where files are kept, they are not taken now, or not given."""
+
+
+class StoreFullError(FileRefusedError):
+    """There is no room for more files, or for more jobs."""
 
 
 class BackupError(StorageError):

@@ -1,22 +1,20 @@
-"""Pictures by the hash of their bytes, in a local folder.
+"""Pictures by the hash of their bytes, in a folder or in a store of others.
 
 ``put`` twice with the same bytes gives one file. Names are made from the digest alone, so no
-text of a member ever becomes part of a path, and no symbolic link is followed to a file.
-Every method that touches the disk runs in a thread: the event loop never does.
+text of a member ever becomes part of a path.
 """
 
 import asyncio
 import hashlib
-import os
 import re
-import tempfile
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from storage.errors import FileDamagedError, FileMissingError, InvalidDigestError
+from storage.errors import FileDamagedError, InvalidDigestError
+from storage.folder import Folder
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SETTLING_S = 60.0
@@ -32,26 +30,65 @@ class StoredFile:
     media_type: str
 
 
-class FileStore:
-    """Files under ``root``, two levels of folders deep."""
+class Place(Protocol):
+    """Where files are, by the names that ``place_of`` gives: a folder, or a store of others."""
 
-    def __init__(self, root: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._root = root
+    async def size_of(self, name: str) -> int | None:
+        """Return the length of a file in bytes, None when there is none."""
+
+    async def write(self, name: str, data: bytes) -> None:
+        """Write a file durably, all of it or nothing.
+
+        Raises:
+            FileRefusedError: it is not taken.
+        """
+
+    async def read(self, name: str) -> bytes:
+        """Return the bytes of a file.
+
+        Raises:
+            FileMissingError: there is none.
+            FileRefusedError: it cannot be read now.
+        """
+
+    async def remove(self, name: str) -> None:
+        """Remove a file that is there."""
+
+    async def older_than(self, age_s: float) -> list[str]:
+        """Return the digests of the files that were written longer ago."""
+
+
+class FileStore:
+    """Files by hash in one place; a path stands for a folder of this machine."""
+
+    def __init__(
+        self, place: Path | Place, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._place: Place = Folder(place) if isinstance(place, Path) else place
         self._monotonic = monotonic
-        self._guard = threading.Lock()
+        self._guard = asyncio.Lock()
         self._found_again: dict[str, float] = {}
 
     def __str__(self) -> str:
         """Say where the files are."""
-        return str(self._root)
+        return str(self._place)
 
     async def put(self, data: bytes, *, media_type: str) -> StoredFile:
         """Store bytes durably; when this returns they survive a power cut.
 
         Raises:
-            OSError: the disk is full or refuses; nothing half-written stays behind.
+            StoreFullError: the disk is full; nothing half-written stays behind.
+            FileRefusedError: the place does not take them for another reason.
         """
-        return await asyncio.to_thread(self._put, data, media_type)
+        sha256 = await asyncio.to_thread(_digest, data)
+        name = place_of(sha256)
+        async with self._guard:
+            there = await self._place.size_of(name) == len(data)
+            if there:
+                self._found_again[sha256] = self._monotonic()
+        if not there:
+            await self._place.write(name, data)
+        return StoredFile(sha256=sha256, size_bytes=len(data), place=name, media_type=media_type)
 
     async def read(self, sha256: str) -> bytes:
         """Return the bytes with this digest, checked against it.
@@ -59,9 +96,13 @@ class FileStore:
         Raises:
             InvalidDigestError: it is not a digest.
             FileMissingError: nothing is stored under it.
-            FileDamagedError: the disk gave back something else.
+            FileDamagedError: the place gave back something else.
+            FileRefusedError: the place does not answer.
         """
-        return await asyncio.to_thread(self._read, sha256)
+        data = await self._place.read(place_of(sha256))
+        if await asyncio.to_thread(_digest, data) != sha256:
+            raise FileDamagedError(f"the file {sha256} is damaged")
+        return data
 
     async def remove(self, sha256: str) -> int:
         """Remove a file that nothing refers to, and return the bytes that were freed.
@@ -71,60 +112,32 @@ class FileStore:
 
         Raises:
             InvalidDigestError: it is not a digest.
+            FileRefusedError: the place does not let it go.
         """
-        return await asyncio.to_thread(self._remove, sha256)
+        name = place_of(sha256)
+        async with self._guard:
+            settled = self._monotonic() - _SETTLING_S
+            self._found_again = {key: at for key, at in self._found_again.items() if at > settled}
+            if sha256 in self._found_again:
+                return 0
+            size_bytes = await self._place.size_of(name)
+            if size_bytes is None:
+                return 0
+            await self._place.remove(name)
+        return size_bytes
 
     async def older_than(self, age_s: float) -> list[str]:
         """Return the digests of all files that were written more than ``age_s`` ago."""
-        return await asyncio.to_thread(self._older_than, age_s)
+        return await self._place.older_than(age_s)
 
-    def _path(self, sha256: str) -> Path:
-        return self._root / place_of(sha256)
 
-    def _put(self, data: bytes, media_type: str) -> StoredFile:
-        sha256 = hashlib.sha256(data).hexdigest()
-        path = self._path(sha256)
-        with self._guard:
-            there = path.is_file() and not path.is_symlink() and path.stat().st_size == len(data)
-            if there:
-                self._found_again[sha256] = self._monotonic()
-        if not there:
-            _write_durably(path, data)
-        return StoredFile(
-            sha256=sha256, size_bytes=len(data), place=place_of(sha256), media_type=media_type
-        )
+def digests_in(names: Iterable[str]) -> list[str]:
+    """Return the digests among the last parts of names, which others may have put there."""
+    return [name for name in names if _DIGEST.fullmatch(name)]
 
-    def _read(self, sha256: str) -> bytes:
-        try:
-            descriptor = os.open(self._path(sha256), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError as err:
-            raise FileMissingError(f"nothing is stored under {sha256}") from err
-        with os.fdopen(descriptor, "rb") as file:
-            data = file.read()
-        if hashlib.sha256(data).hexdigest() != sha256:
-            raise FileDamagedError(f"the file {sha256} is damaged")
-        return data
 
-    def _remove(self, sha256: str) -> int:
-        path = self._path(sha256)
-        with self._guard:
-            found_at = self._found_again.pop(sha256, None)
-            if found_at is not None and self._monotonic() - found_at < _SETTLING_S:
-                self._found_again[sha256] = found_at
-                return 0
-            if not path.is_file() or path.is_symlink():
-                return 0
-            size_bytes = path.stat().st_size
-            path.unlink()
-        return size_bytes
-
-    def _older_than(self, age_s: float) -> list[str]:
-        limit = time.time() - age_s
-        return [
-            path.name
-            for path in self._root.glob("??/??/*")
-            if _DIGEST.fullmatch(path.name) and path.lstat().st_mtime < limit
-        ]
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def place_of(sha256: str) -> str:
@@ -136,23 +149,3 @@ def place_of(sha256: str) -> str:
     if not _DIGEST.fullmatch(sha256):
         raise InvalidDigestError("a file is named by 64 lower-case hexadecimal digits")
     return f"{sha256[:2]}/{sha256[2:4]}/{sha256}"
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    """Write beside the final place, then rename: a reader sees all of the file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

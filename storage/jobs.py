@@ -8,6 +8,7 @@ owner finished stays unfinished, whatever happens to the process, and is found a
 """
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,13 +19,14 @@ from sqlalchemy.orm import Session
 from storage import ledger
 from storage.clock import Clock, utc_now
 from storage.database import Database, reads, writes
-from storage.errors import NotOwnerError
+from storage.errors import FileRefusedError, NotOwnerError
 from storage.files import FileStore, StoredFile
 from storage.portable import changed, insert_new
 from storage.quotas import Quotas
 from storage.recall import guild_key, job_where, jobs_where
 from storage.records import FINISHED, UNFINISHED, Accepted, Job, JobState, Likeness, NewJob
 from storage.references import drop_outputs, forget_unused, remember_files
+from storage.room import Room
 from storage.tables import GuildRow, InputRow, JobRow, MemberRow, OutputRow
 from storage.text import clean_json, clean_text
 
@@ -38,31 +40,27 @@ class JobStore:
         *,
         quotas: Quotas,
         files: FileStore,
+        room: Room | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._database = database
         self._quotas = quotas
         self._files = files
+        self._room = room
         self._clock = clock
 
-    @writes
-    def accept(self, session: Session, new: NewJob) -> Accepted:
+    async def accept(self, new: NewJob) -> Accepted:
         """Remember a job and set its quota aside, or return the job its interaction has already.
 
         Raises:
-            QuotaExceededError: too little is left; nothing was remembered or booked.
+            StoreFullError: there is too little room; nothing was remembered or booked.
+            QuotaExceededError: too little is left; likewise.
             InvalidAmountError: ``reserve_ms`` is not positive, or absurd.
             TextTooLongError: the prompt or a parameter has too many characters.
         """
-        now = self._clock()
-        created = _insert(session, new, now=now)
-        if created:
-            _refer(session, new, now=now)
-            caps = self._quotas.caps(session, guild_id=new.guild_id, member_id=new.member_id)
-            ledger.reserve(session, caps, job_id=new.id, amount_ms=new.reserve_ms, now=now)
-            session.flush()
-        job = job_where(session, JobRow.interaction_id == new.interaction_id)
-        return Accepted(job=job, created=created)
+        if self._room is not None:
+            await self._room.require()
+        return await self._accept(new)
 
     async def claim(self, *, owner: str, lease_s: float) -> Job | None:
         """Take the oldest job that waits or whose lease is over; None when there is none."""
@@ -238,8 +236,22 @@ class JobStore:
         """
         job, unused = await self._forget_output(job_id, guild_id=guild_id, member_id=member_id)
         for sha256 in unused:
-            await self._files.remove(sha256)
+            # What is not removed now has no row any more, and the purge finds it.
+            with suppress(FileRefusedError):
+                await self._files.remove(sha256)
         return job
+
+    @writes
+    def _accept(self, session: Session, new: NewJob) -> Accepted:
+        now = self._clock()
+        created = _insert(session, new, now=now)
+        if created:
+            _refer(session, new, now=now)
+            caps = self._quotas.caps(session, guild_id=new.guild_id, member_id=new.member_id)
+            ledger.reserve(session, caps, job_id=new.id, amount_ms=new.reserve_ms, now=now)
+            session.flush()
+        job = job_where(session, JobRow.interaction_id == new.interaction_id)
+        return Accepted(job=job, created=created)
 
     @writes
     def _forget_output(

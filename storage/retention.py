@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from storage.clock import Clock, utc_now
 from storage.database import Database, reads, writes
+from storage.errors import FileRefusedError
 from storage.files import FileStore
 from storage.portable import changed
 from storage.records import FINISHED
@@ -51,7 +52,7 @@ class Retention:
             unused |= batch[1]
         tokens = await self.forget_tokens()
         orphans = await self._orphans()
-        freed = [await self._files.remove(sha256) for sha256 in sorted(unused | orphans)]
+        freed = [await self._removed(sha256) for sha256 in sorted(unused | orphans)]
         return PurgeReport(
             jobs=jobs,
             tokens=tokens,
@@ -99,6 +100,13 @@ class Retention:
         )
         digests = drop_inputs(session, job_ids) | drop_outputs(session, job_ids)
         return len(job_ids), forget_unused(session, digests)
+
+    async def _removed(self, sha256: str) -> int:
+        """Remove a file and return its bytes; one that stays has no row and is found again."""
+        try:
+            return await self._files.remove(sha256)
+        except FileRefusedError:
+            return 0
 
     async def _orphans(self) -> set[str]:
         """Return the files on the disk that no row knows, such as those of refused jobs."""

@@ -275,3 +275,27 @@ async def test_a_member_is_told_of_a_picture_that_is_lost_and_gets_the_others(
         await stage.settled(bot)
         told = await stage.ada.text("That picture is no longer kept")
         assert len(told["attachments"]) == left
+
+
+async def test_r16_a_picture_that_cannot_be_stored_is_refunded_and_its_member_told(
+    stage: Stage,
+) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("slow night")
+    await stage.ada.text("step")
+    files = bot.settings.files_folder
+    files.rename(files.with_name("before"))
+    files.write_text("no folder any more")
+    await stage.ada.text("I cannot keep pictures right now")
+    await books(bot, jobs=1)
+    assert rows(bot, "SELECT state, error, device_ms FROM jobs") == [
+        ("failed", "FileRefusedError", 0)
+    ]
+    assert rows(bot, "SELECT sum(reserved_ms), sum(used_ms) FROM accounts") == [(0, 0)]
+
+
+async def test_r16_nothing_is_accepted_while_the_disk_is_nearly_full(stage: Stage) -> None:
+    bot = await stage.start(least_free_bytes=2**62)
+    await stage.ada.remix("night")
+    await stage.ada.text("There is no room left for pictures here")
+    assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]

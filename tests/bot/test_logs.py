@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 from typing import Literal
 
@@ -50,6 +51,20 @@ def test_s7_the_token_is_masked_wherever_it_gets_into_a_line(
     assert "a" * 80 not in said
     assert said.count(MASK) >= 5
     assert "ValueError" in said
+
+
+@pytest.mark.usefixtures("restored")
+def test_r16_a_full_disk_under_the_log_costs_lines_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open("/dev/full", "w", buffering=1) as full:  # noqa: PTH123
+        configure_logging(log_format="json", level="INFO", stream=full)
+        structlog.get_logger("bot.test").info("accepted", job="1")
+        assert "No space left" in capsys.readouterr().err
+        monkeypatch.setattr("sys.stderr", full)
+        structlog.get_logger("bot.test").info("accepted", job="2")
+        # What it could not write is still in its buffer, and would be tried again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
 
 
 @pytest.mark.usefixtures("restored")

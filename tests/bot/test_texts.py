@@ -24,7 +24,7 @@ from bot.texts import DEFAULT_LOCALE, Voice, load_texts
 from generation.errors import EngineLostError, GenerationError, JobCancelledError
 from generation.request import Note, NoteCode
 from storage.clock import utc_now
-from storage.errors import QuotaExceededError, StorageError
+from storage.errors import QuotaExceededError, StorageError, StoreFullError
 
 TEXTS = load_texts()
 VOICE = Voice(TEXTS)
@@ -85,6 +85,7 @@ def test_a_refusal_names_its_numbers() -> None:
 def test_a_kept_name_of_an_error_finds_its_sentence_again() -> None:
     assert error_named("EngineLostError") is EngineLostError
     assert error_named("JobCancelledError") is JobCancelledError
+    assert error_named("StoreFullError") is StoreFullError
     assert error_named("os") is Exception
     assert error_named(None) is Exception
 

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from storage.errors import FileDamagedError, FileMissingError, InvalidDigestError
+from storage.errors import (
+    FileDamagedError,
+    FileMissingError,
+    FileRefusedError,
+    InvalidDigestError,
+)
 from storage.files import FileStore
 
 DATA = b"the bytes of a picture"
@@ -104,7 +109,7 @@ async def test_a_file_that_cannot_be_finished_leaves_nothing_half_written(
 ) -> None:
     place = tmp_path / "files" / DIGEST[:2] / DIGEST[2:4] / DIGEST
     place.mkdir(parents=True)
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(FileRefusedError, match="directory"):
         await files.put(DATA, media_type="image/png")
     assert names_below(tmp_path) == []
 
@@ -132,6 +137,18 @@ async def test_a_file_that_was_just_found_again_is_not_removed_under_its_finder(
     assert await files.remove(DIGEST) == 0
     now[0] = 61.0
     assert await files.remove(DIGEST) == len(DATA)
+
+
+async def test_what_a_killed_process_left_unfinished_is_swept_away(
+    files: FileStore, tmp_path: Path
+) -> None:
+    stored = await files.put(DATA, media_type="image/png")
+    folder = (tmp_path / "files" / stored.place).parent
+    for name in (".new-old", ".new-young"):
+        (folder / name).write_bytes(b"half")
+    os.utime(folder / ".new-old", (1, 1))
+    assert await files.older_than(3600) == []
+    assert names_below(tmp_path) == [".new-young", stored.sha256]
 
 
 async def test_old_files_are_told_from_new_ones(files: FileStore, tmp_path: Path) -> None:
