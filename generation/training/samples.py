@@ -1,7 +1,7 @@
 """Paint the sample pictures: `python -m generation.training.samples FOLDER`.
 
-They are what a newcomer drops into the demo: a lake, a street, a forest path and a still life,
-computed from seeds, with sky, leaves, water and lamps for edits to change.
+They are what a newcomer drops into the demo: a lake, a street, a forest path, a still life, a room,
+a portrait and a sketch, computed from seeds, with sky, leaves, water and lamps for edits to change.
 """
 
 import argparse
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from generation.training.artworks_tools import Array, finish
+from generation.training.samples_inside import portrait, room, sketch
 from generation.training.samples_nature import forest, lake
 from generation.training.samples_street import street
 from generation.training.samples_table import still_life
@@ -23,6 +24,9 @@ SAMPLES: dict[str, Callable[[np.random.Generator], Array]] = {
     "street": street,
     "forest": forest,
     "still-life": still_life,
+    "room": room,
+    "portrait": portrait,
+    "sketch": sketch,
 }
 
 

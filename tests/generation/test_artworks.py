@@ -12,6 +12,7 @@ from PIL import Image
 from generation.artworks import FOLDER, artworks, load_artworks
 from generation.errors import ModelUnavailableError
 from generation.training.artworks import RECIPES, painted, write, write_index
+from generation.training.samples import SAMPLES as SAMPLES_PAINTED
 
 SAMPLES = FOLDER.parent / "samples"
 RECIPE = next(recipe for recipe in RECIPES if recipe.name == "geometry")
@@ -107,9 +108,9 @@ def test_reading_the_list_needs_neither_torch_nor_pillow() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=FOLDER.parents[2], timeout=60)
 
 
-def test_there_are_four_samples_for_the_demo() -> None:
+def test_there_are_samples_for_the_demo_and_for_every_preset() -> None:
     places = sorted(SAMPLES.glob("*.jpg"))
-    assert [place.stem for place in places] == ["forest", "lake", "still-life", "street"]
+    assert [place.stem for place in places] == sorted(SAMPLES_PAINTED)
     for place in places:
         assert place.stat().st_size <= 200_000
         with Image.open(place) as picture:
