@@ -303,6 +303,26 @@ def train(context: typer.Context) -> None:
     os.execv(sys.executable, program)  # noqa: S606 - ourselves
 
 
+@app.command(
+    context_settings={
+        "allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []
+    }
+)  # fmt: skip
+def evaluate(context: typer.Context) -> None:
+    """Measure a model on a folder of pictures, with a report; `evaluate --help` tells how."""
+    with refusals():
+        engine = read_settings().engine
+    # This process becomes the evaluation's, for it must never import torch itself.
+    program = [
+        *(sys.executable, "-m", "generation.evaluation"),
+        *("--models-dir", str(engine.models_dir), "--device", engine.device),
+        *("--dtype", engine.dtype, "--threads", str(engine.threads)),
+        *context.args,
+    ]
+    sys.stdout.flush()
+    os.execv(sys.executable, program)  # noqa: S606 - ourselves
+
+
 def main() -> None:
     """Run the command line."""
     app(prog_name="atelier")

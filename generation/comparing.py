@@ -88,8 +88,8 @@ def pair_of(
     return Pair(start=start, result=result, mask=None if inner else request.mask, inner=inner)
 
 
-def compare(pair: Pair) -> Comparison:
-    """Return how much two pictures differ."""
+def compare(pair: Pair, *, step: int = STEP) -> Comparison:
+    """Return how much two pictures differ; ``step`` is that of ``metrics.ssim``."""
     from generation.postprocess.metrics import luminance, mse, psnr, ssim
 
     size = min(_size(pair.start), _size(pair.result))
@@ -97,7 +97,7 @@ def compare(pair: Pair) -> Comparison:
     one, other = (_values(each, size)[place] for each in (pair.start, pair.result))
     weights = None if pair.mask is None else _weights(pair.mask, size)
     error = mse(one, other, weights)
-    alike, decibels = ssim(luminance(one), luminance(other), weights, step=STEP), psnr(error)
+    alike, decibels = ssim(luminance(one), luminance(other), weights, step=step), psnr(error)
     return Comparison(
         mse=error,
         psnr=decibels if isfinite(decibels) else None,

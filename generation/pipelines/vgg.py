@@ -20,6 +20,7 @@ LAYERS: Mapping[str, int] = {
     "conv1_1": 1, "conv2_1": 6, "conv3_1": 11, "conv4_1": 20, "conv4_2": 22, "conv5_1": 29,
 }  # fmt: skip
 """Where the rectified answers of these layers come out of ``vgg19().features``."""
+TRACKED = "num_batches_tracked"
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -57,21 +58,48 @@ def load_vgg19(*, models_dir: Path, device: torch.device) -> Vgg19:
     Raises:
         ModelUnavailableError: it is not there, is damaged, or is another network.
     """
-    path = next(iter(sorted(models_dir.glob(VGG19_FILES))), None)
+    with torch.device("meta"):
+        features = torchvision.models.vgg19(weights=None, init_weights=False).features
+    fill(features, VGG19_FILES, models_dir=models_dir, title="VGG19", prefix="features.")
+    for layer in features:
+        if isinstance(layer, nn.ReLU):
+            # Answers are kept, so that the next layer may not overwrite them.
+            layer.inplace = False
+    return Vgg19(features).to(device).eval().requires_grad_(requires_grad=False)
+
+
+def fill(
+    network: nn.Module, pattern: str, *, models_dir: Path, title: str, prefix: str = ""
+) -> None:
+    """Give a network without weights those of torchvision's file in the operator's folder.
+
+    Args:
+        network: on the device "meta"; what the file holds besides is left out.
+        pattern: of the file's name, which ends in the beginning of its SHA-256.
+        models_dir: the folder.
+        title: what people call the network.
+        prefix: of the weights' names in the file.
+
+    Raises:
+        ModelUnavailableError: it is not there, is damaged, or is another network.
+    """
+    path = next(iter(sorted(models_dir.glob(pattern))), None)
     if path is None:
-        raise ModelUnavailableError(f"there is no {VGG19_FILES} (torchvision's VGG19 weights)")
+        raise ModelUnavailableError(f"there is no {pattern} (torchvision's {title} weights)")
     wanted = path.stem.rpartition("-")[2]
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if not digest.startswith(wanted):
         raise ModelUnavailableError(f"{path.name} is damaged: its SHA-256 begins with {digest[:8]}")
-    with torch.device("meta"):
-        features = torchvision.models.vgg19(weights=None, init_weights=False).features
     try:
         # Nothing but tensors is read: weights_only refuses every other pickle.
         stored = torch.load(path, map_location="cpu", weights_only=True)
-        own = {name: stored[f"features.{name}"].float() for name in features.state_dict()}
-        features.load_state_dict(own, assign=True)
+        own = {
+            # How many batches a norm has seen matters to trainings alone; older files lack it.
+            name: torch.tensor(0) if name.endswith(TRACKED) else stored[f"{prefix}{name}"].float()
+            for name in network.state_dict()
+        }
+        network.load_state_dict(own, assign=True)
     except (
         OSError,
         RuntimeError,
@@ -84,8 +112,3 @@ def load_vgg19(*, models_dir: Path, device: torch.device) -> Vgg19:
         raise ModelUnavailableError(f"{path.name} could not be loaded: {err}") from err
     except pickle.UnpicklingError as err:
         raise ModelUnavailableError(f"{path.name} holds more than weights: {err}") from err
-    for layer in features:
-        if isinstance(layer, nn.ReLU):
-            # Answers are kept, so that the next layer may not overwrite them.
-            layer.inplace = False
-    return Vgg19(features).to(device).eval().requires_grad_(requires_grad=False)

@@ -1,0 +1,1 @@
+"""How good a model is, by figures and sheets: ``python -m bot evaluate MODEL --data FOLDER``."""
