@@ -12,7 +12,12 @@ _WEIGHTED = re.compile(r"\(([^()]*):\s*(\d+(?:\.\d*)?|\.\d+)\s*\)")
 # Latin and other scripts with spaces give words; CJK characters are cut by the known words.
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]+")
-_CJK_FILLERS = frozenset("变成为把它让这张图片像照的和与在一个换给我请加上")
+_CJK_FILLERS = frozenset(
+    "变成为把它让这张图片像照的和与在一个换给我请加上风格效果里中下了点些吧幅样子景色天气"
+)
+_ENDINGS = ("ised", "ized", "like", "ing", "ish", "es", "ed", "'s", "s", "y")
+LEAST_STEM = 4
+"""Letters that a word has without its ending, at least: of short words too little would be left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +26,7 @@ class Reading:
 
     Args:
         edits: the edits its words name, in their order, each once.
-        words: the words that name them, as they were written.
+        words: the words that name them, as they were written or, of other forms, as they are known.
         unknown: the words that mean nothing to the checkpoint, each once.
     """
 
@@ -75,13 +80,33 @@ def read_prompt(
     edits: dict[str, None] = {}
     named: dict[str, None] = {}
     unknown: dict[str, None] = {}
-    for word in _words(prompt.lower(), known=edit_of):
-        if word in edit_of:
-            edits[edit_of[word]] = None
-            named[word] = None
+    for word in _phrases(list(_words(prompt.lower(), known=edit_of)), known=edit_of):
+        if (told := _told(word, known=edit_of, fillers=fillers)) is not None:
+            edits[edit_of[told]] = None
+            named[told] = None
         elif word not in fillers and word not in _CJK_FILLERS:
             unknown[word] = None
     return Reading(edits=tuple(edits), words=tuple(named), unknown=tuple(unknown))
+
+
+def _phrases(words: Sequence[str], *, known: Mapping[str, str]) -> Iterator[str]:
+    """Yield words, those that make a known phrase together as one; the longest phrase wins."""
+    longest = max((len(phrase.split()) for phrase in known), default=1)
+    start = 0
+    while start < len(words):
+        ends = range(min(start + longest, len(words)), start + 1, -1)
+        end = next((end for end in ends if " ".join(words[start:end]) in known), start + 1)
+        yield " ".join(words[start:end])
+        start = end
+
+
+def _told(word: str, *, known: Mapping[str, str], fillers: Sequence[str]) -> str | None:
+    """Return the known word that a word is or is a form of ("sketches", "cartoonish")."""
+    if word in known or word in fillers:
+        return word if word in known else None
+    stems = (word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending))
+    forms = (stem + end for stem in stems if len(stem) >= LEAST_STEM for end in ("", "e"))
+    return next((form for form in forms if form in known), None)
 
 
 def _words(text: str, *, known: Mapping[str, str]) -> Iterator[str]:

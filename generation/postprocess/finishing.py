@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from generation.postprocess.layers import Plane, draw_layer
+from generation.postprocess.layer_tools import Plane
+from generation.postprocess.layers import draw_layer
 from generation.request import Pixels
 
 

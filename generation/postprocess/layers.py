@@ -1,42 +1,18 @@
-"""Finishing layers: particles that a small edit cannot carry, drawn at full size by arithmetic.
+"""Finishing layers: what a small edit cannot carry, drawn at full size by arithmetic.
 
-They are no model and follow no paper: stars, flakes, drops, embers ... scattered by a seed. A
-checkpoint's ``atelier.json`` says which of them go with which edit.
+They are no model. Those here follow no paper: stars, flakes, drops, embers ... scattered by a seed;
+those of a medium (pencil, brush ...) are in ``drawing``. A checkpoint's ``atelier.json`` says which
+of them go with which edit.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image, ImageDraw
 from scipy.ndimage import gaussian_filter, shift, uniform_filter, zoom
 
-Plane: TypeAlias = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Canvas:
-    """What a layer is drawn on.
-
-    Shape:
-        - rgb: ``(H, W, 3)`` in [0, 1].
-        - source: the picture before the edit, the same.
-        - mask: ``(H, W)`` in [0, 1], where the layer may show.
-    """
-
-    rgb: Plane
-    source: Plane
-    mask: Plane
-    amount: float
-    rng: np.random.Generator
-
-    @property
-    def unit(self) -> float:
-        """Return one pixel of a picture 512 px wide, in pixels of this one."""
-        height, width = self.mask.shape
-        return max(1.0, float(np.sqrt(height * width)) / 512)
-
+from generation.postprocess import drawing
+from generation.postprocess.layer_tools import Canvas, Plane, screen, tinted
 
 Painter = Callable[[Canvas], Plane]
 
@@ -60,17 +36,6 @@ def _discs(canvas: Canvas, *, density: float, radius: float) -> Plane:
     return discs
 
 
-def _screen(rgb: Plane, light: Plane) -> Plane:
-    """Return a picture with light added as by a second projector."""
-    lit: Plane = 1 - (1 - rgb) * (1 - np.clip(light, 0, 1))
-    return lit
-
-
-def _tinted(plane: Plane, red: float, green: float, blue: float) -> Plane:
-    tinted: Plane = plane[..., None] * np.array([red, green, blue], dtype=np.float32)
-    return tinted
-
-
 def stars(canvas: Canvas) -> Plane:
     """Stars of several sizes, and a moon where the mask leaves room for one."""
     small = _discs(canvas, density=420, radius=0.45)
@@ -78,8 +43,8 @@ def stars(canvas: Canvas) -> Plane:
     light = np.clip(small * 0.8 + large, 0, 1) * canvas.mask**2
     moon, halo = _moon(canvas)
     light = light * (1 - np.clip(halo * 1.4, 0, 1))
-    glow = _tinted(light, 0.95, 0.97, 1.0) + _tinted(halo * 0.28, 0.7, 0.82, 1.0)
-    lit = _screen(canvas.rgb, glow * canvas.amount)
+    glow = tinted(light, 0.95, 0.97, 1.0) + tinted(halo * 0.28, 0.7, 0.82, 1.0)
+    lit = screen(canvas.rgb, glow * canvas.amount)
     face = np.array([0.97, 0.95, 0.86], dtype=np.float32)
     return lit + (moon * canvas.amount)[..., None] * (face - lit)
 
@@ -117,8 +82,8 @@ def lights(canvas: Canvas) -> Plane:
     spots = np.clip((rise - 0.2) * 4, 0, 1) * np.clip((grey - 0.5) * 3.5, 0, 1) * canvas.mask
     halo = gaussian_filter(spots, 3 * canvas.unit) + 1.5 * gaussian_filter(spots, 14 * canvas.unit)
     warm = np.array([1.0, 0.8, 0.48], dtype=np.float32)
-    shine = canvas.source * warm * spots[..., None] * 0.8 + _tinted(halo * 0.55, 1.0, 0.62, 0.25)
-    return _screen(canvas.rgb, shine * canvas.amount)
+    shine = canvas.source * warm * spots[..., None] * 0.8 + tinted(halo * 0.55, 1.0, 0.62, 0.25)
+    return screen(canvas.rgb, shine * canvas.amount)
 
 
 def flakes(canvas: Canvas) -> Plane:
@@ -159,7 +124,7 @@ def _streaks(canvas: Canvas, *, density: float, length: float) -> Plane:
 def embers(canvas: Canvas) -> Plane:
     """Glowing sparks that rise."""
     sparks = _discs(canvas, density=140, radius=0.8) + 0.5 * _discs(canvas, density=30, radius=2.2)
-    return _screen(canvas.rgb, _tinted(sparks * canvas.mask * canvas.amount, 1.0, 0.55, 0.15))
+    return screen(canvas.rgb, tinted(sparks * canvas.mask * canvas.amount, 1.0, 0.55, 0.15))
 
 
 def petals(canvas: Canvas) -> Plane:
@@ -178,7 +143,7 @@ def bubbles(canvas: Canvas) -> Plane:
     """Air bubbles: bright rings."""
     disc = _discs(canvas, density=40, radius=2.6)
     ring = np.clip(disc * (1 - disc) * 4, 0, 1) ** 2
-    return _screen(canvas.rgb, _tinted(ring * canvas.mask * canvas.amount * 0.55, 0.8, 1.0, 1.0))
+    return screen(canvas.rgb, tinted(ring * canvas.mask * canvas.amount * 0.55, 0.8, 1.0, 1.0))
 
 
 def grain(canvas: Canvas) -> Plane:
@@ -191,6 +156,59 @@ def grain(canvas: Canvas) -> Plane:
     return grained
 
 
+def lightning(canvas: Canvas) -> Plane:
+    """A bolt that forks down the sky, and the clouds that it lights; none without a sky."""
+    if canvas.mask.mean() < LEAST_SKY:
+        return canvas.rgb
+    height, width = canvas.mask.shape
+    columns = canvas.mask[: height // 2].mean(axis=0) + 0.05
+    start = int(canvas.rng.choice(width, p=columns / columns.sum()))
+    paper = Image.new("F", (width, height))
+    _fork(ImageDraw.Draw(paper), canvas, at=(float(start), 0.0), reach=0.75 * height, bright=1.0)
+    bolt = np.asarray(paper, dtype=np.float32) * canvas.mask
+    core = gaussian_filter(bolt, 0.6 * canvas.unit)
+    shine = gaussian_filter(bolt, 5 * canvas.unit) * 3 + gaussian_filter(bolt, 40 * canvas.unit) * 9
+    light = tinted(np.clip(core * 1.5, 0, 1), 0.95, 0.95, 1.0)
+    light += tinted(np.clip(shine, 0, 0.6) * (0.25 + 0.75 * canvas.mask), 0.62, 0.66, 0.95)
+    return screen(canvas.rgb, light * canvas.amount)
+
+
+def _fork(
+    draw: ImageDraw.ImageDraw,
+    canvas: Canvas,
+    *,
+    at: tuple[float, float],
+    reach: float,
+    bright: float,
+) -> None:
+    """Draw a jagged line downwards, from which thinner ones part."""
+    x, y = at
+    ends, lean = y + reach, canvas.rng.normal(0, 0.25)
+    while y < ends:
+        step = canvas.rng.uniform(5, 13) * canvas.unit
+        x2, y2 = x + step * (lean + canvas.rng.normal(0, 0.75)), y + step
+        draw.line([(x, y), (x2, y2)], fill=bright, width=max(1, round(2.2 * bright * canvas.unit)))
+        x, y = x2, y2
+        if bright > 0.4 and canvas.rng.random() < 0.09:
+            _fork(draw, canvas, at=(x, y), reach=(ends - y) * 0.5, bright=bright * 0.55)
+
+
+def rays(canvas: Canvas) -> Plane:
+    """Shafts of light from above, as under water."""
+    height, width = canvas.mask.shape
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32) / np.float32(max(height, width))
+    angle = np.arctan2(x - canvas.rng.uniform(0.3, 0.7), y + 0.45)
+    shafts = np.zeros_like(x)
+    for waves in (9, 17, 31):
+        shafts += np.sin(angle * waves * 2 + canvas.rng.uniform(0, 6)) / waves**0.35
+    fade = np.clip(1 - y / (0.85 * height / max(height, width)), 0, 1) ** 1.3
+    light = np.clip(shafts, 0, 1.6) * fade * canvas.mask
+    return screen(canvas.rgb, tinted(light * 0.3 * canvas.amount, 0.7, 1.0, 0.95))
+
+
+LEAST_SKY = 0.06
+"""Share of the picture that is sky, below which nothing is drawn in it."""
+
 LAYERS: Mapping[str, Painter] = {
     "stars": stars,
     "lights": lights,
@@ -200,6 +218,14 @@ LAYERS: Mapping[str, Painter] = {
     "petals": petals,
     "bubbles": bubbles,
     "grain": grain,
+    "lightning": lightning,
+    "rays": rays,
+    "glow": drawing.glow,
+    "pencil": drawing.pencil,
+    "brush": drawing.brush,
+    "wash": drawing.wash,
+    "flat": drawing.flat,
+    "relief": drawing.relief,
 }
 """Every layer by the name that an ``atelier.json`` uses."""
 

@@ -21,6 +21,7 @@ RECIPES = {
     "digits-vae": "generation.training.digits_vae:DigitsVae",
     "digits-gan": "generation.training.digits_gan:DigitsGan",
     "rooms-vae": "generation.training.rooms_vae:RoomsVae",
+    "remix": "generation.training.remix:Remix",
 }
 """Names of trainings, and where their ``...Config`` and ``...Course`` are."""
 
@@ -28,11 +29,6 @@ RECIPES = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and train; return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["remix"]:
-        from generation.training import remix
-
-        remix.main(given[1:])
-        return 0
     options = _parser().parse_args(given)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
@@ -113,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_settings(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("name", choices=[*RECIPES], help="what to train; `remix` is one more")
+    parser.add_argument("name", choices=[*RECIPES], help="what to train")
     parser.add_argument("--data", type=Path, help="a folder of data; painted by ourselves without")
     parser.add_argument("--out", type=Path, required=True, help="the folder for the model")
     parser.add_argument("--minutes", type=float, help="stop after so long; --resume goes on")
@@ -141,7 +137,7 @@ def _settings() -> str:
         defaults = {field.name: field.default for field in dataclasses.fields(config_class)}
         lines = [f"  {field:14} {about} ({defaults[field]})" for field, about in told]
         parts.append("\n".join([f"{name}, by --set:", *lines]))
-    return "\n\n".join([*parts, "remix: the starter of /remix; `train remix --help` tells of it"])
+    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":

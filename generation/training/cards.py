@@ -51,14 +51,19 @@ def write_model(folder: Path, network: nn.Module, *, trained: Trained) -> None:
 def card_of(trained: Trained, *, parameters: int) -> str:
     """Return the card's text, in Markdown."""
     last = trained.history[-1] if trained.history else {}
-    figures = "\n".join(f"| {_words(name)} | {value:g} |" for name, value in last.items())
-    recipe = "\n".join(f"| `{name}` | {value} |" for name, value in trained.recipe.items())
+    figures = rows_of(last)
+    recipe = rows_of({f"`{name}`": value for name, value in trained.recipe.items()})
     return (
         f"# {trained.title}\n\n{trained.about} {parameters:,} parameters, in float16.\n\n"
         f"- **Data**: {trained.origin}.\n- **Limits**: {trained.limits}\n\n"
         f"## Figures at the end\n\n| what | value |\n|---|---|\n{figures}\n\n"
         f"## Recipe\n\n| setting | value |\n|---|---|\n{recipe}\n"
     )
+
+
+def rows_of(values: Mapping[str, Any]) -> str:
+    """Return the rows of a table in Markdown; an underscore in a plain name is a space."""
+    return "\n".join(f"| {_words(name)} | {_told(value)} |" for name, value in values.items())
 
 
 def _half(value: torch.Tensor) -> torch.Tensor:
@@ -70,4 +75,8 @@ def _count(network: nn.Module) -> int:
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return name if name.startswith("`") else name.replace("_", " ")
+
+
+def _told(value: Any) -> str:  # noqa: ANN401 - a figure or a setting
+    return f"{value:g}" if isinstance(value, float) else str(value)

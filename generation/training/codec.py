@@ -5,9 +5,8 @@ components of 4 x 4 blocks (mean colour, gradients ...), so that latents cost no
 the denoiser's training need not wait. Only the decoder is trained by gradient steps.
 """
 
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -16,8 +15,6 @@ from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-
-logger = logging.getLogger(__name__)
 
 Codec: TypeAlias = Any
 """An ``AutoencoderKL``; diffusers' classes carry no types."""
@@ -52,11 +49,11 @@ class Components:
 
     Shape:
         - analysis: ``(latents, 48)``: blocks of (row, column, channel) to latents of deviation 1.
-        - mean: ``(48,)``.
+        - offset: ``(latents,)``, what the mean block is moved by, to 0.
     """
 
     analysis: NDArray[np.float32]
-    mean: NDArray[np.float32]
+    offset: NDArray[np.float32]
 
 
 def blocks_of(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -80,7 +77,8 @@ def fit_components(pictures: NDArray[np.uint8], *, latents: int) -> Components:
     best = np.argsort(variance)[::-1][:latents]
     signs = np.sign(vectors[:, best].sum(axis=0) + 1e-12)
     analysis = (vectors[:, best] * signs / np.sqrt(variance[best])).T
-    return Components(analysis=analysis.astype(np.float32), mean=mean.astype(np.float32))
+    offset = -(analysis @ mean)
+    return Components(analysis=analysis.astype(np.float32), offset=offset.astype(np.float32))
 
 
 def encode_all(components: Components, pictures: NDArray[np.uint8], *, size: int) -> Tensor:
@@ -96,9 +94,30 @@ def encode_all(components: Components, pictures: NDArray[np.uint8], *, size: int
             pixels = torch.from_numpy(chunk).permute(0, 3, 1, 2).float()
             small = functional.interpolate(pixels, size=size, mode="area").round().byte()
             chunk = small.permute(0, 2, 3, 1).contiguous().numpy()
-        latents = (blocks_of(chunk) - components.mean) @ components.analysis.T
+        latents = blocks_of(chunk) @ components.analysis.T + components.offset
         parts.append(torch.from_numpy(latents).permute(0, 3, 1, 2).half())
     return torch.cat(parts).contiguous()
+
+
+def load_codec(folder: Path) -> Codec:
+    """Return a codec that was trained before, its weights in float32."""
+    codec: Codec = AutoencoderKL.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True
+    )  # type: ignore[no-untyped-call]
+    return codec.float().eval().to(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def components_of(codec: Codec) -> Components:
+    """Return the components that a codec's encoder computes, read from its weights."""
+    latents = int(codec.config.latent_channels)
+    unfold = codec.encoder.down_blocks[1].downsamplers[0].conv
+    each = codec.encoder.conv_norm_out.num_channels // latents
+    weight, bias = (it.detach().float().cpu()[::each] for it in (unfold.weight, unfold.bias))
+    taps = weight[:, :12, :2, :2].reshape(latents, 2, 2, 3, 2, 2)
+    # From (latent, row in, column in, channel, row out, column out) to a block's own order.
+    analysis = taps.permute(0, 4, 1, 5, 2, 3).reshape(latents, 48)
+    return Components(analysis=analysis.numpy(), offset=bias.numpy())
 
 
 def new_codec(config: CodecConfig, components: Components) -> Codec:
@@ -154,7 +173,7 @@ def _set_analysis(encoder: Codec, components: Components) -> None:
     # A block's value at (row, column) came through tap (row // 2, column // 2) of the second
     # unfolding and through the channel group (row % 2, column % 2) of the first.
     analysis = torch.from_numpy(components.analysis).view(latents, 4, 4, 3)
-    offset = -torch.from_numpy(components.analysis @ components.mean)
+    offset = torch.from_numpy(components.offset)
     gain = GUARD * ((each - 2) / each) ** 0.5
     for latent in range(latents):
         plus, minus = latent * each, latent * each + 1
@@ -183,44 +202,28 @@ def decoder_loss(codec: Codec, pictures: Tensor) -> Tensor:
     with torch.no_grad():
         latents = codec.encode(pictures.contiguous()).latent_dist.mode()
         latents = latents.contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
-        decoded = codec.decode(latents).sample
-    error = decoded.float() - pictures
+    error = codec.decode(latents).sample.float() - pictures
     smooth = torch.sqrt(error**2 + 1e-4).mean()
     edges = error.diff(dim=2).abs().mean() + error.diff(dim=3).abs().mean()
     loss: Tensor = smooth + 0.5 * edges
     return loss
 
 
-def train_decoder(
-    codec: Codec,
-    pictures: NDArray[np.uint8],
-    *,
-    config: CodecConfig,
-    left_s: Callable[[], float],
-    first_step: int = 0,
-    optimizer: torch.optim.Optimizer | None = None,
-) -> tuple[int, torch.optim.Optimizer]:
-    """Train the decoder on random crops; the draws of a step depend on its number alone.
-
-    Returns:
-        The number of the next step, ``config.steps`` when done, and the optimiser.
-    """
+def decoder_optimizer(codec: Codec) -> torch.optim.Optimizer:
+    """Return what moves the decoder's weights."""
     weights = [*codec.decoder.parameters(), *codec.post_quant_conv.parameters()]
-    optimizer = optimizer or torch.optim.AdamW(weights, config.learning_rate)
-    for step in range(first_step, config.steps):
-        if left_s() <= 0 and step > first_step:
-            return step, optimizer
-        for group in optimizer.param_groups:
-            group["lr"] = config.learning_rate * one_cycle(step / config.steps)
-        loss = decoder_loss(codec, _crops(pictures, config=config, step=step))
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        if step % 50 == 0:
-            logger.info("decoder step %d of %d loss %.4f", step, config.steps, loss.item())
-    return config.steps, optimizer
+    return torch.optim.AdamW(weights, CodecConfig().learning_rate)
+
+
+@torch.no_grad()
+def decoded(codec: Codec, latents: Tensor) -> Tensor:
+    """Return the pictures of latents, in [0, 1].
+
+    Shape:
+        - latents: ``(N, C, h, w)``; returns ``(N, 3, 4 h, 4 w)``.
+    """
+    pictures: Tensor = codec.decode(latents).sample.float()
+    return pictures.add(1).div(2).clamp(0, 1)
 
 
 def one_cycle(progress: float) -> float:
@@ -228,7 +231,12 @@ def one_cycle(progress: float) -> float:
     return min(1.0, progress / 0.05 + 0.01, max(0.02, (1 - progress) / 0.4))
 
 
-def _crops(pictures: NDArray[np.uint8], *, config: CodecConfig, step: int) -> Tensor:
+def random_crops(pictures: NDArray[np.uint8], *, config: CodecConfig, step: int) -> Tensor:
+    """Return the crops of a step, which depend on its number alone.
+
+    Shape:
+        - returns: ``(batch, 3, crop, crop)``, in [-1, 1].
+    """
     rng = np.random.default_rng((config.seed, step))
     room = (pictures.shape[1] - config.crop) // BLOCK + 1
     crops = []

@@ -22,6 +22,7 @@ from PIL import Image
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 
 from generation.errors import UNREADABLE, InvalidRequestError
@@ -137,10 +138,18 @@ class Mixed:
             return nullcontext()
         return torch.autocast(self._device.type, dtype=self._dtype)
 
-    def minimise(self, loss: Tensor, optimizer: Optimizer) -> None:
-        """Take one step of an optimiser down a loss."""
+    def minimise(self, loss: Tensor, optimizer: Optimizer, *, longest: float | None = None) -> None:
+        """Take one step of an optimiser down a loss, its gradient cut to a length if one is given.
+
+        Pascanu, Mikolov & Bengio, "On the Difficulty of Training Recurrent Neural Networks" (ICML
+        2013).
+        """
         optimizer.zero_grad(set_to_none=True)
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        if longest is not None:
+            self._scaler.unscale_(optimizer)
+            weights = [it for group in optimizer.param_groups for it in group["params"]]
+            clip_grad_norm_(weights, longest)
         self._scaler.step(optimizer)
         self._scaler.update()
 

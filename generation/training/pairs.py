@@ -11,14 +11,18 @@ import numpy as np
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
-from generation.postprocess.parametric import EDITS, Place, apply_edits
+from generation.postprocess.parametric import EDITS, apply_edits
+from generation.postprocess.place import Place
 from generation.training.canvas import noise
-from generation.training.captions import GROUND_EDITS, LIGHT_EDITS, caption
+from generation.training.captions import GROUND_EDITS, LIGHT_EDITS, MEDIUM_EDITS, caption
 from generation.training.scenes import Scene, paint_scene
 
 CHUNK = 100
 COMMON = ("night", "sunset", "snow", "autumn", "fog", "rain")
-DOUBLE_SHARE = 0.18
+SEVERAL_SHARE = 0.28
+TOGETHER = ((1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1))
+TOGETHER_SHARES = (0.5, 0.18, 0.18, 0.14)
+"""Which of ground, light and medium go together in one prompt, and how often each of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +105,14 @@ def _paint_chunk(order: tuple[Path, PairsConfig, int]) -> list[str]:
 
 
 def draw_edits(rng: np.random.Generator, count: int) -> Iterator[list[str]]:
-    """Yield edits for one scene: single ones, the common twice as often, and pairs."""
+    """Yield edits for one scene: single ones, the common twice as often, and two or three."""
     names = list(EDITS)
     weights = np.array([2.0 if name in COMMON else 1.0 for name in names])
     for _ in range(count):
-        if rng.random() < DOUBLE_SHARE:
-            yield [str(rng.choice(GROUND_EDITS)), str(rng.choice(LIGHT_EDITS))]
+        if rng.random() < SEVERAL_SHARE:
+            kinds = (GROUND_EDITS, LIGHT_EDITS, MEDIUM_EDITS)
+            kept = np.array(TOGETHER[rng.choice(len(TOGETHER), p=TOGETHER_SHARES)])
+            yield [str(rng.choice(kinds[kind])) for kind in np.flatnonzero(kept)]
         else:
             yield [str(rng.choice(names, p=weights / weights.sum()))]
 

@@ -1,10 +1,7 @@
 """The remix checkpoint's denoiser and text encoder: their shape, their loss, their training."""
 
 import copy
-import logging
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,18 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from generation.replacing import replaced
-from generation.training import team
-from generation.training.codec import Codec, one_cycle
-from generation.training.course import read_state
-from generation.training.team import AGREE_EVERY
-
-logger = logging.getLogger(__name__)
+from generation.training.codec import Codec
 
 Untyped: TypeAlias = Any
 """An object of diffusers, whose classes carry no types."""
 
-SAVE_EVERY_S = 150.0
+TEXT_GUIDANCE = 1.3
+AVERAGE_EVERY = 4
+"""Steps after which the averaged weights follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +38,12 @@ class EditorConfig:
         high_noise_share: share of steps drawn among the noisiest 30 %: an edit is decided there.
     """
 
-    channels: tuple[int, ...] = (64, 96, 128)
+    channels: tuple[int, ...] = (32, 64, 112)
     text_width: int = 128
     text_layers: int = 2
     text_drop: float = 0.05
     high_noise_share: float = 0.5
-    ema: float = 0.99
+    ema: float = 0.975
     seed: int = 3
 
 
@@ -58,7 +51,6 @@ class EditorConfig:
 class Stage:
     """One stretch of training at one picture size."""
 
-    name: str
     size: int
     steps: int
     batch: int
@@ -70,7 +62,7 @@ class Editor(nn.Module):
 
     def __init__(self, unet: Untyped, text_encoder: CLIPTextModel) -> None:
         super().__init__()
-        self.unet = unet
+        self.unet: Untyped = unet
         self.text_encoder = text_encoder
         self.config = EditorConfig()
 
@@ -144,8 +136,7 @@ def editor_loss(editor: Editor, batch: "Batch", *, alphas: Tensor) -> Tensor:
     noisy = alpha * batch.targets + sigma * batch.noise
     velocity = alpha * batch.noise - sigma * batch.targets
     stacked = torch.cat([noisy, batch.sources], dim=1).contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
-        predicted = editor(stacked, timesteps=batch.timesteps, tokens=batch.tokens)
+    predicted = editor(stacked, timesteps=batch.timesteps, tokens=batch.tokens)
     return functional.mse_loss(predicted.float(), velocity)
 
 
@@ -159,14 +150,27 @@ class Batch:
     timesteps: Tensor
     noise: Tensor
 
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on a device."""
+        return Batch(**{each.name: getattr(self, each.name).to(device) for each in fields(self)})
+
 
 def draw_batch(
-    latents: tuple[Tensor, Tensor], tokens: Tensor, *, stage: Stage, config: EditorConfig, step: int
+    latents: tuple[Tensor, Tensor],
+    tokens: Tensor,
+    *,
+    stage: Stage,
+    config: EditorConfig,
+    step: int,
+    count: int,
 ) -> Batch:
-    """Return the batch of a step; it depends on the step and the process alone."""
-    rng = np.random.default_rng((config.seed, stage.size, step, team.rank()))
+    """Return the batch of a step, from the first ``count`` targets; it depends on the step alone.
+
+    Of ``tokens`` the last row is the empty prompt.
+    """
+    rng = np.random.default_rng((config.seed, stage.size, step))
     sources, targets = latents
-    rows = rng.integers(0, len(targets), stage.batch)
+    rows = rng.integers(0, count, stage.batch)
     timesteps = rng.integers(0, 1000, stage.batch)
     high = rng.random(stage.batch) < config.high_noise_share
     timesteps = np.where(high, rng.integers(700, 1000, stage.batch), timesteps)
@@ -185,101 +189,53 @@ def draw_batch(
     )
 
 
-def train_stage(
-    editor: Editor,
-    stage: Stage,
-    *,
-    latents: tuple[Tensor, Tensor],
-    tokens: Tensor,
-    work: Path,
-    left_s: Callable[[], float],
-    save_every_s: float = SAVE_EVERY_S,
-) -> bool:
-    """Train through a stage, or as far as the time allows; the state is kept in ``work``.
+class Averaged:
+    """The mean of an editor's weights over its last steps, which is what is used in the end."""
 
-    The editor holds the averaged weights afterwards. Returns whether the stage is done.
-    """
-    place = work / f"{stage.name}-{team.rank()}.pt"
-    averaged = copy.deepcopy(editor).requires_grad_(False)
-    optimizer = torch.optim.AdamW(editor.parameters(), stage.learning_rate, weight_decay=0.01)
-    step = _restore(place, editor, averaged, optimizer) if place.exists() else 0
-    stop, saved_at = False, time.monotonic()
-    while step < stage.steps and not stop:
-        loss = _train_step(editor, optimizer, stage, latents=latents, tokens=tokens, step=step)
-        if step % AGREE_EVERY == 0:
-            team.agree(editor)
-            _average(averaged, editor, decay=min(editor.config.ema, (step + 1) / (step + 60)))
-        if step % 25 == 0:
-            logger.info("%s step %d of %d loss %.4f", stage.name, step, stage.steps, loss)
-        if team.meets(step):
-            late = time.monotonic() - saved_at > save_every_s
-            stop, save = team.anyone(left_s() <= 0, late)
-            if save and not stop:
-                _save(place, editor, averaged, optimizer, step + 1)
-                saved_at = time.monotonic()
-        step += 1
-    _save(place, editor, averaged, optimizer, step)
-    editor.load_state_dict(averaged.state_dict())
-    return step >= stage.steps
+    def __init__(self, editor: Editor) -> None:
+        self.editor = copy.deepcopy(editor).requires_grad_(requires_grad=False)
 
-
-def _train_step(
-    editor: Editor,
-    optimizer: torch.optim.Optimizer,
-    stage: Stage,
-    *,
-    latents: tuple[Tensor, Tensor],
-    tokens: Tensor,
-    step: int,
-) -> float:
-    """Take one step of gradient descent and return its loss."""
-    for group in optimizer.param_groups:
-        group["lr"] = stage.learning_rate * one_cycle(step / stage.steps)
-    batch = draw_batch(latents, tokens, stage=stage, config=editor.config, step=step)
-    loss = editor_loss(editor, batch, alphas=new_scheduler().alphas_cumprod)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(editor.parameters(), 1.0)
-    optimizer.step()
-    optimizer.zero_grad()
-    return float(loss.item())
+    @torch.no_grad()
+    def follow(self, editor: Editor, *, step: int) -> None:
+        """Move towards the weights of a step, faster at first."""
+        decay = min(self.editor.config.ema, (step + 1) / (step + 60))
+        torch._foreach_lerp_(list(self.editor.parameters()), list(editor.parameters()), 1 - decay)
 
 
 @torch.no_grad()
-def _average(averaged: Editor, editor: Editor, *, decay: float) -> None:
-    torch._foreach_lerp_(list(averaged.parameters()), list(editor.parameters()), 1 - decay)
+def edited(editor: Editor, sources: Tensor, *, tokens: Tensor, steps: int = 6) -> Tensor:
+    """Return the latents of sources after an edit, guided by the words as they are used.
 
+    The rows of guidance are those of the paper (its equation 3), with an image guidance of 1.
 
-def _save(
-    place: Path, editor: Editor, averaged: Editor, optimizer: torch.optim.Optimizer, step: int
-) -> None:
-    state = {
-        "editor": editor.state_dict(),
-        "averaged": averaged.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "step": step,
-    }
-    with replaced(place) as file:
-        torch.save(state, file)
-
-
-def _restore(
-    place: Path, editor: Editor, averaged: Editor, optimizer: torch.optim.Optimizer
-) -> int:
-    state = read_state(place)
-    editor.load_state_dict(state["editor"])
-    averaged.load_state_dict(state["averaged"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
+    Shape:
+        - sources: ``(N, C, h, w)``.
+        - tokens: ``(N + 1, length)``, the empty prompt last.
+        - returns: ``(N, C, h, w)``.
+    """
+    scheduler = new_scheduler()
+    scheduler.set_timesteps(steps)
+    rng = torch.Generator().manual_seed(0)
+    latents = torch.randn(sources.shape, generator=rng).to(sources.device)
+    blank = tokens[-1:].expand(len(sources), -1)
+    for timestep in scheduler.timesteps:
+        stacked = torch.cat([torch.cat([latents, sources], dim=1)] * 2)
+        times = timestep.expand(len(stacked)).to(sources.device)
+        both = editor(stacked, timesteps=times, tokens=torch.cat([tokens[:-1], blank]))
+        told, untold = both.chunk(2)
+        velocity = untold + TEXT_GUIDANCE * (told - untold)
+        latents = scheduler.step(velocity, timestep, latents).prev_sample
+    return latents
 
 
 def export(out: Path, editor: Editor, *, codec: Codec, tokenizer: CLIPTokenizer) -> None:
     """Write the checkpoint in diffusers' layout, in half precision, safetensors only."""
-    text: Untyped = copy.deepcopy(editor.text_encoder)
+    text: Untyped = copy.deepcopy(editor.text_encoder).cpu()
     pipeline: Untyped = StableDiffusionInstructPix2PixPipeline(  # type: ignore[no-untyped-call]
-        vae=copy.deepcopy(codec).half(),
+        vae=copy.deepcopy(codec).cpu().half(),
         text_encoder=text.half(),
         tokenizer=tokenizer,
-        unet=copy.deepcopy(editor.unet).half(),
+        unet=copy.deepcopy(editor.unet).cpu().half(),
         scheduler=new_scheduler(),
         safety_checker=None,
         feature_extractor=None,

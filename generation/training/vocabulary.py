@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -23,9 +24,14 @@ def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
 
     The pairs are counted as in Sennrich, Haddow & Birch (ACL 2016), with ties by spelling.
     """
+    return list(_merges(tuple(sorted(set(words)))))
+
+
+@cache
+def _merges(words: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     symbols = byte_symbols()
     pieces = []
-    for word in sorted(set(words)):
+    for word in words:
         spelled = [symbols[byte] for byte in word.encode()]
         pieces.append([*spelled[:-1], spelled[-1] + "</w>"])
     merges: list[tuple[str, str]] = []
@@ -33,7 +39,7 @@ def learn_merges(words: Iterable[str]) -> list[tuple[str, str]]:
         best = min(pairs, key=lambda pair: (-pairs[pair], pair))
         merges.append(best)
         pieces = [_merged(piece, best) for piece in pieces]
-    return merges
+    return tuple(merges)
 
 
 def _merged(piece: list[str], pair: tuple[str, str]) -> list[str]:

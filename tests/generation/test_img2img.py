@@ -13,7 +13,7 @@ from generation.pipelines.base import EngineConfig, Finished
 from generation.pipelines.img2img import Img2ImgPipeline, Img2ImgRow, blend_of
 from generation.pipelines.img2img_plan import image_guidance_of
 from generation.request import ImageRequest, NoteCode, Pixels
-from generation.training.remix_manifest import write_manifest
+from generation.training.remix_card import write_manifest
 from tests.generation.checkpoints import real, save_img2img, save_instruct
 
 torch.set_num_threads(1)
