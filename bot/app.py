@@ -106,8 +106,8 @@ async def serve(settings: Settings, *, announce: Callable[[Bot], None]) -> int:
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Return what must never be logged."""
-    token = settings.discord_token
-    return (token.get_secret_value(),) if token else ()
+    secrets = (settings.discord_token, settings.files_secret)
+    return tuple(secret.get_secret_value() for secret in secrets if secret)
 
 
 def say(line: str) -> None:

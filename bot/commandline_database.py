@@ -17,7 +17,6 @@ from bot.settings import Settings
 from storage.backup import back_up
 from storage.backup import restore as restore_backup
 from storage.database import Database, sqlite_path
-from storage.files import FileStore
 from storage.lock import hold
 from storage.migrating import check, head_of, upgrade
 from storage.reports import Reports, Usage, UsageReport
@@ -54,7 +53,7 @@ def backup(settings: Settings, *, to: Path) -> None:
         StorageError: there is no database, or something is at that place.
         OSError: something cannot be read or written.
     """
-    files = FileStore(settings.files_folder)
+    files = settings.files
     made = asyncio.run(back_up(settings.database, files=files, beside=_beside(settings), to=to))
     kept = len(made.snapshot.files) - len(made.lost)
     sys.stdout.write(
@@ -73,7 +72,7 @@ def restore(settings: Settings, *, archive: Path) -> None:
         OSError: something cannot be read or written.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    files = FileStore(settings.files_folder)
+    files = settings.files
     done = asyncio.run(
         restore_backup(settings.database, files=files, beside=_beside(settings), archive=archive)
     )

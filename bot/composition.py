@@ -295,7 +295,7 @@ async def assembled(
 
 
 def _stores(settings: Settings, database: Database) -> Stores:
-    files = FileStore(settings.files_folder)
+    files = settings.files
     quotas = Quotas(database, default_ms=round(settings.quota_device_s * 1000))
     return Stores(
         files=files,

@@ -18,7 +18,9 @@ from generation.executor.cluster.config import ClusterConfig
 from generation.pipelines.base import Dtype, EngineConfig
 from generation.registry import PIPELINES, PipelineSpec, offered
 from generation.request import MAX_BATCH_ROWS
+from storage.bucket import Bucket, BucketConfig
 from storage.database import sqlite_path
+from storage.files import FileStore
 from storage.room import Room
 
 MEBIBYTE = 1024 * 1024
@@ -59,6 +61,19 @@ class Settings(BaseSettings):
         description="SQLAlchemy address of the database; SQLite in the data folder",
         repr=False,
     )
+    files_url: str | None = Field(
+        default=None,
+        pattern=r"^s3://\S+$",
+        description="s3://bucket/folder of the pictures; `files` in the data folder",
+    )
+    files_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="address of that S3-compatible store; AWS",
+    )
+    files_region: str = Field(default="us-east-1", description="its region")
+    files_key_id: str | None = Field(default=None, description="id of the key it asks for")
+    files_secret: SecretStr | None = Field(default=None, description="that key's secret")
     safety_policy: Literal["off", "spoiler", "block"] = Field(
         default="off",
         description="unsafe pictures where no admin chose, and in DMs: off, spoiler or block",
@@ -260,6 +275,27 @@ class Settings(BaseSettings):
     def files_folder(self) -> Path:
         """The folder of all stored pictures."""
         return self.data_dir / "files"
+
+    @property
+    def files(self) -> FileStore:
+        """Where all stored pictures are.
+
+        Raises:
+            FilesAddressError: the address names no bucket, or the library for it is missing.
+        """
+        if self.files_url is None:
+            return FileStore(self.files_folder)
+        return FileStore(
+            Bucket(
+                BucketConfig(
+                    address=self.files_url,
+                    endpoint=self.files_endpoint,
+                    region=self.files_region,
+                    key_id=self.files_key_id,
+                    secret=self.files_secret.get_secret_value() if self.files_secret else None,
+                )
+            )
+        )
 
     @property
     def room(self) -> Room:

@@ -11,6 +11,7 @@ StorageError
 │   ├── InvalidDigestError       a name that is not a SHA-256 in lower-case hexadecimal
 │   ├── FileMissingError         nothing is stored under that digest
 │   ├── FileDamagedError         what is stored does not have that digest
+│   ├── FilesAddressError        the address of a store of files cannot be used
 │   └── FileRefusedError         where files are kept, they are not taken now, or not given
 │       └── StoreFullError       ... because there is no room
 ├── BackupError                  a backup cannot be written, or not be restored
@@ -88,6 +89,10 @@ class FileMissingError(FileStoreError):
 
 class FileDamagedError(FileStoreError):
     """What is stored does not have that digest any more."""
+
+
+class FilesAddressError(FileStoreError):
+    """The address of a store of files names none, or what reaches it is not installed."""
 
 
 class FileRefusedError(FileStoreError):
