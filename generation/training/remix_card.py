@@ -1,6 +1,7 @@
 """What the remix checkpoint says of itself: its ``atelier.json``, and the card to read."""
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,10 +59,13 @@ def write_card(
 ) -> None:
     """Write the card: what it knows, how a picture is made, how it was trained, its limits."""
     edits = "\n".join(f"| {edit} | {', '.join(words)} |" for edit, words in WORDS.items())
-    drawn = {edit: layer["layer"] for layer in LAYERS for edit in layer["edits"]}
-    layers = ", ".join(f"{layer} ({edit})" for edit, layer in drawn.items())
+    drawn = [f"{layer['layer']} ({', '.join(layer['edits'])})" for layer in LAYERS]
+    layers = textwrap.fill(f"they are: {', '.join(drawn)}.", 96, subsequent_indent="   ")
+    start = recipe.get("start")
+    begun = f", which began from the checkpoint in `{start}`, narrowed" if start else ""
     text = _CARD.format(
-        edits=edits, layers=layers, samples=f"{samples:,}", figures=rows_of(_last(history)),
+        edits=edits, layers=layers, begun=begun, samples=f"{samples:,}",
+        figures=rows_of(_last(history)),
         recipe=rows_of({f"`{name}`": value for name, value in recipe.items()}),
     )  # fmt: skip
     (folder / CARD).write_text(text, "utf-8")
@@ -99,15 +103,15 @@ In any order, several at once ("a snowy night in watercolour", "雪夜 水墨"):
 2. A guided filter (a local affine model of colour) carries the small result over to the full-size
    photograph, whose detail stays.
 3. Layers of plain arithmetic draw what 96 px cannot hold. They are no network, and are called what
-   they are: {layers}. The lines of a medium are taken from the photograph, its colours from the
-   network.
+   {layers}
+   The lines of a medium are taken from the photograph, its colours from the network.
 
 Strength blends the edit with the source (`1 - (1 - s)^2`) and raises the image guidance as it
 falls (`1.5 - 0.5 s` times the declared); 0 returns the photograph untouched.
 
 ## How it was trained
 `python -m bot train remix --out FOLDER` with the settings below: {samples} samples of the denoiser
-and text encoder, on the CPU.
+and text encoder{begun}.
 
 The pictures are procedural: mountains, cities, rooms, people, tables, animals ... painted by
 arithmetic (`generation/training/views.py`, `close_ups.py`) with jitter of gamma, colour, light,

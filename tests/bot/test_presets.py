@@ -25,7 +25,7 @@ from tests.bot.stage import Stage, rows
 
 FOR_MODELS = {
     "film", "game_character", "advertising", "product", "interior_modern", "interior_classical",
-    "interior_japandi", "interior_industrial", "fashion", "teaching", "watercolour", "comic",
+    "interior_japandi", "interior_industrial", "fashion", "teaching", "comic",
 }  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def test_words_go_where_a_template_says_or_to_its_end() -> None:
 def test_a_preset_is_found_by_its_title_too() -> None:
     assert preset_named(" winter NIGHT ", presets()).name == "winter_night"
     with pytest.raises(UnknownPresetError):
-        preset_named("winter", presets())
+        preset_named("winters", presets())
 
 
 async def test_the_starter_is_offered_for_what_it_knows_and_for_nothing_else(
