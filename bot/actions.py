@@ -54,7 +54,7 @@ async def vary(interaction: discord.Interaction, job_id: str, number: int = 0) -
         raise PictureDeletedError(job.id)
     width, height = before.size
     picture = Picture(file=job.outputs[number], width=width, height=height)
-    takes_words = not pipeline_spec(job.pipeline).takes_style_image
+    takes_words = pipeline_spec(job.pipeline).takes_words
     order = variation(
         services_of(interaction),
         voice_of(interaction),
@@ -84,14 +84,14 @@ async def edit(interaction: discord.Interaction, job_id: str) -> None:
     async def submit(sent: discord.Interaction, filled: Filled) -> None:
         await edited(sent, job_id, filled)
 
-    takes_words = not pipeline_spec(job.pipeline).takes_style_image
+    takes_words = pipeline_spec(job.pipeline).takes_words
     form = PictureForm(
         voice,
         title=voice.say("form.edit.title"),
         custom_id=f"atelier:edit:{job_id}",
         submit=submit,
         prompt=order.prompt if takes_words else None,
-        strength=order.strength if isinstance(order.image, Picture) else None,
+        strength=order.strength if isinstance(order.image, Picture) or not takes_words else None,
     )
     await client_of(interaction).open_form(interaction, form)
 
@@ -192,6 +192,7 @@ def order_of(job: Job) -> Order:
         control=kept.control,
         like_strength=kept.like_strength,
         ratio=kept.ratio,
+        mix=kept.mix,
         count=kept.count,
         subject=kept.subject,
         preset=kept.preset,

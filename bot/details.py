@@ -5,6 +5,7 @@ from math import sqrt
 
 from discord import ui
 
+from bot.models import PORTRAIT
 from bot.notices import ACCENT, notice
 from bot.orders import Parameters, seed_of
 from bot.texts import Voice
@@ -19,6 +20,8 @@ def details(voice: Voice, job: Job) -> str:
     given: dict[str, object] = {
         "seed" if len(seeds) == 1 else "seeds": _in_a_row(seeds),
         "strength": f"{kept.strength:g}" if job.image is not None else None,
+        "truncation": f"{kept.strength:g}" if _is_of_a_seed(job) else None,
+        "mix": kept.mix,
         "size": f"{kept.width} x {kept.height}" if job.image is None else None,
         "ratio": kept.ratio,
         "steps": kept.num_inference_steps,
@@ -31,6 +34,10 @@ def details(voice: Voice, job: Job) -> str:
         if value is not None
     )
     return " · ".join((str(outcome.get("model", job.pipeline)), *said))
+
+
+def _is_of_a_seed(job: Job) -> bool:
+    return job.pipeline == PORTRAIT and job.image is None
 
 
 def details_page(voice: Voice, job: Job) -> ui.LayoutView:

@@ -18,6 +18,7 @@ BotError
 │   ├── UnknownPresetError    there is no such preset
 │   ├── PresetUnfitError      a preset of a server's own cannot be made of that
 │   ├── PresetUnableError     no model here can do what a preset says, or not the one named
+│   ├── WordsUnfitError       the model takes a picture and nothing else
 │   ├── UnknownModelError     there is no such model
 │   ├── UnusableModelError    the model is there, but incomplete, damaged or marked
 │   ├── NotAPainterError      the model only changes what is there, others paint new things
@@ -128,6 +129,10 @@ class PresetUnfitError(RefusedError):
 
 class PresetUnableError(RefusedError):
     """No model here can do what a preset says, or not the one that was named."""
+
+
+class WordsUnfitError(RefusedError):
+    """The model looks for a picture among those it makes, and takes nothing but that picture."""
 
 
 class UnknownModelError(RefusedError):

@@ -11,7 +11,7 @@ from generation.codecs import CodecPool, EncodedImage
 from generation.comparing import Comparison, pair_of
 from generation.errors import GenerationError
 from generation.outpainting import outpainted, parsed_ratio
-from generation.request import Canvas, Control, ImageRequest, Like, Pixels, Result
+from generation.request import Canvas, Control, ImageRequest, Like, Pixels, Portrait, Result
 from storage.files import FileStore, StoredFile
 from storage.records import Job
 
@@ -49,6 +49,7 @@ class JobPictures:
             style_image=given.get("style_image"),
             control=Control.told(control, picture=given.get("control")) if control else None,
             like=Like(picture=like, weight=kept.like_strength) if like else None,
+            portrait=Portrait(mix=kept.mix) if kept.mix is not None else None,
             prompt=job.prompt or "",
             negative_prompt=kept.negative_prompt,
             strength=kept.strength,

@@ -28,12 +28,15 @@ from generation.catalogue import Entry, entries
 from generation.companions import spelled
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import FAMILIES
+from generation.portraits import Portraitist, portraitists
 from generation.registry import PipelineSpec
 from generation.request import EDGES, UNREAD, Canvas, Control
 
 FRESH_S = 10.0
 SOME_WEIGHTS = (0.25, 0.5, 0.75, 1.25)
 """Of a control, as they are offered; any other up to the greatest may be typed."""
+PORTRAIT = "portrait"
+"""The pipeline of pictures of a seed alone, whose models are no checkpoints."""
 
 log = structlog.get_logger()
 
@@ -51,6 +54,7 @@ class Models:
         self._pipelines = pipelines
         self._there: dict[str, Entry] = {}
         self._controls: tuple[str, ...] = ()
+        self._portraitists: dict[str, Portraitist] = {}
 
     @property
     def all(self) -> tuple[Entry, ...]:
@@ -71,8 +75,21 @@ class Models:
             return (path, *(f"{path}:{weight:g}" for weight in SOME_WEIGHTS))
         return tuple(sorted(self._controls, key=lambda it: (not it.startswith(EDGES), it)))
 
+    @property
+    def portraitists(self) -> tuple[Portraitist, ...]:
+        """The models that make pictures of a seed alone, the painter first."""
+        found = self._portraitists.values()
+        return tuple(each for each in found if len(each.name) <= NAME_LENGTH)
+
+    def projector(self, model: str | None) -> Portraitist | None:
+        """Return the model of that name if pictures can be looked for among those it makes."""
+        found = None if model is None or model in self._there else self._portraitists.get(model)
+        return found if found is not None and found.projects else None
+
     def chosen(self, pipeline: str, model: str | None) -> Entry | None:
         """Return the checkpoint that a pipeline would run, None for a method without one."""
+        if pipeline == PORTRAIT:
+            return None
         return self._there.get(model or self._pipelines[pipeline].model)
 
     def require(self, pipeline: str, model: str | None) -> None:
@@ -83,12 +100,21 @@ class Models:
                 used.
             UnusableModelError: it is there but incomplete, damaged or marked; likewise.
         """
+        if pipeline == PORTRAIT:
+            self._require_portraitist(model)
+            return
         own = self._pipelines[pipeline].model
         name, entry = model or own, self.chosen(pipeline, model)
         if entry is None and name != own:
             raise UnknownModelError(f"no model {name!r}", **self._named(name))
         if entry is not None and not entry.usable:
             raise UnusableModelError(entry.unusable, **self._named(name))
+
+    def _require_portraitist(self, model: str | None) -> None:
+        if model is not None and model not in self._portraitists:
+            known = listed(each.name for each in self.portraitists)
+            name = shown(model, limit=NAME_LENGTH)
+            raise UnknownModelError(f"no model {model!r}", name=name, known=known)
 
     async def require_readable(self, prompt: str, *, model: str, negative: str = "") -> None:
         """Refuse words that ask a checkpoint for what it cannot do.
@@ -226,10 +252,12 @@ class Models:
         try:
             found = await asyncio.to_thread(entries, models_dir=self._models_dir)
             self._controls = await asyncio.to_thread(spelled, models_dir=self._models_dir)
+            seeded = await asyncio.to_thread(portraitists, models_dir=self._models_dir)
         except OSError as err:
             log.warning("the models folder cannot be read", error=str(err))
             return
         self._there = {entry.name: entry for entry in found}
+        self._portraitists = {each.name: each for each in seeded}
 
     def _named(self, name: str) -> dict[str, str]:
         known = listed(entry.name for entry in self.usable)

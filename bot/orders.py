@@ -41,6 +41,7 @@ class Order:
             ``mask``, ``control``, ``like``.
         control: the kind of control that is to be followed; edges need no picture of their own.
         like_strength: how much the picture counts that the result is to be like.
+        mix: a second seed whose picture is mixed in, of pictures of a seed alone.
         ratio: the shape to extend the picture to, as WIDTH:HEIGHT; None leaves it as it is.
         subject: what the reply names: the prompt or the artwork's title.
         preset: the ready-made edit or artwork that was chosen.
@@ -63,6 +64,7 @@ class Order:
     control: str | None = None
     like_strength: float = LIKE_STRENGTH
     ratio: str | None = None
+    mix: int | None = None
     subject: str = ""
     preset: str | None = None
     layers: tuple[str, ...] = ()
@@ -143,6 +145,7 @@ class Parameters:
     control: str | None = None
     like_strength: float = LIKE_STRENGTH
     ratio: str | None = None
+    mix: int | None = None
     count: int = 1
     subject: str = ""
     preset: str | None = None
@@ -164,6 +167,7 @@ class Parameters:
             control=order.control,
             like_strength=order.like_strength,
             ratio=order.ratio,
+            mix=order.mix,
             count=order.count,
             subject=order.subject,
             preset=order.preset,

@@ -11,6 +11,7 @@ from generation.cards import Card, FileSum, read_card
 from generation.companions import FOLDERS
 from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.families import OTHER, Family
+from generation.portraits import is_network
 from generation.prompts import read_prompt
 from generation.recognition import family_of, plainest
 from generation.weights import (
@@ -130,7 +131,11 @@ def folders(base: Path) -> Iterator[Path]:
     """Yield the folders of checkpoints, those with an index or at least with weights."""
     for folder in sorted(base.iterdir()) if base.is_dir() else ():
         plain = folder.is_dir() and not folder.name.startswith(".") and folder.name not in FOLDERS
-        if plain and ((folder / INDEX).is_file() or any(folder.glob("*.safetensors"))):
+        if (
+            plain
+            and not is_network(folder)
+            and ((folder / INDEX).is_file() or any(folder.glob("*.safetensors")))
+        ):
             yield folder
 
 

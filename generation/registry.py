@@ -22,6 +22,7 @@ class PipelineSpec:
         target: ``module:Class``, imported when first used.
         model: the checkpoint or method that is used when the request names none.
         takes_style_image: whether the request needs an artwork.
+        takes_words: whether prompts mean anything to it.
         weights: a pattern of files in the operator's models folder, without which it is not
             offered; None where nothing but checkpoints is needed.
         typical_device_ms: a first guess at the cost at 512 px, until it has been measured.
@@ -31,6 +32,7 @@ class PipelineSpec:
     target: str
     model: str
     takes_style_image: bool = False
+    takes_words: bool = True
     weights: str | None = None
     typical_device_ms: int
     typical_load_ms: int = 0
@@ -47,6 +49,7 @@ PIPELINES: dict[str, PipelineSpec] = {
         target="generation.pipelines.collage:CollagePipeline",
         model="collage",
         takes_style_image=True,
+        takes_words=False,
         typical_device_ms=1500,
         typical_load_ms=4000,
     ),
@@ -54,8 +57,16 @@ PIPELINES: dict[str, PipelineSpec] = {
         target="generation.pipelines.style_transfer:StyleTransferPipeline",
         model="vgg19",
         takes_style_image=True,
+        takes_words=False,
         weights=VGG19_FILES,
         typical_device_ms=60_000,
+    ),
+    "portrait": PipelineSpec(
+        target="generation.pipelines.portrait:PortraitPipeline",
+        model="avatars",
+        takes_words=False,
+        typical_device_ms=300,
+        typical_load_ms=500,
     ),
 }
 

@@ -172,6 +172,25 @@ class Like:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Portrait:
+    """What a picture of a seed is made of besides.
+
+    Args:
+        mix: a second seed, whose picture gives some of its traits.
+
+    Raises:
+        InvalidRequestError: it is no seed.
+    """
+
+    mix: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no seed."""
+        if self.mix is not None and not 0 <= self.mix <= MAX_SEED:
+            raise InvalidRequestError(f"the seed to mix in is 0 to {MAX_SEED}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
     """One picture to make.
 
@@ -185,6 +204,7 @@ class ImageRequest:
         style_image: the artwork, for pipelines that take one.
         control: what of a picture's build is to be followed.
         like: what the result is to be like.
+        portrait: of pictures of a seed alone; their ``strength`` is the truncation.
         strength: how far to go from ``image``; 0 returns it, 1 goes all the way.
         guidance_scale: how strictly to follow the prompt; None leaves it to the model.
         num_inference_steps: None leaves it to the model.
@@ -211,6 +231,7 @@ class ImageRequest:
     style_image: Pixels | None = None
     control: Control | None = None
     like: Like | None = None
+    portrait: Portrait | None = None
     prompt: str = ""
     negative_prompt: str = ""
     strength: float = 0.7

@@ -8,10 +8,10 @@ from discord.ext import commands
 
 from bot.choices import NAME_LENGTH, matching, model_line, shape_choices
 from bot.client import Atelier
-from bot.errors import PromptMissingError
+from bot.errors import PromptMissingError, WordsUnfitError
 from bot.forms import Filled, PictureForm
 from bot.limits import MOST_PICTURES, SIZE_LETTERS, shape_of
-from bot.models import Models
+from bot.models import PORTRAIT, Models
 from bot.orders import LIKE_STRENGTH, Order, Picture, any_seed
 from bot.pictures import first_picture
 from bot.presets import DEFAULT_STRENGTH, Preset, preset_named
@@ -66,6 +66,20 @@ def remix_order(
         negative_prompt=negative,
         count=count,
         ratio=extend,
+    )
+
+
+def projection_order(image: Picture, *, model: str, seed: int | None, count: int) -> Order:
+    """Return the order to look for the picture nearest to one among those that a model makes."""
+    return Order(
+        command="remix",
+        pipeline=PORTRAIT,
+        image=image,
+        subject=model,
+        strength=1.0,
+        seed=any_seed(seed),
+        model=model,
+        count=count,
     )
 
 
@@ -144,6 +158,15 @@ class Remix(commands.Cog):
         await services.guilds.require_fit(
             interaction.guild_id, model or "", extend or "", control or ""
         )
+        if projector := services.models.projector(model):
+            others = (prompt, preset, negative, extend, control, like, control_picture)
+            if any(others):
+                raise WordsUnfitError("no words", name=projector.name)
+            services.limits.require_count(count)
+            found = await services.pictures.upload(image)
+            order = projection_order(found, model=projector.name, seed=seed, count=count)
+            await services.dispatcher.place(interaction, order)
+            return
         services.models.require("remix", model)
         services.limits.require_count(count)
         shape = shape_of(extend) if extend else None
@@ -190,7 +213,11 @@ class Remix(commands.Cog):
         """Offer the models that can be used and hold what was typed, with a line about each."""
         voice, models = voice_of(interaction), services_of(interaction).models
         offered = models.painters if interaction.namespace.extend else models.usable
-        return matching(current, {entry.name: model_line(voice, entry) for entry in offered})
+        lines = {entry.name: model_line(voice, entry) for entry in offered}
+        if not interaction.namespace.extend:
+            seeded = (each for each in models.portraitists if models.projector(each.name))
+            lines |= {each.name: f"{each.name} · {each.title}" for each in seeded}
+        return matching(current, lines)
 
     @remix.autocomplete("control")
     async def controls(

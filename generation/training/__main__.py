@@ -22,6 +22,7 @@ RECIPES = {
     "digits-gan": "generation.training.digits_gan:DigitsGan",
     "rooms-vae": "generation.training.rooms_vae:RoomsVae",
     "remix": "generation.training.remix:Remix",
+    "stylegan2": "generation.training.stylegan2:Stylegan2",
 }
 """Names of trainings, and where their ``...Config`` and ``...Course`` are."""
 
