@@ -2,6 +2,7 @@
 
 from bot.orders import Order, Origin, Parameters
 from generation.request import Canvas, ImageRequest, Pixels
+from storage.policies import Standing
 from storage.records import NewJob
 
 NONCE_LENGTH = 25
@@ -30,7 +31,9 @@ def probe_of(order: Order, origin: Origin) -> ImageRequest:
     )
 
 
-def new_job(job_id: str, order: Order, origin: Origin, *, reserve_ms: int) -> NewJob:
+def new_job(
+    job_id: str, order: Order, origin: Origin, *, reserve_ms: int, standing: Standing
+) -> NewJob:
     """Return the job as it is accepted."""
     return NewJob(
         id=job_id,
@@ -51,4 +54,5 @@ def new_job(job_id: str, order: Order, origin: Origin, *, reserve_ms: int) -> Ne
         parent_id=order.parent_id,
         nonce=job_id[:NONCE_LENGTH],
         locale=origin.locale,
+        standing=standing,
     )

@@ -12,7 +12,7 @@ from bot.prompts import shown
 from bot.texts import Voice
 from generation.catalogue import Entry
 from generation.classifiers import SafetyConfig
-from storage.guilds import Act
+from storage.acts import Act
 
 MAX_LIST = 3_400
 """Characters of a list; a message of components has 4,000 in all."""

@@ -46,6 +46,7 @@ from storage.database import Database, sqlite_path
 from storage.files import FileStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
+from storage.policies import Ceilings
 from storage.quotas import Quotas
 from storage.reports import Reports
 from storage.retention import Retention
@@ -237,6 +238,7 @@ class Bot:
             executor=self.workers.executor,
             jobs=self.stores.jobs,
             quotas=self.stores.quotas,
+            bought_ms=self.settings.raised_ms,
             reports=self.stores.reports,
             charts=self.workers.charts,
             limits=Limits(max_side=self.settings.max_side, max_pictures=self.settings.max_pictures),
@@ -296,7 +298,12 @@ async def assembled(
 
 def _stores(settings: Settings, database: Database) -> Stores:
     files = settings.files
-    quotas = Quotas(database, default_ms=round(settings.quota_device_s * 1000))
+    ceilings = Ceilings(
+        member_ms=round(settings.quota_device_s * 1000),
+        guild_ms=_milliseconds(settings.quota_guild_device_s),
+        total_ms=_milliseconds(settings.quota_total_device_s),
+    )
+    quotas = Quotas(database, ceilings=ceilings)
     return Stores(
         files=files,
         quotas=quotas,
@@ -305,6 +312,10 @@ def _stores(settings: Settings, database: Database) -> Stores:
         retention=Retention(database, files=files),
         kept=KeyValues(database),
     )
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
 
 
 def _workers(settings: Settings, pipelines: Mapping[str, PipelineSpec]) -> Workers:

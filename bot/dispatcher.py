@@ -26,12 +26,14 @@ from bot.orders import Order, Origin, Parameters
 from bot.places import Places, UnderWay
 from bot.replies import span
 from bot.safety import Guard
+from bot.standing import standing_of
 from bot.waiting import Waiting, WaitingRoom
 from generation.errors import JobCancelledError
 from generation.executor.client import Executor
 from generation.executor.policy import finds_place
+from storage.errors import QuotaExceededError
 from storage.jobs import JobStore
-from storage.records import Job, JobState
+from storage.records import Accepted, Job, JobState, NewJob
 
 UNREACHABLE_WAIT_S = 12 * 60.0
 """Where the bot itself may not speak, a picture after the token's fifteen minutes is lost."""
@@ -183,7 +185,15 @@ class Dispatcher:
         cost_ms = self._executor.cost_ms(probe) * order.count
         promised_s = self._promised_s(order, origin, cost_ms=cost_ms)
         self._refuse_long_wait(origin, promised_s)
-        accepted = await self._jobs.accept(new_job(uuid4().hex, order, origin, reserve_ms=cost_ms))
+        accepted = await self._accept(
+            new_job(
+                uuid4().hex,
+                order,
+                origin,
+                reserve_ms=cost_ms,
+                standing=standing_of(interaction),
+            )
+        )
         if not accepted.created:
             log.info("an interaction came twice", interaction=origin.interaction_id)
             return
@@ -193,6 +203,17 @@ class Dispatcher:
             self._room.add(job, live=self._delivery.open(job), promised_s=promised_s)
         self._places.show(job.id)
         self._wake.set()
+
+    async def _accept(self, new: NewJob) -> Accepted:
+        """Accept a job, and count what was reserved for it or refused."""
+        try:
+            accepted = await self._jobs.accept(new)
+        except QuotaExceededError as err:
+            self._metrics.refused(err.scope)
+            raise
+        if accepted.created:
+            self._metrics.booked("reserved", new.reserve_ms)
+        return accepted
 
     async def stop(self, job_id: str) -> None:
         """Stop a job that waits or runs; its reservation is refunded. Others are left alone."""
@@ -210,6 +231,7 @@ class Dispatcher:
             ):
                 return
             entry = self._room.remove(job_id)
+        self._metrics.ended(job, device_ms=0)
         self._metrics.finish(job, JobState.CANCELLED)
         await self._hand_over(job, self._live(job, entry))
 

@@ -28,11 +28,14 @@ from generation.executor.cluster.config import CURE as WITHOUT_RAY
 from generation.registry import PIPELINES
 from generation.weights import checkpoint_folder, checkpoint_names
 from generation.wholeness import damage_of
+from storage.books import Discrepancy
 from storage.database import Database, sqlite_path
 from storage.errors import SchemaTooNewError, StorageError
 from storage.guilds import GuildStore
 from storage.lock import holder
 from storage.migrating import check, head_of
+from storage.policies import Ceilings
+from storage.quotas import Quotas
 
 PYTHON = (3, 11)
 SAFE_SQLITE = (3, 51, 3)
@@ -42,6 +45,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 -- shared memory has this one pla
 LITTLE_SHARED_MEMORY = 64 * 2**20
 TORCH_PATIENCE_S = 120
 HEAD_PATIENCE_S = 3
+SHOWN_DISCREPANCIES = 3
 # Families that hold Chinese, Japanese and Korean; the usage chart needs one for such names.
 _CJK = re.compile(r"(noto ?s(ans|erif)|source ?han|wenquanyi|droid ?sans ?fallback).*", re.I)
 _TOKEN = re.compile(r"([\w-]{16,})\.[\w-]{5,8}\.[\w-]{25,}", re.ASCII)
@@ -83,6 +87,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield disk(settings.data_dir)
     yield shared_memory()
     yield database(settings.database)
+    yield ledger(settings.database)
     yield sqlite_version()
     yield token(settings)
     yield phone_pictures()
@@ -162,6 +167,36 @@ def database(url: str) -> Finding:
         return Finding(name="Database", state=State.BROKEN, found=found, cure=cure)
     user = f", in use by process {process}" if process else ""
     return Finding(name="Database", state=State.FINE, found=f"at its head {expected}{user}")
+
+
+def ledger(url: str) -> Finding:
+    """Check that all balances are the sums of what was booked, and that no job is charged twice."""
+    try:
+        check(url)
+        wrong = asyncio.run(_discrepancies(url))
+    except (StorageError, SQLAlchemyError, OSError, ImportError):
+        return Finding(name="Ledger", state=State.FINE, found="not looked at: see the database")
+    if not wrong:
+        found = "every balance is the sum of its movements"
+        return Finding(name="Ledger", state=State.FINE, found=found)
+    named = "; ".join(
+        f"account {each.account_id}, {each.what}: {each.stated_ms} ms, the ledger {each.ledger_ms}"
+        for each in wrong[:SHOWN_DISCREPANCIES]
+    )
+    return Finding(
+        name="Ledger",
+        state=State.BROKEN,
+        found=f"{len(wrong)} contradictions: {named}",
+        cure="somebody changed the database by hand; go back to a copy, and report it otherwise",
+    )
+
+
+async def _discrepancies(url: str) -> list[Discrepancy]:
+    opened = Database.open(url, read_only=True)
+    try:
+        return await Quotas(opened, ceilings=Ceilings(member_ms=0)).audit()
+    finally:
+        await opened.close()
 
 
 def sqlite_version(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> Finding:

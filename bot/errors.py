@@ -4,6 +4,7 @@ BotError
 ├── RefusedError              the member may not do that
 │   ├── NotYoursError         the picture is somebody else's
 │   ├── AdminsOnlyError       the command is for those who manage the server
+│   ├── SeveralTargetsError   an act names several that it could be about
 │   ├── UnknownJobError       there is no such job here
 │   ├── PictureDeletedError   the job's picture has been deleted or has expired
 │   ├── PromptTooLongError    the prompt has too many characters
@@ -73,6 +74,10 @@ class NotYoursError(RefusedError):
 
 class AdminsOnlyError(RefusedError):
     """The command is for those who manage the server."""
+
+
+class SeveralTargetsError(RefusedError):
+    """An act names several that it could be about."""
 
 
 class UnknownJobError(RefusedError):

@@ -21,7 +21,8 @@ from generation.errors import InvalidRequestError
 from generation.loras import split_loras
 from generation.prompts import unweighted
 from generation.request import Note, NoteCode
-from storage.guilds import Act, GuildChoices, GuildStore, PresetFields, SafetyPolicy, WordAction
+from storage.acts import Act
+from storage.guilds import GuildChoices, GuildStore, PresetFields, SafetyPolicy, WordAction
 from storage.tables import DIRECT_MESSAGES
 
 FRESH_S = 10.0
@@ -118,6 +119,15 @@ class Guilds:
     async def set_safety(self, guild_id: int, policy: SafetyPolicy, *, actor_id: int) -> None:
         """Choose what becomes of unsafe pictures."""
         await self._store.set_safety(guild_id, policy, actor_id=actor_id)
+        self._forget(guild_id)
+
+    async def set_time_zone(self, guild_id: int, name: str, *, actor_id: int) -> None:
+        """Choose the clocks by which quotas renew.
+
+        Raises:
+            UnknownTimeZoneError: this machine knows none of that name.
+        """
+        await self._store.set_time_zone(guild_id, name, actor_id=actor_id)
         self._forget(guild_id)
 
     async def set_word(

@@ -200,15 +200,18 @@ class Maker:
             },
             notes=outcome,
         )
+        if kept:
+            self._metrics.ended(job, device_ms=device_ms)
         log.info("made", job=job.id, pictures=len(made), device_ms=device_ms, kept=kept)
 
     async def _give_up(self, job: Job, error: BaseException) -> None:
         """Refund a job that failed, with the kind of error that its member is told."""
         _write_down(job, error)
         state = JobState.CANCELLED if isinstance(error, JobCancelledError) else JobState.FAILED
-        await self._jobs.fail(
+        if await self._jobs.fail(
             job.id, owner=self._owner, attempt=job.attempt, error=type(error).__name__, state=state
-        )
+        ):
+            self._metrics.ended(job, device_ms=0)
         self._metrics.finish(job, state)
 
     async def _beat(self, job: Job) -> None:

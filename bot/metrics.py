@@ -39,6 +39,8 @@ class Metrics:
         estimate_error: how much later than its member was told a picture was there.
         png_seconds: how long a result took to become a file.
         finished: jobs that ended, by their state and pipeline.
+        quota_refusals: orders that were refused, by whose quota was used up.
+        quota_seconds: device seconds that were reserved, charged and refunded.
         retries: times that an engine had to begin a job again.
     """
 
@@ -71,6 +73,18 @@ class Metrics:
             labelnames=("state", "pipeline"),
             registry=self.registry,
         )
+        self.quota_refusals = Counter(
+            "atelier_quota_refusals",
+            "Orders that were refused for want of quota, by whose it was",
+            labelnames=("scope",),
+            registry=self.registry,
+        )
+        self.quota_seconds = Counter(
+            "atelier_quota_device_seconds",
+            "Device seconds that quotas were booked with",
+            labelnames=("movement",),
+            registry=self.registry,
+        )
         self.retries = Counter(
             "atelier_job_retries",
             "Times that an engine had to begin a job again",
@@ -98,6 +112,19 @@ class Metrics:
     def finish(self, job: Job, state: JobState) -> None:
         """Note how a job ended."""
         self.finished.labels(state=state.value, pipeline=job.pipeline).inc()
+
+    def refused(self, scope: str) -> None:
+        """Note an order that was refused, and whose quota was used up."""
+        self.quota_refusals.labels(scope=scope).inc()
+
+    def booked(self, movement: str, amount_ms: int) -> None:
+        """Note what was reserved, charged or refunded."""
+        self.quota_seconds.labels(movement=movement).inc(amount_ms / 1000)
+
+    def ended(self, job: Job, *, device_ms: int) -> None:
+        """Note what a job's end has charged and given back."""
+        self.booked("charged", device_ms)
+        self.booked("refunded", max(0, job.reserve_ms - device_ms))
 
     def _histogram(self, name: str, about: str, *, buckets: tuple[float, ...]) -> Histogram:
         return Histogram(f"atelier_{name}", about, buckets=buckets, registry=self.registry)

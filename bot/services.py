@@ -27,7 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Everything behind the client."""
+    """Everything behind the client.
+
+    Args:
+        bought_ms: what those who bought a SKU may use in a day at least.
+    """
 
     texts: Texts
     pictures: "Pictures"
@@ -38,6 +42,7 @@ class Services:
     executor: "Executor"
     jobs: "JobStore"
     quotas: "Quotas"
+    bought_ms: Mapping[int, int]
     reports: "Reports"
     charts: "ChartPool"
     limits: "Limits"

@@ -93,7 +93,27 @@ class Settings(BaseSettings):
         description="checkpoint of /remix: a folder of yours, or the starter",
     )
     quota_device_s: float = Field(
-        default=600.0, gt=0, description="device seconds that a member may use in 24 hours"
+        default=600.0,
+        gt=0,
+        le=10**9,
+        description="device seconds a day for every member, where no admin says otherwise",
+    )
+    quota_guild_device_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=10**9,
+        description="device seconds a day for all of a server together, whatever its admins set",
+    )
+    quota_total_device_s: float | None = Field(
+        default=None,
+        gt=0,
+        le=10**9,
+        description="device seconds a day for everybody together",
+    )
+    quota_skus: str = Field(
+        default="",
+        pattern=r"^\s*(\d{1,20}=\d{1,9}(\.\d+)?\s*(,\s*\d{1,20}=\d{1,9}(\.\d+)?\s*)*)?$",
+        description="device seconds a day of those who bought: SKU=SECONDS, with commas between",
     )
     retention_days: int = Field(
         default=30, ge=1, description="days after which prompts and pictures are removed"
@@ -242,6 +262,12 @@ class Settings(BaseSettings):
             labels=tuple(filter(None, labels)),
             threshold=self.safety_threshold,
         )
+
+    @property
+    def raised_ms(self) -> dict[int, int]:
+        """What those who bought something may use in a day, by its SKU."""
+        pairs = (pair.split("=") for pair in self.quota_skus.split(",") if pair.strip())
+        return {int(sku): round(float(seconds) * 1000) for sku, seconds in pairs}
 
     @property
     def devices(self) -> tuple[str, ...]:

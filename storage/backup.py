@@ -28,6 +28,7 @@ from storage.errors import (
 from storage.files import FileStore
 from storage.lock import hold
 from storage.migrating import refuse_newer
+from storage.policies import Ceilings
 from storage.quotas import Quotas
 from storage.snapshots import check_sqlite, load_snapshot, require_empty, take_snapshot
 
@@ -113,7 +114,7 @@ async def restore(
         await asyncio.to_thread(load_snapshot, url, dump=dump)
     database = Database.open(url, read_only=True)
     try:
-        odd = await Quotas(database, default_ms=0).audit()
+        odd = await Quotas(database, ceilings=Ceilings(member_ms=0)).audit()
         return Restored(manifest=manifest, discrepancies=len(odd))
     finally:
         await database.close()

@@ -3,8 +3,12 @@
 StorageError
 ├── NotFoundError                no such job, or it belongs to another guild
 ├── NotOwnerError                the job belongs to another member
-├── QuotaExceededError           what is left does not cover the reservation
+├── QuotaExceededError           what is left to a member does not cover the reservation
+│   ├── ChannelQuotaError        ... what is left in the channel
+│   ├── GuildQuotaError          ... what is left to the guild
+│   └── InstallationQuotaError   ... what is left to everybody
 ├── InvalidAmountError           an amount is negative, zero where that means nothing, or absurd
+├── UnknownTimeZoneError         this machine knows no time zone of that name
 ├── TextTooLongError             a text has more characters than are kept
 ├── TooManyError                 there are as many of something as are kept
 ├── FileStoreError               a stored file cannot be used
@@ -47,7 +51,7 @@ class QuotaExceededError(StorageError):
     """What is left does not cover the reservation; nothing was booked.
 
     Args:
-        scope: whose limit it is: ``member``, ``guild`` or ``global``.
+        scope: whose limit it is: ``member``, ``channel``, ``guild``, ``share`` or ``global``.
         limit_ms: device milliseconds in the window, grants included.
         remaining_ms: device milliseconds that are left in it.
         resets_at: when the next window starts.
@@ -63,8 +67,40 @@ class QuotaExceededError(StorageError):
         self.resets_at = resets_at
 
 
+class ChannelQuotaError(QuotaExceededError):
+    """What all may spend in a channel does not cover the reservation."""
+
+
+class GuildQuotaError(QuotaExceededError):
+    """What a guild may spend does not cover the reservation."""
+
+
+class InstallationQuotaError(QuotaExceededError):
+    """What everybody may spend does not cover the reservation."""
+
+
+_SHARED: dict[str, type[QuotaExceededError]] = {
+    "channel": ChannelQuotaError,
+    "guild": GuildQuotaError,
+    "share": GuildQuotaError,
+    "global": InstallationQuotaError,
+}
+
+
+def refusal_of(
+    scope: str, *, limit_ms: int, remaining_ms: int, resets_at: datetime
+) -> QuotaExceededError:
+    """Return the error that says whose limit is reached."""
+    kind = _SHARED.get(scope, QuotaExceededError)
+    return kind(scope=scope, limit_ms=limit_ms, remaining_ms=remaining_ms, resets_at=resets_at)
+
+
 class InvalidAmountError(StorageError):
     """An amount is negative, zero where that means nothing, or absurdly large."""
+
+
+class UnknownTimeZoneError(StorageError):
+    """This machine knows no time zone of that name."""
 
 
 class TextTooLongError(StorageError):

@@ -8,25 +8,19 @@ direct messages, which have no admins and so no choices.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from storage.acts import LOG_LENGTH, Act, meet, newest, write_down
 from storage.clock import Clock, utc_now
 from storage.database import Database, reads, writes
-from storage.errors import TooManyError
-from storage.portable import insert_new, upsert
-from storage.tables import (
-    AuditRow,
-    Base,
-    GuildPresetRow,
-    GuildRow,
-    GuildSettingsRow,
-    WordRuleRow,
-)
+from storage.errors import TooManyError, UnknownTimeZoneError
+from storage.portable import upsert
+from storage.tables import Base, GuildPresetRow, GuildSettingsRow, WordRuleRow
 from storage.text import clean_json, clean_text
+from storage.windows import zone_names
 
 SafetyPolicy = Literal["off", "spoiler", "block"]
 WordAction = Literal["warn", "block"]
@@ -34,7 +28,6 @@ PresetFields = Mapping[str, Any]
 
 MAX_WORDS, MAX_PRESETS = 200, 50
 """Of one guild: every prompt is compared with the words, and a choice shows 25 presets."""
-LOG_LENGTH = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,26 +51,15 @@ class GuildChoices:
 
     Args:
         safety: what becomes of unsafe pictures; None leaves it to the installation.
+        time_zone: the clocks by which quotas renew; None is UTC.
         words: in the order in which they were added.
         presets: the guild's own by name; None hides the installation's of that name.
     """
 
     safety: SafetyPolicy | None = None
+    time_zone: str | None = None
     words: tuple[WordRule, ...] = ()
     presets: Mapping[str, PresetFields | None] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Act:
-    """A line of the log: who did what to what, and how that was before and after."""
-
-    id: int
-    actor_id: int
-    act: str
-    subject: str
-    before: Any
-    after: Any
-    created_at: datetime
 
 
 class GuildStore:
@@ -104,6 +86,7 @@ class GuildStore:
         )
         return GuildChoices(
             safety=settings.safety if settings is not None else None,  # type: ignore[arg-type]
+            time_zone=settings.time_zone if settings is not None else None,
             words=tuple(
                 WordRule(word=row.word, plain=row.plain, action=row.action)  # type: ignore[arg-type]
                 for row in words
@@ -122,12 +105,37 @@ class GuildStore:
         self, session: Session, guild_id: int, policy: SafetyPolicy, *, actor_id: int
     ) -> None:
         """Choose what becomes of unsafe pictures."""
-        self._meet(session, guild_id)
+        meet(session, guild_id, now=self._clock())
         row = session.get(GuildSettingsRow, guild_id)
         before = row.safety if row is not None else None
         values = {"safety": policy, "updated_at": self._clock()}
         upsert(session, GuildSettingsRow, key={"guild_id": guild_id}, values=values)
-        self._write_down(session, guild_id, actor_id, "safety", before=before, after=policy)
+        write_down(
+            session,
+            guild_id,
+            actor_id,
+            "safety",
+            before=before,
+            after=policy,
+            now=self._clock(),
+        )
+
+    @writes
+    def set_time_zone(self, session: Session, guild_id: int, name: str, *, actor_id: int) -> None:
+        """Choose the clocks by which the guild's quotas renew.
+
+        Raises:
+            UnknownTimeZoneError: this machine knows none of that name.
+        """
+        if name not in zone_names():
+            raise UnknownTimeZoneError("no such time zone")
+        now = self._clock()
+        meet(session, guild_id, now=now)
+        row = session.get(GuildSettingsRow, guild_id)
+        before = row.time_zone if row is not None else None
+        values = {"time_zone": name, "updated_at": now}
+        upsert(session, GuildSettingsRow, key={"guild_id": guild_id}, values=values)
+        write_down(session, guild_id, actor_id, "time_zone", before=before, after=name, now=now)
 
     @writes
     def set_word(self, session: Session, guild_id: int, rule: WordRule, *, actor_id: int) -> None:
@@ -136,7 +144,7 @@ class GuildStore:
         Raises:
             TooManyError: the guild has ``MAX_WORDS``.
         """
-        self._meet(session, guild_id)
+        meet(session, guild_id, now=self._clock())
         key = {"guild_id": guild_id, "plain": rule.plain}
         row = session.get(WordRuleRow, (guild_id, rule.plain))
         before = row.action if row is not None else None
@@ -148,8 +156,15 @@ class GuildStore:
             "created_at": row.created_at if row is not None else self._clock(),
         }
         upsert(session, WordRuleRow, key=key, values=values)
-        self._write_down(
-            session, guild_id, actor_id, "word", rule.word, before=before, after=rule.action
+        write_down(
+            session,
+            guild_id,
+            actor_id,
+            "word",
+            rule.word,
+            before=before,
+            after=rule.action,
+            now=self._clock(),
         )
 
     @writes
@@ -158,7 +173,15 @@ class GuildStore:
         row = session.get(WordRuleRow, (guild_id, plain))
         if row is None:
             return False
-        self._write_down(session, guild_id, actor_id, "word", row.word, before=row.action)
+        write_down(
+            session,
+            guild_id,
+            actor_id,
+            "word",
+            row.word,
+            before=row.action,
+            now=self._clock(),
+        )
         session.delete(row)
         return True
 
@@ -177,7 +200,7 @@ class GuildStore:
         Raises:
             TooManyError: the guild has ``MAX_PRESETS``, hidden ones included.
         """
-        self._meet(session, guild_id)
+        meet(session, guild_id, now=self._clock())
         row = session.get(GuildPresetRow, (guild_id, name))
         if row is None:
             _require_room(session, GuildPresetRow, guild_id, most=MAX_PRESETS)
@@ -188,7 +211,16 @@ class GuildStore:
         }
         upsert(session, GuildPresetRow, key={"guild_id": guild_id, "name": name}, values=values)
         after = _preset_state(fields)
-        self._write_down(session, guild_id, actor_id, "preset", name, before=before, after=after)
+        write_down(
+            session,
+            guild_id,
+            actor_id,
+            "preset",
+            name,
+            before=before,
+            after=after,
+            now=self._clock(),
+        )
 
     @writes
     def remove_preset(self, session: Session, guild_id: int, name: str, *, actor_id: int) -> bool:
@@ -198,7 +230,7 @@ class GuildStore:
             return False
         before = _preset_state(row.fields)
         session.execute(delete(GuildPresetRow).filter_by(guild_id=guild_id, name=name))
-        self._write_down(session, guild_id, actor_id, "preset", name, before=before)
+        write_down(session, guild_id, actor_id, "preset", name, before=before, now=self._clock())
         return True
 
     @reads
@@ -211,39 +243,7 @@ class GuildStore:
         most: int = LOG_LENGTH,
     ) -> list[Act]:
         """Return the newest acts of a guild's admins, or those before one, the newest first."""
-        found = select(AuditRow).filter_by(guild_id=guild_id).order_by(AuditRow.id.desc())
-        if before_id is not None:
-            found = found.where(AuditRow.id < before_id)
-        return [_act(row) for row in session.scalars(found.limit(most))]
-
-    def _meet(self, session: Session, guild_id: int) -> None:
-        """Know the guild, of which nobody may have asked for a picture yet."""
-        insert_new(session, GuildRow, key={"id": guild_id}, values={"first_seen_at": self._clock()})
-
-    def _write_down(
-        self,
-        session: Session,
-        guild_id: int,
-        actor_id: int,
-        act: str,
-        subject: str = "",
-        *,
-        before: object = None,
-        after: object = None,
-    ) -> None:
-        if before == after:
-            return
-        session.add(
-            AuditRow(
-                guild_id=guild_id,
-                actor_id=actor_id,
-                act=act,
-                subject=clean_text(subject),
-                before=before,
-                after=after,
-                created_at=self._clock(),
-            )
-        )
+        return newest(session, guild_id, before_id=before_id, most=most)
 
 
 def _require_room(session: Session, table: type[Base], guild_id: int, *, most: int) -> None:
@@ -258,15 +258,3 @@ def _preset_state(fields: PresetFields | None) -> object:
         return "hidden"
     told = hashlib.sha256(str(fields.get("prompt")).encode()).hexdigest()
     return {**fields, "prompt": f"sha256:{told[:8]}"}
-
-
-def _act(row: AuditRow) -> Act:
-    return Act(
-        id=row.id,
-        actor_id=row.actor_id,
-        act=row.act,
-        subject=row.subject,
-        before=row.before,
-        after=row.after,
-        created_at=row.created_at,
-    )

@@ -247,7 +247,12 @@ class JobStore:
         created = _insert(session, new, now=now)
         if created:
             _refer(session, new, now=now)
-            caps = self._quotas.caps(session, guild_id=new.guild_id, member_id=new.member_id)
+            caps = self._quotas.caps(
+                session,
+                guild_id=new.guild_id,
+                member_id=new.member_id,
+                standing=new.standing,
+            )
             ledger.reserve(session, caps, job_id=new.id, amount_ms=new.reserve_ms, now=now)
             session.flush()
         job = job_where(session, JobRow.interaction_id == new.interaction_id)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from sqlalchemy import CursorResult
+from sqlalchemy import ColumnElement, CursorResult
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -19,7 +19,8 @@ def insert_new(
 ) -> bool:
     """Insert a row unless one with that key exists; return whether it was inserted."""
     statement = insert(session, table).values(**key, **values)
-    result = session.execute(statement.on_conflict_do_nothing(index_elements=list(key)))
+    statement = statement.on_conflict_do_nothing(index_elements=_columns(table, key))
+    result = session.execute(statement)
     return changed(result) == 1
 
 
@@ -32,7 +33,9 @@ def upsert(
 ) -> None:
     """Insert a row, or give the one with that key new values."""
     statement = insert(session, table).values(**key, **values)
-    session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
+    session.execute(
+        statement.on_conflict_do_update(index_elements=_columns(table, key), set_=dict(values))
+    )
 
 
 def changed(result: object) -> int:
@@ -44,3 +47,7 @@ def insert(session: Session, table: type[Base]) -> sqlite.Insert | postgresql.In
     """Return an INSERT that can say what happens on a conflict."""
     on_sqlite = session.get_bind().dialect.name == "sqlite"
     return sqlite.insert(table) if on_sqlite else postgresql.insert(table)
+
+
+def _columns(table: type[Base], key: Mapping[str, Any]) -> list[ColumnElement[Any]]:
+    return [table.__table__.c[name] for name in key]

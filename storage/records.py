@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from storage.files import StoredFile
+from storage.policies import Standing
 
 
 class JobState(StrEnum):
@@ -40,6 +41,7 @@ class NewJob:
         interaction_token: what edits the original reply until ``token_expires_at``.
         parent_id: the job that this one repeats or edits.
         nonce: what a message in the channel carries so that it is sent once; unique.
+        standing: what the member brings along that decides which quotas hold.
     """
 
     id: str
@@ -60,6 +62,7 @@ class NewJob:
     parameters: Mapping[str, Any] | None = None
     parent_id: str | None = None
     locale: str = "en-US"
+    standing: Standing = field(default_factory=Standing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

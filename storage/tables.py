@@ -7,11 +7,12 @@ the balance that the sums must give:
 =========  =======================  ==========================================
 kind       moves                    written
 =========  =======================  ==========================================
-grant      nothing -> available     when somebody is given more for a window
+grant      nothing -> available     when somebody is given more, for a window or until used
 reserve    available -> reserved    with the job, in one transaction
 settle     reserved -> used         with the output, at most what was reserved
 overrun    available -> used        with the output, what exceeded the reserve
 refund     reserved -> available    with the output or the failure: the rest
+reset      used -> available        when an admin takes a window's use for not used
 =========  =======================  ==========================================
 """
 
@@ -203,12 +204,15 @@ class OutputRow(Base):
 
 
 class PolicyRow(Base):
-    """A limit for a window; 0 stands for any guild or any member."""
+    """A limit for a window; 0 stands for any guild or any member.
+
+    The subject is the member, role or channel that it is about.
+    """
 
     __tablename__ = "quota_policies"
     __table_args__ = (
-        UniqueConstraint("scope", "guild_id", "member_id", "period"),
-        _one_of("scope", "member", "guild", "global"),
+        UniqueConstraint("scope", "guild_id", "subject_id", "period"),
+        _one_of("scope", "member", "guild", "global", "role", "channel"),
         _one_of("period", "hour", "day", "month"),
         _within("limit_ms"),
     )
@@ -216,20 +220,23 @@ class PolicyRow(Base):
     id: Mapped[CountedKey]
     scope: Mapped[Word]
     guild_id: Mapped[Snowflake]
-    member_id: Mapped[Snowflake]
+    subject_id: Mapped[Snowflake] = mapped_column("member_id", key="subject_id")
     period: Mapped[Word]
     limit_ms: Mapped[Amount]
     updated_at: Mapped[Moment]
 
 
 class AccountRow(Base):
-    """The balance of one member, guild or installation in one window of time."""
+    """The balance of one member, channel, guild or installation in one window of time.
+
+    A share is what the installation allows a guild; what lasts for ever is a member's top-up.
+    """
 
     __tablename__ = "accounts"
     __table_args__ = (
-        UniqueConstraint("scope", "guild_id", "member_id", "period", "window_start"),
-        _one_of("scope", "member", "guild", "global"),
-        _one_of("period", "hour", "day", "month"),
+        UniqueConstraint("scope", "guild_id", "subject_id", "period", "window_start"),
+        _one_of("scope", "member", "guild", "global", "channel", "share"),
+        _one_of("period", "hour", "day", "month", "ever"),
         _within("granted_ms", high=MAX_BALANCE_MS),
         _within("reserved_ms", high=MAX_BALANCE_MS),
         _within("used_ms", high=MAX_BALANCE_MS),
@@ -238,7 +245,7 @@ class AccountRow(Base):
     id: Mapped[CountedKey]
     scope: Mapped[Word]
     guild_id: Mapped[Snowflake]
-    member_id: Mapped[Snowflake]
+    subject_id: Mapped[Snowflake] = mapped_column("member_id", key="subject_id")
     period: Mapped[Word]
     window_start: Mapped[Moment]
     granted_ms: Mapped[Amount]
@@ -252,8 +259,8 @@ class LedgerRow(Base):
     __tablename__ = "ledger"
     __table_args__ = (
         UniqueConstraint("account_id", "job_id", "kind"),
-        _one_of("kind", "grant", "reserve", "settle", "overrun", "refund"),
-        CheckConstraint("(kind = 'grant') = (job_id IS NULL)", name="job_id_given"),
+        _one_of("kind", "grant", "reserve", "settle", "overrun", "refund", "reset"),
+        CheckConstraint("(kind IN ('grant', 'reset')) = (job_id IS NULL)", name="job_id_given"),
         _within("amount_ms", low=1),
         Index(None, "job_id"),
     )
@@ -284,6 +291,7 @@ class GuildSettingsRow(Base):
 
     guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
     safety: Mapped[Word | None]
+    time_zone: Mapped[Word | None]
     updated_at: Mapped[Moment]
 
 

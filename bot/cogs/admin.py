@@ -1,6 +1,5 @@
 """``/admin``: what those who manage a server choose for it; every answer is theirs alone."""
 
-from dataclasses import dataclass
 from typing import cast, get_args
 
 import discord
@@ -8,16 +7,17 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.admin_pages import audit_page, key_of, models_page, presets_page, safety_page, words_page
+from bot.admin_quotas import QuotaGroup
 from bot.choices import NAME_LENGTH, matching
 from bot.client import Atelier
 from bot.errors import PresetUnableError
 from bot.guilds import Guild
-from bot.notices import ACCENT, notice
 from bot.presets import DEFAULT_STRENGTH, sample_names
 from bot.prompts import MAX_PROMPT, clean_prompt, shown
-from bot.rights import administered_guild, may_manage
-from bot.services import Services, services_of, voice_of
-from bot.texts import Voice, label
+from bot.rights import may_manage
+from bot.services import services_of
+from bot.texts import label
+from bot.visits import let_in
 from bot.words import MAX_WORD
 from generation.postprocess.names import LAYER_NAMES
 from storage.guilds import SafetyPolicy, WordAction
@@ -46,49 +46,6 @@ def _listed(text: str) -> list[str]:
 WORD_ACTIONS = [choice(f"admin.words.{action}", action) for action in ("block", "warn")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """An admin's command that has been let in.
-
-    Args:
-        guild_id: the guild that they manage.
-    """
-
-    interaction: discord.Interaction
-    services: Services
-    voice: Voice
-    guild_id: int
-
-    @property
-    def actor_id(self) -> int:
-        """Who it is."""
-        return self.interaction.user.id
-
-    async def holding(self) -> Guild:
-        """Return what holds in the guild now."""
-        return await self.services.guilds.holding(self.guild_id)
-
-    async def answer(self, text: str) -> None:
-        """Answer whoever asked, and nobody else."""
-        await self.interaction.edit_original_response(view=notice(text, colour=ACCENT))
-
-    async def say(self, key: str, **values: object) -> None:
-        """Answer with a sentence."""
-        await self.answer(self.voice.say(key, **values))
-
-
-async def let_in(interaction: discord.Interaction) -> Visit:
-    """Let an admin in, in a reply that only they see.
-
-    Raises:
-        AdminsOnlyError: not in a guild, or without the right to manage it.
-    """
-    await interaction.response.defer(ephemeral=True, thinking=True)
-    guild_id = administered_guild(interaction)
-    services, voice = services_of(interaction), voice_of(interaction)
-    return Visit(interaction=interaction, services=services, voice=voice, guild_id=guild_id)
-
-
 @app_commands.allowed_installs(guilds=True, users=False)
 @app_commands.allowed_contexts(guilds=True, dms=False, private_channels=False)
 @app_commands.default_permissions(manage_guild=True)
@@ -113,6 +70,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
 
     words = app_commands.Group(name="words", description=label("command.admin.words"))
     presets = app_commands.Group(name="presets", description=label("command.admin.presets"))
+    quota = QuotaGroup(name="quota", description=label("command.admin.quota"))
 
     @words.command(name="add", description=label("command.admin.words.add"))
     @app_commands.describe(

@@ -10,23 +10,20 @@ from discord.ext import commands
 
 from bot.client import Atelier
 from bot.notices import ACCENT, notice
-from bot.replies import bar
+from bot.quotas import own_page, own_price_ms, usual_price_ms
 from bot.rights import administered_guild
 from bot.services import services_of, voice_of
+from bot.standing import standing_of
 from bot.texts import Voice, label
 from bot.usage import (
     charts_of,
     csv_of,
-    device_time,
     member_rows,
     pipeline_rows,
     report_lines,
     report_total,
 )
-from generation.registry import PIPELINES
 from storage.clock import utc_now
-from storage.quotas import Balance
-from storage.reports import Usage as Sums
 from storage.reports import UsageReport
 
 PERIODS = {"day": 1, "week": 7, "month": 30, "year": 365}
@@ -46,10 +43,13 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
         """Say what the member used, what is left, and when it renews."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         services, guild, member = services_of(interaction), interaction.guild_id, interaction.user
-        balance = await services.quotas.balance(guild_id=guild, member_id=member.id)
+        balances = await services.quotas.balances(
+            guild_id=guild, member_id=member.id, standing=standing_of(interaction)
+        )
         since, until = period_until(utc_now(), "month")
         history = await services.reports.member_usage(guild, member.id, since=since, until=until)
-        text = own_usage(voice_of(interaction), balance, history.total)
+        each_ms = own_price_ms(history.total, usual_ms=usual_price_ms(services.executor))
+        text = own_page(voice_of(interaction), balances, each_ms=each_ms)
         await interaction.edit_original_response(view=notice(text, colour=ACCENT))
 
     @app_commands.command(name="report", description=label("command.usage.report"))
@@ -77,32 +77,6 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
 def period_until(now: datetime, period: str) -> tuple[datetime, datetime]:
     """Return the beginning and the end of a period that ends now."""
     return now - timedelta(days=PERIODS.get(period, PERIODS[DEFAULT_PERIOD])), now
-
-
-def own_usage(voice: Voice, balance: Balance, history: Sums) -> str:
-    """Return what ``/usage me`` says."""
-    share = min(1.0, balance.used_ms / max(1, balance.limit_ms))
-    reserved = device_time(balance.reserved_ms)
-    return voice.say(
-        "usage.me",
-        bar=f"`{bar(share)}`",
-        used=device_time(balance.used_ms),
-        limit=device_time(balance.limit_ms),
-        reserved=voice.say("usage.me.reserved", reserved=reserved) if balance.reserved_ms else "",
-        left=device_time(balance.remaining_ms),
-        pictures=pictures_left(voice, balance.remaining_ms, history),
-        renews=int(balance.resets_at.timestamp()),
-    )
-
-
-def pictures_left(voice: Voice, remaining_ms: int, history: Sums) -> str:
-    """Return how many pictures are left, at what the member's pictures have cost so far."""
-    typical_ms = max(spec.typical_device_ms for spec in PIPELINES.values() if not spec.weights)
-    each_ms = history.device_ms / history.done if history.done else typical_ms
-    count = int(remaining_ms / max(1.0, each_ms))
-    if count == 0:
-        return voice.say("usage.me.pictures.none")
-    return voice.say("usage.me.pictures.one" if count == 1 else "usage.me.pictures", count=count)
 
 
 async def member_names(interaction: discord.Interaction, report: UsageReport) -> dict[int, str]:

@@ -33,10 +33,14 @@ COMMANDS: dict[str, dict[str, object]] = {
     "presets hide": {"name": "night"},
     "presets list": {},
     "audit": {},
+    "quota set": {"period": "day", "minutes": 5},
+    "quota show": {},
+    "quota reset": {},
+    "quota timezone": {"name": "Europe/Berlin"},
 }
 
 
-async def admin(member: Member, path: str, **options: object) -> dict[str, Any]:
+async def admin(member: Member, path: str, /, **options: object) -> dict[str, Any]:
     return await member.interact(
         kind="command", name="admin", subcommand=path.split(), options=options
     )

@@ -1,5 +1,6 @@
 """The doctor tells what is fine, what is odd and what is broken, each with its cure."""
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -18,6 +19,7 @@ from bot.settings import Settings
 from generation.wholeness import damage_of
 from storage.lock import hold
 from storage.migrating import downgrade, upgrade
+from tests.storage.stores import open_stores
 
 APPLICATION = base64.urlsafe_b64encode(b"123456789012345678").decode().rstrip("=")
 GOOD_TOKEN = f"{APPLICATION}.GabcDe.{'x' * 38}"
@@ -39,7 +41,7 @@ def test_everything_that_make_run_sets_up_is_found_whole(
     broken = [finding for finding in findings if finding.state is State.BROKEN]
     assert broken == []
     assert {finding.name for finding in findings} == {
-        "Python", "Disk", "Shared memory", "Database", "SQLite", "Token", "HEIC", "Fonts",
+        "Python", "Disk", "Shared memory", "Database", "Ledger", "SQLite", "Token", "HEIC", "Fonts",
         "Artworks", "Weights", "Safety", "Cluster", "Device",
     }  # fmt: skip
     assert all(finding.cure for finding in findings if finding.state is not State.FINE)
@@ -72,6 +74,29 @@ def test_a_database_without_its_tables_is_made_by_the_first_start(url: str) -> N
     finding = doctor.database(url)
     assert finding.state is State.FINE
     assert "none yet" in finding.found
+
+
+def test_balances_that_are_not_what_was_booked_are_found_and_named(
+    url: str, tmp_path: Path
+) -> None:
+    async def spend() -> None:
+        stores = open_stores(url, tmp_path)
+        await stores.done(device_ms=60)
+        await stores.database.close()
+
+    assert doctor.ledger(url).found.startswith("not looked at")
+    upgrade(url)
+    asyncio.run(spend())
+    assert doctor.ledger(url) == Finding(
+        name="Ledger", state=State.FINE, found="every balance is the sum of its movements"
+    )
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE accounts SET used_ms = 70"))
+    engine.dispose()
+    finding = doctor.ledger(url)
+    assert finding.state is State.BROKEN
+    assert "1 contradictions: account 1, used_ms: 70 ms, the ledger 60" in finding.found
 
 
 def test_a_newer_database_is_broken(url: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from storage.database import Database
 from storage.files import FileStore
 from storage.jobs import JobStore
+from storage.policies import Ceilings
 from storage.quotas import Quotas
 from tests.bot.members import Member
 from tests.bot.pictures import photo
@@ -83,7 +84,7 @@ async def order(member: Member) -> None:
 async def books_are_right(stage: Stage, *, jobs: int) -> None:
     """Read the database after the process, and check every account against the ledger."""
     database = Database.open(f"sqlite:///{stage.folder / 'data' / 'atelier.sqlite3'}")
-    quotas = Quotas(database, default_ms=600_000)
+    quotas = Quotas(database, ceilings=Ceilings(member_ms=600_000))
     store = JobStore(database, quotas=quotas, files=FileStore(stage.folder / "data" / "files"))
     assert await quotas.audit() == []
     assert await store.unfinished() == []

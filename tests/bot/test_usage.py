@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from bot.charts import Bars, draw
-from bot.cogs.usage import pictures_left
 from bot.errors import AdminsOnlyError
+from bot.quotas import own_price_ms, pictures
 from bot.replies import span
 from bot.rights import administered_guild
 from bot.texts import Voice, load_texts
@@ -111,7 +111,7 @@ async def test_me_says_what_was_used_what_is_left_and_when_it_renews(stage: Stag
     await stage.ada.command("usage", "me")
     message = await stage.ada.text("Your device time")
     assert "Left: **2 min**" in text_of(message)
-    assert "about 33 pictures" in text_of(message)
+    assert "about 500 pictures" in text_of(message)
     assert "<t:" in text_of(message)
     assert message["ephemeral_for"] == stage.ada.id
 
@@ -124,7 +124,8 @@ def test_what_is_left_is_said_in_pictures_at_what_they_have_cost(
     remaining_ms: int, words: str
 ) -> None:
     history = Usage(jobs=3, done=2, failures=1, device_ms=2000)
-    assert words in pictures_left(VOICE, remaining_ms, history)
+    each_ms = own_price_ms(history, usual_ms=1)
+    assert words in pictures(VOICE, remaining_ms, each_ms=each_ms)
 
 
 @pytest.mark.parametrize(

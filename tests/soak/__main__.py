@@ -23,6 +23,7 @@ from sqlalchemy import select
 
 from benchmarks.figures import percentile
 from storage.database import Database
+from storage.policies import Ceilings
 from storage.quotas import Quotas
 from storage.tables import JobRow
 from tests.soak.members import Crowd, Json
@@ -106,7 +107,10 @@ async def audit(folder: Path) -> tuple[Counter[str], list[str]]:
     database = Database.open(f"sqlite:///{path}")
     try:
         rows = await database.read(lambda session: session.scalars(select(JobRow)).all())
-        wrong = [f"ledger: {found}" for found in await Quotas(database, default_ms=1).audit()]
+        wrong = [
+            f"ledger: {found}"
+            for found in await Quotas(database, ceilings=Ceilings(member_ms=1)).audit()
+        ]
     finally:
         await database.close()
     states = Counter(str(row.state) for row in rows)

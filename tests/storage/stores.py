@@ -9,6 +9,7 @@ from pathlib import Path
 from storage.database import Database
 from storage.files import FileStore, StoredFile
 from storage.jobs import JobStore
+from storage.policies import Ceilings
 from storage.quotas import Quotas
 from storage.records import Job, NewJob
 from storage.reports import Reports
@@ -44,11 +45,16 @@ class Stores:
     database: Database
     files: FileStore
     default_ms: int = 1000
+    guild_ms: int | None = None
+    total_ms: int | None = None
     clock: TurnableClock = field(default_factory=TurnableClock)
 
     @property
     def quotas(self) -> Quotas:
-        return Quotas(self.database, default_ms=self.default_ms, clock=self.clock)
+        ceilings = Ceilings(
+            member_ms=self.default_ms, guild_ms=self.guild_ms, total_ms=self.total_ms
+        )
+        return Quotas(self.database, ceilings=ceilings, clock=self.clock)
 
     @property
     def jobs(self) -> JobStore:

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from storage.errors import QuotaExceededError
 from storage.ledger import Scope
-from storage.quotas import Policy
+from storage.policies import Policy
 from storage.records import JobState
 from storage.windows import Period
 from tests.storage.stores import GUILD, RESULT, Stores, open_stores
@@ -31,9 +31,11 @@ class Books:
 
     def __init__(self, stores: Stores) -> None:
         self.stores = stores
-        self.reserved: dict[str, tuple[int, int, int]] = {}
+        self.reserved: dict[str, tuple[int, int, int, int]] = {}
         self.used: dict[tuple[int, int], int] = {}
         self.granted: dict[tuple[int, int], int] = {}
+        self.topped: dict[int, int] = dict.fromkeys(MEMBERS, 0)
+        self.shared: dict[int, int] = {}
         self.owners: dict[str, tuple[str | None, int]] = {}
         self.ended: list[str] = []
         self.day = 0
@@ -43,20 +45,27 @@ class Books:
             Policy(
                 scope=Scope.GUILD,
                 guild_id=GUILD,
-                member_id=0,
+                subject_id=0,
                 period=Period.DAY,
                 limit_ms=GUILD_LIMIT_MS,
             )
         )
 
-    def left(self, member: int) -> int:
-        """Return what the model says a member may still reserve today."""
+    def windows(self, member: int) -> tuple[int, int]:
+        """Return what the model says is left of a member's day, and of the guild's."""
         spent = {each: self.used.get((each, self.day), 0) for each in MEMBERS}
-        for owner, day, amount_ms in self.reserved.values():
+        shared = self.shared.get(self.day, 0)
+        for owner, day, window_ms, topped_ms in self.reserved.values():
             if day == self.day:
-                spent[owner] += amount_ms
+                spent[owner] += window_ms
+                shared += window_ms + topped_ms
         own = LIMIT_MS + self.granted.get((member, self.day), 0) - spent[member]
-        return max(0, min(own, GUILD_LIMIT_MS - sum(spent.values())))
+        return max(0, own), max(0, GUILD_LIMIT_MS - shared)
+
+    def left(self, member: int) -> int:
+        """Return what the model says a member may still reserve now."""
+        own, shared = self.windows(member)
+        return min(own + max(0, self.topped[member]), shared)
 
     async def accept(self, member: int, amount_ms: int) -> None:
         fits = amount_ms <= self.left(member)
@@ -66,7 +75,9 @@ class Books:
             assert not fits
             return
         assert fits
-        self.reserved[job.id] = (member, self.day, amount_ms)
+        topped_ms = max(0, amount_ms - self.windows(member)[0])
+        self.topped[member] -= topped_ms
+        self.reserved[job.id] = (member, self.day, amount_ms - topped_ms, topped_ms)
         self.owners[job.id] = (None, 0)
 
     async def claim(self) -> None:
@@ -87,8 +98,12 @@ class Books:
         if running:
             job_id = running[index % len(running)]
             assert await self._settle(job_id, self.owners[job_id][1], device_ms)
-            member, day, _ = self._end(job_id)
-            self.used[member, day] = self.used.get((member, day), 0) + device_ms
+            member, day, window_ms, topped_ms = self._end(job_id)
+            beyond_ms = max(0, device_ms - window_ms)
+            of_top_up = min(beyond_ms, topped_ms) if window_ms else device_ms
+            self.topped[member] += topped_ms - of_top_up
+            self.used[member, day] = self.used.get((member, day), 0) + device_ms - of_top_up
+            self.shared[day] = self.shared.get(day, 0) + device_ms
 
     async def fail(self, index: int, *, cancelled: bool) -> None:
         if self.owners:
@@ -98,7 +113,8 @@ class Books:
             assert await self.stores.jobs.fail(
                 job_id, owner=owner, attempt=attempt, error="x", state=state
             )
-            self._end(job_id)
+            member, _, _, topped_ms = self._end(job_id)
+            self.topped[member] += topped_ms
 
     async def end_again(self, index: int) -> None:
         """Try to end a job that has ended: nothing may move."""
@@ -108,10 +124,26 @@ class Books:
             assert not await self.stores.jobs.fail(job_id, owner="bot", attempt=1, error="x")
             assert not await self.stores.jobs.fail(job_id, owner=None, attempt=0, error="x")
 
-    async def grant(self, member: int, amount_ms: int) -> None:
-        await self.stores.quotas.grant(guild_id=GUILD, member_id=member, amount_ms=amount_ms)
+    async def grant(self, member: int, amount_ms: int, *, lasting: bool) -> None:
+        await self.stores.quotas.grant(
+            guild_id=GUILD, member_id=member, amount_ms=amount_ms, lasting=lasting
+        )
+        if lasting:
+            self.topped[member] += amount_ms
+            return
         key = (member, self.day)
         self.granted[key] = self.granted.get(key, 0) + amount_ms
+
+    async def reset(self, member: int | None) -> None:
+        """Take what a member, or all together, used today for not used."""
+        scope = Scope.GUILD if member is None else Scope.MEMBER
+        given_ms = await self.stores.quotas.reset(
+            scope=scope, guild_id=GUILD, subject_id=member or 0
+        )
+        if member is None:
+            assert given_ms == self.shared.pop(self.day, 0)
+        else:
+            assert given_ms == self.used.pop((member, self.day), 0)
 
     def next_day(self) -> None:
         self.day += 1
@@ -123,7 +155,7 @@ class Books:
             balance = await self.stores.quotas.balance(guild_id=GUILD, member_id=member)
             assert balance.remaining_ms == self.left(member)
 
-    def _end(self, job_id: str) -> tuple[int, int, int]:
+    def _end(self, job_id: str) -> tuple[int, int, int, int]:
         self.owners.pop(job_id)
         self.ended.append(job_id)
         return self.reserved.pop(job_id)
@@ -179,9 +211,13 @@ class BooksMachine(RuleBasedStateMachine):
     def end_again(self, index: int) -> None:
         self.run(self.books.end_again(index))
 
-    @rule(member=members, amount_ms=amounts)
-    def grant(self, member: int, amount_ms: int) -> None:
-        self.run(self.books.grant(member, amount_ms))
+    @rule(member=members, amount_ms=amounts, lasting=st.booleans())
+    def grant(self, member: int, amount_ms: int, lasting: bool) -> None:
+        self.run(self.books.grant(member, amount_ms, lasting=lasting))
+
+    @rule(member=st.sampled_from((*MEMBERS, None)))
+    def reset(self, member: int | None) -> None:
+        self.run(self.books.reset(member))
 
     @rule()
     def next_day(self) -> None:
@@ -231,7 +267,8 @@ def random_steps(books: Books, rng: random.Random) -> Iterator[Callable[[], Any]
         if rng.random() < 0.02:
             books.next_day()
         if rng.random() < 0.03:
-            yield partial(books.grant, member, amount_ms)
+            yield partial(books.grant, member, amount_ms, lasting=bool(index % 2))
+            yield partial(books.reset, rng.choice((member, None)))
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,14 @@ from storage import migrating
 from storage.database import connect_once
 from storage.errors import SchemaOutdatedError, SchemaTooNewError
 from storage.files import StoredFile, place_of
+from storage.guilds import GuildStore
+from storage.ledger import Scope
 from storage.migrating import alembic_config, check, downgrade, head_of, upgrade
+from storage.policies import Policy, Standing
 from storage.records import Likeness
 from storage.tables import Base
-from tests.storage.stores import PICTURE, RESULT, open_stores
+from storage.windows import Period
+from tests.storage.stores import GUILD, MEMBER, PICTURE, RESULT, open_stores
 
 NEXT = '''"""Add a table.
 
@@ -163,6 +167,56 @@ def test_results_of_before_have_no_figures_and_going_back_loses_these_alone(
     upgrade(database_url, backup=False)
     after = connect_once(database_url, kept, read_only=True)
     assert after == [(job_id, 0, RESULT.sha256, None, None)]
+
+
+def test_quotas_of_before_keep_their_balances_there_and_back(
+    database_url: str, tmp_path: Path
+) -> None:
+    def accounts() -> list[tuple[object, ...]]:
+        query = text("SELECT scope, period, used_ms, reserved_ms FROM accounts ORDER BY id")
+        return connect_once(
+            database_url, lambda each: [tuple(row) for row in each.execute(query)], read_only=False
+        )
+
+    async def spend(*, later: bool) -> None:
+        stores = open_stores(database_url, tmp_path)
+        quotas = stores.quotas
+        await stores.done(device_ms=60)
+        if later:
+            for scope, subject_id in ((Scope.ROLE, 5), (Scope.CHANNEL, 6)):
+                policy = Policy(
+                    scope=scope,
+                    guild_id=GUILD,
+                    subject_id=subject_id,
+                    period=Period.DAY,
+                    limit_ms=5000,
+                )
+                await quotas.set_policy(policy, actor_id=MEMBER)
+            await GuildStore(stores.database).set_time_zone(GUILD, "UTC", actor_id=MEMBER)
+            await quotas.reset(scope=Scope.MEMBER, guild_id=GUILD, subject_id=MEMBER)
+            await quotas.grant(guild_id=GUILD, member_id=MEMBER, amount_ms=500, lasting=True)
+            await stores.accept(reserve_ms=1200, standing=Standing(channel_ids=(6,)))
+        assert await quotas.audit() == []
+        await stores.database.close()
+
+    downgrade(database_url, revision="8d2f60b7a913")
+    upgrade(database_url, backup=False)
+    asyncio.run(spend(later=False))
+    before = accounts()
+    asyncio.run(spend(later=True))
+    assert len(accounts()) == len(before) + 2
+    downgrade(database_url, revision="8d2f60b7a913")
+    assert accounts() == [("member", "day", 120, 1000)]
+    upgrade(database_url, backup=False)
+    check(database_url)
+    asyncio.run(audited(database_url, tmp_path))
+
+
+async def audited(url: str, folder: Path) -> None:
+    stores = open_stores(url, folder)
+    assert await stores.quotas.audit() == []
+    assert await stores.quotas.policies() == []
+    await stores.database.close()
 
 
 def test_upgrading_again_changes_and_copies_nothing(sqlite_url: str, tmp_path: Path) -> None:

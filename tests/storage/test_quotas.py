@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from storage.errors import InvalidAmountError, QuotaExceededError
 from storage.ledger import Scope
-from storage.quotas import Policy
+from storage.policies import Policy
 from storage.records import Job, JobState
 from storage.windows import Period, window_of
 from tests.storage.stores import GUILD, MEMBER, NOON, RESULT, Stores, new_job
@@ -33,12 +33,12 @@ async def set_policy(
     limit_ms: int,
     *,
     guild_id: int = 0,
-    member_id: int = 0,
+    subject_id: int = 0,
     period: Period = Period.DAY,
 ) -> None:
     await stores.quotas.set_policy(
         Policy(
-            scope=scope, guild_id=guild_id, member_id=member_id, period=period, limit_ms=limit_ms
+            scope=scope, guild_id=guild_id, subject_id=subject_id, period=period, limit_ms=limit_ms
         )
     )
 
@@ -206,14 +206,14 @@ async def test_the_most_exact_policy_holds_for_a_member(stores: Stores) -> None:
     await set_policy(stores, Scope.MEMBER, 1)
     await set_policy(stores, Scope.MEMBER, 2, guild_id=GUILD)
     assert await limit() == 2
-    await set_policy(stores, Scope.MEMBER, 3, member_id=MEMBER)
-    await set_policy(stores, Scope.MEMBER, 4, guild_id=GUILD, member_id=MEMBER)
+    await set_policy(stores, Scope.MEMBER, 3, subject_id=MEMBER)
+    await set_policy(stores, Scope.MEMBER, 4, guild_id=GUILD, subject_id=MEMBER)
     assert await limit() == 4
     assert await limit(guild_id=GUILD + 1) == 3
     assert await limit(guild_id=None) == 3
     assert await limit(member_id=MEMBER + 1) == 2
     assert await limit(guild_id=None, member_id=MEMBER + 1) == 1
-    await set_policy(stores, Scope.MEMBER, 5, guild_id=GUILD, member_id=MEMBER)
+    await set_policy(stores, Scope.MEMBER, 5, guild_id=GUILD, subject_id=MEMBER)
     assert await limit() == 5
     assert len(await stores.quotas.policies()) == 4
 

@@ -1,0 +1,81 @@
+"""The log of what admins do; an act and its line in the log are one transaction of the caller."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storage.portable import insert_new
+from storage.tables import AuditRow, GuildRow
+from storage.text import clean_text
+
+LOG_LENGTH = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """A line of the log: who did what to what, and how that was before and after."""
+
+    id: int
+    actor_id: int
+    act: str
+    subject: str
+    before: Any
+    after: Any
+    created_at: datetime
+
+
+def meet(session: Session, guild_id: int, *, now: datetime) -> None:
+    """Know a guild, of which nobody may have asked for a picture yet."""
+    insert_new(session, GuildRow, key={"id": guild_id}, values={"first_seen_at": now})
+
+
+def write_down(
+    session: Session,
+    guild_id: int,
+    actor_id: int,
+    act: str,
+    subject: str = "",
+    *,
+    before: object = None,
+    after: object = None,
+    now: datetime,
+) -> None:
+    """Write an act into the log, unless it changed nothing."""
+    if before == after:
+        return
+    session.add(
+        AuditRow(
+            guild_id=guild_id,
+            actor_id=actor_id,
+            act=act,
+            subject=clean_text(subject),
+            before=before,
+            after=after,
+            created_at=now,
+        )
+    )
+
+
+def newest(
+    session: Session, guild_id: int, *, before_id: int | None = None, most: int = LOG_LENGTH
+) -> list[Act]:
+    """Return the newest acts in a guild, or those before one, the newest first."""
+    found = select(AuditRow).filter_by(guild_id=guild_id).order_by(AuditRow.id.desc())
+    if before_id is not None:
+        found = found.where(AuditRow.id < before_id)
+    return [_act(row) for row in session.scalars(found.limit(most))]
+
+
+def _act(row: AuditRow) -> Act:
+    return Act(
+        id=row.id,
+        actor_id=row.actor_id,
+        act=row.act,
+        subject=row.subject,
+        before=row.before,
+        after=row.after,
+        created_at=row.created_at,
+    )
