@@ -210,7 +210,7 @@ def _check_method(order: PictureOrder, settings: Settings) -> None:
     if order.artwork is None or order.pipeline in styles:
         return
     if (spec := PIPELINES.get(order.pipeline)) and spec.takes_style_image:
-        fail(f"{order.pipeline} needs {spec.weights} in {settings.models_folder}")
+        fail(f"{order.pipeline} needs {' or '.join(spec.weights)} in {settings.models_folder}")
     fail(f"there is no method {order.pipeline!r}; there are: {', '.join(styles)}")
 
 

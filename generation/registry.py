@@ -9,9 +9,14 @@ from typing import cast
 
 from generation.errors import InvalidRequestError
 from generation.pipelines.base import Loader
+from generation.weights import STARTER
 
 VGG19_FILES = "vgg19-????????.pth"
 """torchvision's VGG19 weights, named after the beginning of their SHA-256."""
+ENCODER_FILE = "style/encoder/model.safetensors"
+"""The style encoder, ours or the operator's."""
+DECODER_FILE = "style/decoder/model.safetensors"
+"""AdaIN's decoder, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +28,8 @@ class PipelineSpec:
         model: the checkpoint or method that is used when the request names none.
         takes_style_image: whether the request needs an artwork.
         takes_words: whether prompts mean anything to it.
-        weights: a pattern of files in the operator's models folder, without which it is not
-            offered; None where nothing but checkpoints is needed.
+        weights: patterns of files in the operator's models folder or among our starters, without
+            any of which it is not offered; none where nothing but checkpoints is needed.
         typical_device_ms: a first guess at the cost at 512 px, until it has been measured.
         typical_load_ms: a first guess at what loading its model takes, until it has been measured.
     """
@@ -33,7 +38,7 @@ class PipelineSpec:
     model: str
     takes_style_image: bool = False
     takes_words: bool = True
-    weights: str | None = None
+    weights: tuple[str, ...] = ()
     typical_device_ms: int
     typical_load_ms: int = 0
 
@@ -53,13 +58,31 @@ PIPELINES: dict[str, PipelineSpec] = {
         typical_device_ms=1500,
         typical_load_ms=4000,
     ),
-    "gatys": PipelineSpec(
-        target="generation.pipelines.style_transfer:StyleTransferPipeline",
-        model="vgg19",
+    "hybrid": PipelineSpec(
+        target="generation.pipelines.hybrid:HybridPipeline",
+        model="hybrid",
         takes_style_image=True,
         takes_words=False,
-        weights=VGG19_FILES,
-        typical_device_ms=60_000,
+        typical_device_ms=2500,
+        typical_load_ms=4000,
+    ),
+    "gatys": PipelineSpec(
+        target="generation.pipelines.style_transfer:StyleTransferPipeline",
+        model="gatys",
+        takes_style_image=True,
+        takes_words=False,
+        weights=(VGG19_FILES, ENCODER_FILE),
+        typical_device_ms=6000,
+        typical_load_ms=4000,
+    ),
+    "adain": PipelineSpec(
+        target="generation.pipelines.adain:AdainPipeline",
+        model="adain",
+        takes_style_image=True,
+        takes_words=False,
+        weights=(DECODER_FILE,),
+        typical_device_ms=500,
+        typical_load_ms=4000,
     ),
     "portrait": PipelineSpec(
         target="generation.pipelines.portrait:PortraitPipeline",
@@ -89,8 +112,13 @@ def offered(*, models_dir: Path) -> dict[str, PipelineSpec]:
     return {
         name: spec
         for name, spec in PIPELINES.items()
-        if spec.weights is None or any(models_dir.glob(spec.weights))
+        if not spec.weights or any(there(each, models_dir=models_dir) for each in spec.weights)
     }
+
+
+def there(pattern: str, *, models_dir: Path) -> bool:
+    """Return whether such a file is in the operator's models folder or among our starters."""
+    return any(any(base.glob(pattern)) for base in (models_dir, STARTER))
 
 
 def pipeline_spec(name: str) -> PipelineSpec:

@@ -6,7 +6,7 @@ Frozen values without torch: a request goes in, progress comes back, a result en
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self
 
 from generation.errors import InvalidRequestError
 
@@ -14,7 +14,11 @@ MAX_SEED = 2**32 - 1
 MAX_BATCH_ROWS = 64
 MIN_CANVAS_SIDE, MAX_CANVAS_SIDE = 64, 4096
 MAX_WEIGHT = 2.0
-"""Of whatever is weighed: LoRA, a control, a likeness."""
+"""Of whatever is weighed: LoRA, a control, a likeness, an artwork."""
+MAX_LOSS_WEIGHT = 100.0
+MAX_ARTWORKS = 4
+"""Of one picture."""
+BEGINNINGS = ("content", "noise")
 EDGES = "edges"
 """The kind of control whose picture is drawn from the request's own, if none is given."""
 
@@ -191,6 +195,45 @@ class Portrait:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How style transfer goes about it; what a method does not know of it takes no notice.
+
+    Args:
+        content_weight: of the content's loss, times the method's own.
+        style_weight: of the style's loss, times the method's own and the strength.
+        tv_weight: of total variation, times the method's own.
+        begin: what an optimisation begins with.
+        keep_colours: whether the picture's colours stay, and its brightness alone is painted.
+        weight: of the request's artwork beside the others.
+        others: more artworks and their weights.
+
+    Raises:
+        InvalidRequestError: a weight is beyond reason, or there are too many artworks.
+    """
+
+    content_weight: float = 1.0
+    style_weight: float = 1.0
+    tv_weight: float = 1.0
+    begin: Literal["content", "noise"] = "content"
+    keep_colours: bool = False
+    weight: float = 1.0
+    others: tuple[tuple[Pixels, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what no picture could come of."""
+        losses = (self.content_weight, self.style_weight, self.tv_weight)
+        if not all(0 <= weight <= MAX_LOSS_WEIGHT for weight in losses):
+            raise InvalidRequestError(f"the weight of a loss is 0 to {MAX_LOSS_WEIGHT:g}")
+        if len(self.others) >= MAX_ARTWORKS:
+            raise InvalidRequestError(f"there may be {MAX_ARTWORKS} artworks at most")
+        weights = (self.weight, *(weight for _, weight in self.others))
+        if not all(0 < weight <= MAX_WEIGHT for weight in weights):
+            raise InvalidRequestError(f"the weight of an artwork is above 0 to {MAX_WEIGHT:g}")
+        if self.begin not in BEGINNINGS:
+            raise InvalidRequestError(f"a picture is begun from one of {', '.join(BEGINNINGS)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
     """One picture to make.
 
@@ -202,6 +245,7 @@ class ImageRequest:
         mask: where to make the picture anew, of any size and laid over the whole of it: white is
             made anew, black stays to the byte, greys are blended. None is everywhere.
         style_image: the artwork, for pipelines that take one.
+        manner: how such a pipeline goes about it; None is as it does by itself.
         control: what of a picture's build is to be followed.
         like: what the result is to be like.
         portrait: of pictures of a seed alone; their ``strength`` is the truncation.
@@ -229,6 +273,7 @@ class ImageRequest:
     image: Pixels | Canvas
     mask: Pixels | None = None
     style_image: Pixels | None = None
+    manner: Manner | None = None
     control: Control | None = None
     like: Like | None = None
     portrait: Portrait | None = None
@@ -264,6 +309,20 @@ class ImageRequest:
             raise InvalidRequestError(f"without a picture there are no {EDGES} to follow")
 
     @property
+    def artworks(self) -> tuple[tuple[Pixels, float], ...]:
+        """All artworks with their weights, which sum to 1.
+
+        Raises:
+            InvalidRequestError: there is none.
+        """
+        if self.style_image is None:
+            raise InvalidRequestError(f"{self.pipeline} needs an artwork (style_image)")
+        manner = self.manner or Manner()
+        found = ((self.style_image, manner.weight), *manner.others)
+        total = sum(weight for _, weight in found)
+        return tuple((artwork, weight / total) for artwork, weight in found)
+
+    @property
     def pictures(self) -> tuple[Pixels, ...]:
         """All pictures that it carries."""
         control, like = self.control, self.like
@@ -273,6 +332,7 @@ class ImageRequest:
             self.style_image,
             None if control is None else control.picture,
             None if like is None else like.picture,
+            *(() if self.manner is None else (artwork for artwork, _ in self.manner.others)),
         )
         return tuple(each for each in carried if isinstance(each, Pixels))
 

@@ -116,7 +116,8 @@ def _maker(options: argparse.Namespace) -> Maker:
     spec = PIPELINES.get(options.model)
     if folder is None and spec is not None and spec.takes_style_image:
         if options.model not in pipelines:
-            raise InvalidRequestError(f"{options.model} needs {spec.weights} in {models_dir}")
+            wanted = " or ".join(spec.weights)
+            raise InvalidRequestError(f"{options.model} needs {wanted} in {models_dir}")
         wish = replace(wish, style_image=_artwork(options))
         about = f"Repainted in the manner of {options.preset or options.artwork.name}"
         return EngineMaker(wish, about=about, config=config, pipelines=pipelines)

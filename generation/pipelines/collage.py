@@ -88,6 +88,9 @@ class Style:
 class CollageRow:
     """One picture being painted.
 
+    Args:
+        before: steps that come before those of the patches.
+
     Shape:
         - content, target, canvas: ``(1, 3, H, W)`` in [0, 1]; target is the content in the
           artwork's colours.
@@ -104,7 +107,13 @@ class CollageRow:
     canvas: Tensor
     leniency: float
     step: int = 0
+    before: int = 0
     width: int = 1
+
+    @property
+    def level(self) -> int:
+        """Which size of patches is next."""
+        return self.step - self.before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,14 +239,14 @@ class CollagePipeline(OneByOne):
 
     def _level(self, row: CollageRow) -> Tensor:
         """Return the canvas painted over with one size of patches, wherever it does not fit."""
-        patch = row.patches[row.step]
-        rng = torch.Generator().manual_seed(row.request.seed * len(row.patches) + row.step)
+        patch = row.patches[row.level]
+        rng = torch.Generator().manual_seed(row.request.seed * len(row.patches) + row.level)
         margin = 2 * patch
         canvas, target = (
             functional.pad(image, (margin, margin, margin, margin), mode="replicate")
             for image in (row.canvas, row.target)
         )
-        threshold = self._config.thresholds[row.step] * row.leniency
+        threshold = self._config.thresholds[row.level] * row.leniency
         plan = self._plan(canvas, target, patch=patch, threshold=threshold, rng=rng)
         bank = self._bank(row.style, patch)
         for turn, part in enumerate(torch.randperm(PASSES, generator=rng).tolist()):

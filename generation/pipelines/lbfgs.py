@@ -1,8 +1,9 @@
 """L-BFGS, one evaluation at a time (Liu & Nocedal, 1989; Nocedal & Wright, algorithm 7.4).
 
-Differs from the textbook: there is no line search, so that each step is one evaluation. It takes
-the very steps of ``torch.optim.LBFGS`` with ``max_iter=1``, but is changed only when a step has
-been worked out in full: what fails for lack of memory can be repeated.
+Differs from the textbook: there is no line search, so that each step is one evaluation; whoever
+finds the loss higher than before may have the movement shortened. It takes the very steps of
+``torch.optim.LBFGS`` with ``max_iter=1``, but is changed only when a step has been worked out in
+full: what fails for lack of memory can be repeated.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from torch import Tensor
 
 HISTORY = 20
 LEAST_CURVATURE = 1e-10
+SHORTER = 0.25
 
 
 class Lbfgs:
@@ -38,6 +40,12 @@ class Lbfgs:
         movement = rate * direction(gradient, pairs)
         self._pairs, self._gradient, self._movement = pairs, gradient, movement
         return movement
+
+    def shortened(self) -> Tensor:
+        """Return a quarter of the last movement, to go from where it began instead."""
+        assert self._movement is not None, "there was a movement"
+        self._movement = self._movement * SHORTER
+        return self._movement
 
 
 def direction(gradient: Tensor, pairs: Sequence[tuple[Tensor, Tensor]]) -> Tensor:

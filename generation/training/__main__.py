@@ -23,6 +23,8 @@ RECIPES = {
     "rooms-vae": "generation.training.rooms_vae:RoomsVae",
     "remix": "generation.training.remix:Remix",
     "stylegan2": "generation.training.stylegan2:Stylegan2",
+    "encoder": "generation.training.encoder:Encoder",
+    "adain": "generation.training.adain:Adain",
 }
 """Names of trainings, and where their ``...Config`` and ``...Course`` are."""
 

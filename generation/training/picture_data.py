@@ -101,11 +101,16 @@ def _pictures_of(folder: Path, size: int) -> tuple[NDArray[np.uint8], list[str]]
         raise InvalidRequestError(
             f"{folder} holds {len(found)} pictures ({', '.join(PICTURES)}); {FEWEST} will do"
         )
-    pictures = np.stack([_square(place, size) for place in found])
+    pictures = np.stack([square(place, size) for place in found])
     return pictures, [_caption(place, folder) for place in found]
 
 
-def _square(place: Path, size: int) -> NDArray[np.uint8]:
+def square(place: Path, size: int) -> NDArray[np.uint8]:
+    """Return a file's picture, upright, cut square.
+
+    Raises:
+        InvalidRequestError: it cannot be read.
+    """
     try:
         with Image.open(place) as picture:
             upright = ImageOps.exif_transpose(picture).convert("RGB")

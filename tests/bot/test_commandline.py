@@ -198,8 +198,8 @@ def test_no_command_at_all_shows_help() -> None:
         (["style", "in.jpg", "out.png", "--artwork", "absent.jpg"], "absent.jpg: there is no"),
         (["style", "in.jpg", "out.png", "--preset", "wave", "--method", "x"], "no method 'x'"),
         (
-            ["style", "in.jpg", "out.png", "--preset", "wave", "--method", "gatys"],
-            "gatys needs vgg",
+            ["style", "in.jpg", "out.png", "--preset", "wave", "--method", "adain"],
+            "adain needs style/decoder",
         ),
         (["report", "--period", "7 fortnights"], "is not a period"),
         (["report"], "there is no database yet"),

@@ -11,6 +11,8 @@ import torchvision
 
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.pipelines.base import EngineConfig
+from generation.pipelines.encoder import LEVELS, StyleEncoder
+from generation.pipelines.eyes import load_eye, own_eye
 from generation.pipelines.lbfgs import Lbfgs
 from generation.pipelines.style_transfer import (
     StyleRow,
@@ -20,7 +22,7 @@ from generation.pipelines.style_transfer import (
 )
 from generation.pipelines.vgg import LAYERS, load_vgg19
 from generation.registry import PIPELINES, offered, resolve
-from generation.request import ImageRequest, Pixels
+from generation.request import ImageRequest, Manner, Pixels
 
 torch.set_num_threads(1)
 
@@ -66,6 +68,29 @@ def _request(**changes: object) -> ImageRequest:
     return ImageRequest(**{**fields, **changes})
 
 
+GREY = Pixels(width=40, height=32, data=bytes([90] * (40 * 16 * 3) + [160] * (40 * 16 * 3)))
+
+
+def lively_encoder() -> StyleEncoder:
+    """Return a tiny untrained encoder whose answers depend on the picture more than on biases."""
+    torch.manual_seed(0)
+    network = StyleEncoder(widths=(4, 4, 8, 8)).requires_grad_(requires_grad=False)
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            assert layer.bias is not None
+            torch.nn.init.kaiming_normal_(layer.weight)
+            torch.nn.init.zeros_(layer.bias)
+    network.normalise(torch.rand(4, 3, 32, 32))
+    return network
+
+
+@pytest.fixture(scope="module")
+def encoder() -> StyleTransferPipeline:
+    device = torch.device("cpu")
+    eye = own_eye(lively_encoder())
+    return StyleTransferPipeline(eye, device=device, kept_bytes=2**20)
+
+
 def _finish(pipeline: StyleTransferPipeline, row: StyleRow) -> Pixels:
     while row.step < row.total_steps:
         pipeline.advance([row])
@@ -73,11 +98,15 @@ def _finish(pipeline: StyleTransferPipeline, row: StyleRow) -> Pixels:
 
 
 def test_it_is_registered_and_offered_only_where_its_weights_are(
-    weights: Path, tmp_path: Path
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert resolve(PIPELINES["gatys"].target) is StyleTransferPipeline
+    monkeypatch.setattr("generation.registry.STARTER", tmp_path / "none")
     assert "gatys" in offered(models_dir=weights.parent)
-    assert set(offered(models_dir=tmp_path)) == set(PIPELINES) - {"gatys"}
+    assert {"gatys", "adain"}.isdisjoint(offered(models_dir=tmp_path))
+    (tmp_path / "style" / "encoder").mkdir(parents=True)
+    (tmp_path / "style" / "encoder" / "model.safetensors").touch()
+    assert "gatys" in offered(models_dir=tmp_path)
 
 
 def test_the_network_answers_as_torchvisions_own(weights: Path) -> None:
@@ -124,6 +153,7 @@ def test_the_loss_falls_a_step_a_tick(pipeline: StyleTransferPipeline) -> None:
         losses.append(row.loss)
     assert row.total_steps == 12
     assert losses[1] < losses[0]
+    assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.5 * losses[0]
 
 
@@ -192,6 +222,97 @@ def test_previews_are_small_and_change_nothing(pipeline: StyleTransferPipeline) 
 def test_strength_0_returns_the_input(pipeline: StyleTransferPipeline) -> None:
     row = pipeline.admit(_request(strength=0.0))
     assert _finish(pipeline, row) == _request().image
+
+
+def test_a_movement_that_raises_the_loss_is_shortened_until_it_does_not(
+    pipeline: StyleTransferPipeline,
+) -> None:
+    row = pipeline.admit(_request(num_inference_steps=20))
+    for _ in range(3):
+        pipeline.advance([row])
+    before, kept = row.loss, row.painted
+    row.canvas = row.painted + 50
+    pipeline.advance([row])
+    assert row.loss == before
+    assert row.painted is kept
+    while row.step < row.total_steps:
+        pipeline.advance([row])
+    assert row.loss < before
+
+
+def test_sizes_are_passed_from_small_to_large(encoder: StyleTransferPipeline) -> None:
+    row = encoder.admit(_request(image=_picture(width=300, height=90), num_inference_steps=20))
+    sizes = []
+    while row.step < row.total_steps:
+        encoder.advance([row])
+        sizes.append(tuple(row.canvas.shape[-2:]))
+    assert row.sides == (128, 256, 300)
+    assert list(dict.fromkeys(sizes)) == [(38, 128), (77, 256), (90, 300)]
+    assert [sizes.count(size) for size in dict.fromkeys(sizes)] == [10, 8, 2]
+    small = encoder.admit(_request(num_inference_steps=20))
+    assert (small.sides, small.ends) == ((40,), (20,))
+
+
+def test_our_own_encoder_lowers_the_loss_too(encoder: StyleTransferPipeline) -> None:
+    row = encoder.admit(_request(num_inference_steps=12))
+    encoder.advance([row])
+    first = row.loss
+    made = _finish(encoder, row)
+    assert row.loss < 0.5 * first
+    assert ("network", "style-encoder") in encoder.retire(row).parameters
+    assert made == _finish(encoder, encoder.admit(_request(num_inference_steps=12)))
+
+
+def test_from_noise_the_picture_is_found_again(encoder: StyleTransferPipeline) -> None:
+    """Without style and smoothness nothing but the content pulls."""
+    bare = Manner(begin="noise", style_weight=0, tv_weight=0)
+    row = encoder.admit(_request(manner=bare, num_inference_steps=60))
+    wanted = row.content
+    begun = float((encoder._eye.network(row.canvas)[LEVELS[-1]] - wanted).square().mean())
+    while row.step < row.total_steps:
+        encoder.advance([row])
+    assert row.loss < 0.3 * begun
+
+
+def test_kept_colours_are_the_pictures(encoder: StyleTransferPipeline) -> None:
+    made = _finish(encoder, encoder.admit(_request(image=GREY, manner=Manner(keep_colours=True))))
+    red, green, blue = np.frombuffer(made.data, np.uint8).reshape(-1, 3).astype(int).T
+    assert np.abs(red - green).max() <= 1
+    assert np.abs(red - blue).max() <= 1
+    assert np.ptp(red) > 0
+
+
+def test_several_artworks_are_weighed(encoder: StyleTransferPipeline) -> None:
+    both = Manner(weight=0.5, others=((_picture(seed=2), 1.5),))
+    rows = [
+        encoder.admit(_request(**each))
+        for each in ({}, {"style_image": _picture(seed=2)}, {"manner": both})
+    ]
+    for layer, gram in rows[2].grams.items():
+        mean = 0.25 * rows[0].grams[layer] + 0.75 * rows[1].grams[layer]
+        torch.testing.assert_close(gram, mean)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"style_weight": -1.0},
+        {"weight": 0.0},
+        {"others": ((GREY, 1.0),) * 4},
+        {"begin": "photograph"},
+    ],
+)
+def test_a_manner_beyond_reason_is_refused(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequestError):
+        Manner(**changes)
+
+
+def test_without_any_network_it_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("generation.trained.STARTER", tmp_path)
+    with pytest.raises(ModelUnavailableError, match="neither vgg19"):
+        load_eye(models_dir=tmp_path, device=torch.device("cpu"))
 
 
 def test_an_artwork_is_needed(pipeline: StyleTransferPipeline) -> None:
