@@ -139,12 +139,13 @@ async def test_metrics_count_what_is_reserved_charged_refunded_and_refused(stage
 
     assert value("refusals", scope="member") == 1
     reserved, charged, refunded = (
-        value("device_seconds", movement=each) for each in ("reserved", "charged", "refunded")
+        round(value("device_seconds", movement=each) * 1000)
+        for each in ("reserved", "charged", "refunded")
     )
     assert reserved > 0
     assert charged + refunded >= reserved
     [(used_ms,)] = rows(bot, "SELECT used_ms FROM accounts WHERE scope = 'global'")
-    assert used_ms == pytest.approx(charged * 1000)
+    assert used_ms == charged
 
 
 @pytest.mark.parametrize("skus", ["5", "5=", "a=1", "5=1;6=2", "5=-1"])
