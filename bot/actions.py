@@ -191,6 +191,8 @@ def order_of(job: Job) -> Order:
         num_inference_steps=kept.num_inference_steps,
         control=kept.control,
         like_strength=kept.like_strength,
+        direction=kept.direction,
+        frames=kept.frames,
         ratio=kept.ratio,
         mix=kept.mix,
         count=kept.count,

@@ -8,6 +8,7 @@ from discord import app_commands
 from bot.texts import Voice
 from generation.canvases import SHAPES
 from generation.catalogue import Entry
+from generation.vaes import Vae
 
 MAX_CHOICES, MAX_LETTERS = 25, 100
 NAME_LENGTH = 64
@@ -40,6 +41,11 @@ def model_line(voice: Voice, entry: Entry) -> str:
         return voice.say("model.any", **about)
     some = ", ".join(entry.words[:SOME_WORDS])
     return voice.say("model.words", **about, count=len(entry.words), some=some)
+
+
+def vae_line(voice: Voice, vae: Vae) -> str:
+    """Return a line about a VAE."""
+    return voice.say("model.vae", name=vae.name, title=voice.say(f"vae.{vae.make}"))
 
 
 def shape_choices(voice: Voice, typed: str) -> list[app_commands.Choice[str]]:

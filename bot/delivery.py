@@ -226,8 +226,13 @@ class Delivery:
     async def _file(self, job: Job, number: int, *, max_bytes: int) -> discord.File:
         """Return one of the outputs as a file of at most so many bytes."""
         seed = seed_of(job.seed, number=number)
-        data, extension = await self._files.read(job.outputs[number].sha256), "png"
-        if len(data) > max_bytes:
+        file = job.outputs[number]
+        moves = file.media_type == "image/gif"
+        data, extension = await self._files.read(file.sha256), "gif" if moves else "png"
+        if len(data) > max_bytes and moves:
+            smaller = await self._codecs.smaller_animation(data, max_bytes=max_bytes)
+            data = smaller.data
+        elif len(data) > max_bytes:
             pixels = await self._codecs.decode(data)
             smaller = await self._codecs.encode(
                 pixels, max_bytes=max_bytes, metadata={"Seed": str(seed)}

@@ -11,7 +11,16 @@ from generation.codecs import CodecPool, EncodedImage
 from generation.comparing import Comparison, pair_of
 from generation.errors import GenerationError
 from generation.outpainting import outpainted, parsed_ratio
-from generation.request import Canvas, Control, ImageRequest, Like, Pixels, Portrait, Result
+from generation.request import (
+    Canvas,
+    Control,
+    ImageRequest,
+    Like,
+    Pixels,
+    Portrait,
+    Result,
+    Walk,
+)
 from storage.files import FileStore, StoredFile
 from storage.records import Job
 
@@ -41,6 +50,8 @@ class JobPictures:
             ratio = parsed_ratio(kept.ratio)
             image, mask = await asyncio.to_thread(outpainted, image, ratio=ratio)
         control, like = kept.control, given.get("like")
+        moves = kept.frames > 1 or kept.direction
+        walk = Walk(direction=kept.direction, frames=kept.frames) if moves else None
         first = ImageRequest(
             job_id=job.id,
             pipeline=job.pipeline,
@@ -50,6 +61,7 @@ class JobPictures:
             control=Control.told(control, picture=given.get("control")) if control else None,
             like=Like(picture=like, weight=kept.like_strength) if like else None,
             portrait=Portrait(mix=kept.mix) if kept.mix is not None else None,
+            walk=walk,
             prompt=job.prompt or "",
             negative_prompt=kept.negative_prompt,
             strength=kept.strength,
@@ -74,12 +86,23 @@ class JobPictures:
         return await self._codecs.under_layers(result.image, layers, seed=result.seed)
 
     async def encoded(self, job: Job, result: Result, image: Pixels) -> EncodedImage:
-        """Return a finished picture as a PNG file that says how it was made."""
+        """Return a finished picture as a PNG file that says how it was made; frames as a GIF."""
         about = {"Model": result.model, "Seed": str(result.seed), "Prompt": job.prompt or ""}
         with self._metrics.png_seconds.time():
+            if (frames := frames_of(result)) > 1:
+                return await self._codecs.encode_frames(
+                    image, frames=frames, max_bytes=LARGEST_PNG, metadata=about
+                )
             return await self._codecs.encode(
                 image, max_bytes=LARGEST_PNG, metadata=about, image_format="png"
             )
+
+    def looked_at(self, result: Result, image: Pixels) -> tuple[Pixels, ...]:
+        """Return what of a finished picture is to be looked at: of frames some of them."""
+        frames = frames_of(result)
+        if frames == 1:
+            return (image,)
+        return tuple(cut_frame(image, number, frames=frames) for number in (0, frames // 2, -1))
 
     async def compared(self, job: Job, request: ImageRequest, image: Pixels) -> Comparison | None:
         """Return how much a finished picture differs from what it was made from.
@@ -108,3 +131,16 @@ class JobPictures:
 
     async def _pixels(self, sha256: str) -> Pixels:
         return await self._codecs.decode(await self._files.read(sha256))
+
+
+def frames_of(result: Result) -> int:
+    """Return how many frames a result's picture holds, one below the other; 1 of a still one."""
+    return int(dict(result.parameters).get("frames", 1))
+
+
+def cut_frame(strip: Pixels, number: int, *, frames: int) -> Pixels:
+    """Return one of the frames that stand one below the other."""
+    height = strip.height // frames
+    length = 3 * strip.width * height
+    start = number % frames * length
+    return Pixels(width=strip.width, height=height, data=strip.data[start : start + length])

@@ -154,12 +154,14 @@ class Maker:
             show(number, progress)
         result = await ticket.result()
         image = await self._pictures.finished(job, result)
-        hidden = await self._guard.hides(
-            image, request, guild_id=job.guild_id, submitted=partial(self._follow, job.id)
-        )
+        submitted = partial(self._follow, job.id)
+        hides = [
+            await self._guard.hides(each, request, guild_id=job.guild_id, submitted=submitted)
+            for each in self._pictures.looked_at(result, image)
+        ]
         encoded = await self._pictures.encoded(job, result, image)
         comparison = await self._pictures.compared(job, request, image)
-        return Made(result=result, image=encoded, hidden=hidden, comparison=comparison)
+        return Made(result=result, image=encoded, hidden=any(hides), comparison=comparison)
 
     def _follow(self, job_id: str, ticket: Ticket) -> None:
         """Cancel what was asked of the engine when its job is stopped, or was already."""

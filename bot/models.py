@@ -11,6 +11,7 @@ import structlog
 from bot.choices import NAME_LENGTH, listed
 from bot.errors import (
     CompanionUnfitError,
+    DesignerMissingError,
     NotAPainterError,
     PainterMissingError,
     PresetUnableError,
@@ -29,8 +30,9 @@ from generation.companions import spelled
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import FAMILIES
 from generation.portraits import Portraitist, portraitists
-from generation.registry import PipelineSpec
+from generation.registry import DESIGN, VAE, PipelineSpec
 from generation.request import EDGES, UNREAD, Canvas, Control
+from generation.vaes import Vae, vaes
 
 FRESH_S = 10.0
 SOME_WEIGHTS = (0.25, 0.5, 0.75, 1.25)
@@ -55,6 +57,7 @@ class Models:
         self._there: dict[str, Entry] = {}
         self._controls: tuple[str, ...] = ()
         self._portraitists: dict[str, Portraitist] = {}
+        self._vaes: dict[str, Vae] = {}
 
     @property
     def all(self) -> tuple[Entry, ...]:
@@ -67,6 +70,43 @@ class Models:
         own = self._pipelines["remix"].model
         found = (it for it in self._there.values() if it.usable and len(it.name) <= NAME_LENGTH)
         return tuple(sorted(found, key=lambda entry: (entry.name != own, entry.name)))
+
+    @property
+    def vaes(self) -> tuple[Vae, ...]:
+        """All VAEs that two pictures can be blended by, the usual one first."""
+        own = self._pipelines[VAE].model if VAE in self._pipelines else ""
+        found = (each for each in self._vaes.values() if len(each.name) <= NAME_LENGTH)
+        return tuple(sorted(found, key=lambda each: (each.name != own, each.name)))
+
+    @property
+    def designers(self) -> tuple[Vae, ...]:
+        """The VAEs that design pictures by themselves; none where no prior is there."""
+        return tuple(each for each in self.vaes if each.designs and DESIGN in self._pipelines)
+
+    def pipeline_of(self, model: str | None) -> str:
+        """Return the pipeline that changes pictures with a model: the VAEs', or that of ``/remix``.
+
+        A VAE that is part of a checkpoint is not meant by its name.
+        """
+        vae = self._vaes.get(model or "")
+        return VAE if vae is not None and vae.alone and VAE in self._pipelines else "remix"
+
+    def designer(self, model: str | None = None) -> Vae:
+        """Return the VAE that designs: the one named, or the first.
+
+        Raises:
+            DesignerMissingError: there is none.
+            UnknownModelError: there is none of that name; the sentence names those there are.
+        """
+        there = {each.name: each for each in self.designers}
+        if not there:
+            raise DesignerMissingError("no prior is there")
+        if model is None:
+            own = self._pipelines[DESIGN].model
+            return there.get(own) or next(iter(there.values()))
+        if model not in there:
+            raise _unknown(model, there)
+        return there[model]
 
     def controls(self, typed: str) -> tuple[str, ...]:
         """Return how controls can be asked for, edges first; weights behind what was typed."""
@@ -93,7 +133,7 @@ class Models:
         return self._there.get(model or self._pipelines[pipeline].model)
 
     def require(self, pipeline: str, model: str | None) -> None:
-        """Refuse a checkpoint that a pipeline could not run.
+        """Refuse a checkpoint or a VAE that a pipeline could not run.
 
         Raises:
             UnknownModelError: there is none of that name; the sentence names those that can be
@@ -103,7 +143,14 @@ class Models:
         if pipeline == PORTRAIT:
             self._require_portraitist(model)
             return
+        if pipeline == DESIGN:
+            self.designer(model)
+            return
         own = self._pipelines[pipeline].model
+        if pipeline == VAE:
+            if (model or own) not in self._vaes:
+                raise _unknown(model or own, self._vaes)
+            return
         name, entry = model or own, self.chosen(pipeline, model)
         if entry is None and name != own:
             raise UnknownModelError(f"no model {name!r}", **self._named(name))
@@ -253,15 +300,22 @@ class Models:
             found = await asyncio.to_thread(entries, models_dir=self._models_dir)
             self._controls = await asyncio.to_thread(spelled, models_dir=self._models_dir)
             seeded = await asyncio.to_thread(portraitists, models_dir=self._models_dir)
+            coded = await asyncio.to_thread(vaes, models_dir=self._models_dir)
         except OSError as err:
             log.warning("the models folder cannot be read", error=str(err))
             return
         self._there = {entry.name: entry for entry in found}
         self._portraitists = {each.name: each for each in seeded}
+        self._vaes = {vae.name: vae for vae in coded}
 
     def _named(self, name: str) -> dict[str, str]:
         known = listed(entry.name for entry in self.usable)
         return {"name": shown(name, limit=NAME_LENGTH), "known": known}
+
+
+def _unknown(name: str, known: Iterable[str]) -> UnknownModelError:
+    shown_name = shown(name, limit=NAME_LENGTH)
+    return UnknownModelError(f"no model {name!r}", name=shown_name, known=listed(sorted(known)))
 
 
 def _painting_kinds() -> list[str]:

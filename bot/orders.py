@@ -42,6 +42,8 @@ class Order:
         control: the kind of control that is to be followed; edges need no picture of their own.
         like_strength: how much the picture counts that the result is to be like.
         mix: a second seed whose picture is mixed in, of pictures of a seed alone.
+        direction: an attribute that a VAE's picture is led towards, as far as the strength says.
+        frames: of an animation; 1 is a still picture.
         ratio: the shape to extend the picture to, as WIDTH:HEIGHT; None leaves it as it is.
         subject: what the reply names: the prompt or the artwork's title.
         preset: the ready-made edit or artwork that was chosen.
@@ -63,6 +65,8 @@ class Order:
     beside: Mapping[str, StoredFile] = field(default_factory=dict)
     control: str | None = None
     like_strength: float = LIKE_STRENGTH
+    direction: str = ""
+    frames: int = 1
     ratio: str | None = None
     mix: int | None = None
     subject: str = ""
@@ -144,6 +148,8 @@ class Parameters:
     num_inference_steps: int | None = None
     control: str | None = None
     like_strength: float = LIKE_STRENGTH
+    direction: str = ""
+    frames: int = 1
     ratio: str | None = None
     mix: int | None = None
     count: int = 1
@@ -166,6 +172,8 @@ class Parameters:
             num_inference_steps=order.num_inference_steps,
             control=order.control,
             like_strength=order.like_strength,
+            direction=order.direction,
+            frames=order.frames,
             ratio=order.ratio,
             mix=order.mix,
             count=order.count,

@@ -42,16 +42,17 @@ def variation(
     Raises:
         UnknownModelError, UnusableModelError: no such model can be used.
     """
-    services.models.require("remix", model)
+    pipeline = services.models.pipeline_of(model)
+    services.models.require(pipeline, model)
     seed = any_seed()
-    entry = services.models.chosen("remix", model)
+    entry = services.models.chosen("remix", model) if pipeline == "remix" else None
     if entry is not None and entry.words:
         prompt = random.Random(seed).choice(entry.words)  # noqa: S311 -- the seed's own choice
     elif entry is not None and entry.family.edits:
         prompt = prompt or INSTRUCTION
     return Order(
         command="vary",
-        pipeline="remix",
+        pipeline=pipeline,
         image=image,
         prompt=prompt,
         negative_prompt=negative_prompt,

@@ -11,9 +11,8 @@ from generation.cards import Card, FileSum, read_card
 from generation.companions import FOLDERS
 from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.families import OTHER, Family
-from generation.portraits import is_network
 from generation.prompts import read_prompt
-from generation.recognition import family_of, plainest
+from generation.recognition import family_of, is_network, plainest
 from generation.weights import (
     INDEX,
     PICKLES,

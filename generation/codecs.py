@@ -99,6 +99,26 @@ class CodecPool(ChildPool):
         texts = {key: text[:MAX_METADATA_CHARACTERS] for key, text in metadata.items()}
         return await self.call(encoding.encode, pixels, max_bytes, texts, image_format)
 
+    async def encode_frames(
+        self, pixels: Pixels, *, frames: int, max_bytes: int, metadata: Mapping[str, str]
+    ) -> EncodedImage:
+        """Encode frames that stand one below the other as an animation, smaller until it fits.
+
+        Raises:
+            PictureTooLargeError: not even a tiny version fits.
+        """
+        texts = {key: text[:MAX_METADATA_CHARACTERS] for key, text in metadata.items()}
+        return await self.call(encoding.encode_frames, pixels, frames, max_bytes, texts)
+
+    async def smaller_animation(self, gif: bytes, *, max_bytes: int) -> EncodedImage:
+        """Encode a stored animation anew, so small that it fits.
+
+        Raises:
+            BrokenPictureError: the stored file is damaged.
+            PictureTooLargeError: not even a tiny version fits.
+        """
+        return await self.call(encoding.smaller_animation, gif, max_bytes)
+
     async def under_layers(self, pixels: Pixels, layers: Sequence[str], *, seed: int) -> Pixels:
         """Draw finishing layers over a result."""
         return await self.call(finish, pixels, layers, seed)

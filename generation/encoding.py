@@ -6,7 +6,7 @@ from functools import partial
 from io import BytesIO
 from typing import Literal
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageSequence
 
 from generation.errors import BrokenPictureError, PictureTooLargeError
 from generation.png import encode_png
@@ -22,6 +22,8 @@ _MEDIA_TYPES: dict[ImageFormat, tuple[str, str]] = {
 }
 IMAGE_FORMATS: tuple[ImageFormat, ...] = tuple(_MEDIA_TYPES)
 _QUALITIES = (95, 90, 80)
+FRAME_MS, REST_MS = 90, 600
+MAX_COMMENT = 8_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +38,13 @@ class EncodedImage:
 
 
 def decode_png(png: bytes) -> Pixels:
-    """Decode a file of our own.
+    """Decode a file of our own, of an animation its first frame.
 
     Raises:
         BrokenPictureError: the stored file is damaged.
     """
     try:
-        with Image.open(BytesIO(png), formats=["PNG"]) as opened:
+        with Image.open(BytesIO(png), formats=["PNG", "GIF"]) as opened:
             image = opened.convert("RGB")
     except (OSError, SyntaxError, ValueError) as err:
         raise BrokenPictureError("the stored picture is damaged") from err
@@ -73,6 +75,60 @@ def encode(
                 return encoded
         image = image.reduce(2)
     raise PictureTooLargeError(f"the result cannot be made to fit into {max_bytes} bytes")
+
+
+def encode_frames(
+    pixels: Pixels, frames: int, max_bytes: int, metadata: Mapping[str, str]
+) -> EncodedImage:
+    """Encode frames that stand one below the other as a GIF, which Discord plays.
+
+    It goes there and back again for ever, rests at both ends, and is smaller if need be.
+
+    Raises:
+        PictureTooLargeError: not even a tiny version fits.
+    """
+    strip, high = _image(pixels), pixels.height // frames
+    boxes = [(0, high * frame, pixels.width, high * (frame + 1)) for frame in range(frames)]
+    texts = {**metadata, "Software": SOFTWARE}
+    comment = _clean("\n".join(f"{key}: {text}" for key, text in texts.items())).encode()
+    there = [strip.crop(box) for box in boxes]
+    return _fitting([*there, *there[-2:0:-1]], comment=comment, max_bytes=max_bytes)
+
+
+def smaller_animation(gif: bytes, max_bytes: int) -> EncodedImage:
+    """Encode an animation of our own anew, so small that it fits.
+
+    Raises:
+        BrokenPictureError: the stored file is damaged.
+        PictureTooLargeError: not even a tiny version fits.
+    """
+    try:
+        with Image.open(BytesIO(gif), formats=["GIF"]) as opened:
+            comment = bytes(opened.info.get("comment", b""))
+            frames = [frame.convert("RGB") for frame in ImageSequence.Iterator(opened)]
+    except (OSError, SyntaxError, ValueError) as err:
+        raise BrokenPictureError("the stored animation is damaged") from err
+    return _fitting([frame.reduce(2) for frame in frames], comment=comment, max_bytes=max_bytes)
+
+
+def _fitting(frames: list[Image.Image], *, comment: bytes, max_bytes: int) -> EncodedImage:
+    """Encode the frames of an animation, each half as large until they fit."""
+    ends = {0, len(frames) // 2}
+    durations = [REST_MS if number in ends else FRAME_MS for number in range(len(frames))]
+    while min(frames[0].size) >= MIN_ENCODED_SIDE:
+        buffer, (first, *others) = BytesIO(), [frame.quantize(256) for frame in frames]
+        first.save(
+            buffer, "GIF", save_all=True, append_images=others, duration=durations, loop=0,
+            comment=comment[:MAX_COMMENT], optimize=False,
+        )  # fmt: skip
+        if buffer.tell() <= max_bytes:
+            width, height = frames[0].size
+            return EncodedImage(
+                data=buffer.getvalue(), media_type="image/gif", extension="gif",
+                width=width, height=height,
+            )  # fmt: skip
+        frames = [frame.reduce(2) for frame in frames]
+    raise PictureTooLargeError(f"the animation cannot be made to fit into {max_bytes} bytes")
 
 
 def thumbnail(pixels: Pixels, max_side: int) -> EncodedImage:

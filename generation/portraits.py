@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from generation.errors import ModelUnavailableError
-from generation.recognition import INDEX, read_config
+from generation.recognition import is_network, read_config
 from generation.weights import STARTER
 
 PAINTED = "avatars"
@@ -71,16 +71,6 @@ def portraitist_named(name: str, *, models_dir: Path) -> Portraitist:
         known = ", ".join(there)
         raise ModelUnavailableError(f"there is no model {name!r} for portraits; known: {known}")
     return there[name]
-
-
-def is_network(folder: Path) -> bool:
-    """Return whether a folder holds what one of our trainings wrote, and no checkpoint."""
-    if (folder / INDEX).is_file() or not (folder / CONFIG).is_file():
-        return False
-    try:
-        return isinstance(read_config(folder, CONFIG).get("network"), str)
-    except ModelUnavailableError:
-        return False
 
 
 def _of(base: Path) -> Iterator[Portraitist]:

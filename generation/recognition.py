@@ -16,6 +16,8 @@ from generation.families import FAMILIES, OTHER, Architecture, Family
 from generation.heads import Shapes
 
 INDEX = "model_index.json"
+CONFIG = "config.json"
+CODEC_CLASSES = ("AutoencoderKL", "AutoencoderTiny")
 MAX_CONFIG_BYTES = 4 * 2**20
 
 Config = Mapping[str, Any]
@@ -111,6 +113,17 @@ def read_config(folder: Path, name: str) -> Config:
     except (OSError, *UNREADABLE) as err:
         raise ModelUnavailableError(f"{folder.name}/{name} is not understood: {err}") from err
     return data
+
+
+def is_network(folder: Path) -> bool:
+    """Return whether a folder holds a network of ours or a codec alone, and no checkpoint."""
+    if (folder / INDEX).is_file() or not (folder / CONFIG).is_file():
+        return False
+    try:
+        told = read_config(folder, CONFIG)
+    except ModelUnavailableError:
+        return False
+    return isinstance(told.get("network"), str) or told.get("_class_name") in CODEC_CLASSES
 
 
 def has_part(index: Config, name: str) -> bool:

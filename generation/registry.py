@@ -17,6 +17,8 @@ ENCODER_FILE = "style/encoder/model.safetensors"
 """The style encoder, ours or the operator's."""
 DECODER_FILE = "style/decoder/model.safetensors"
 """AdaIN's decoder, likewise."""
+PRIOR_FILES = "*/prior/model.safetensors"
+"""A VAE's prior, which pictures are designed with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,22 @@ PIPELINES: dict[str, PipelineSpec] = {
         typical_device_ms=300,
         typical_load_ms=500,
     ),
+    "vae": PipelineSpec(
+        target="generation.pipelines.vae_rows:VaePipeline",
+        model="remix",
+        typical_device_ms=400,
+        typical_load_ms=2000,
+    ),
+    "design": PipelineSpec(
+        target="generation.pipelines.vae_rows:VaePipeline",
+        model="rooms",
+        weights=(PRIOR_FILES,),
+        typical_device_ms=400,
+        typical_load_ms=1000,
+    ),
 }
+
+VAE, DESIGN = "vae", "design"
 
 SAFETY = "safety"
 """What a classifier of the operator's is called; members cannot ask for it."""

@@ -19,6 +19,8 @@ MAX_LOSS_WEIGHT = 100.0
 MAX_ARTWORKS = 4
 """Of one picture."""
 BEGINNINGS = ("content", "noise")
+MAX_FRAMES = 24
+"""Of an animation."""
 EDGES = "edges"
 """The kind of control whose picture is drawn from the request's own, if none is given."""
 
@@ -234,6 +236,29 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """A way through a VAE's latents.
+
+    Args:
+        direction: an attribute that the VAE's prior knows, to go towards as far as the strength
+            says; empty is none.
+        frames: pictures on the way, which come back one below the other and become an animation;
+            1 is the end alone.
+
+    Raises:
+        InvalidRequestError: there are too many frames, or none.
+    """
+
+    direction: str = ""
+    frames: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse ways that nobody goes."""
+        if not 1 <= self.frames <= MAX_FRAMES:
+            raise InvalidRequestError(f"an animation has 1 to {MAX_FRAMES} frames")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest:
     """One picture to make.
 
@@ -244,11 +269,12 @@ class ImageRequest:
             ``strength`` means nothing to.
         mask: where to make the picture anew, of any size and laid over the whole of it: white is
             made anew, black stays to the byte, greys are blended. None is everywhere.
-        style_image: the artwork, for pipelines that take one.
+        style_image: the artwork, for pipelines that take one; for a VAE the second picture.
         manner: how such a pipeline goes about it; None is as it does by itself.
         control: what of a picture's build is to be followed.
         like: what the result is to be like.
         portrait: of pictures of a seed alone; their ``strength`` is the truncation.
+        walk: the way through the latents, for VAEs.
         strength: how far to go from ``image``; 0 returns it, 1 goes all the way.
         guidance_scale: how strictly to follow the prompt; None leaves it to the model.
         num_inference_steps: None leaves it to the model.
@@ -277,6 +303,7 @@ class ImageRequest:
     control: Control | None = None
     like: Like | None = None
     portrait: Portrait | None = None
+    walk: Walk | None = None
     prompt: str = ""
     negative_prompt: str = ""
     strength: float = 0.7

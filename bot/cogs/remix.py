@@ -6,9 +6,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.choices import NAME_LENGTH, matching, model_line, shape_choices
+from bot.choices import NAME_LENGTH, matching, model_line, shape_choices, vae_line
 from bot.client import Atelier
-from bot.errors import PromptMissingError, WordsUnfitError
+from bot.errors import (
+    CompanionUnfitError,
+    PresetUnableError,
+    PromptMissingError,
+    WordsUnfitError,
+)
 from bot.forms import Filled, PictureForm
 from bot.limits import MOST_PICTURES, SIZE_LETTERS, shape_of
 from bot.models import PORTRAIT, Models
@@ -18,6 +23,7 @@ from bot.presets import DEFAULT_STRENGTH, Preset, preset_named
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import client_of, presets_of, services_of, voice_of
 from bot.texts import label
+from generation.registry import VAE
 from generation.request import EDGES, MAX_SEED
 
 
@@ -113,6 +119,24 @@ def named_for(
     return able.name if able else model
 
 
+def _require_plain(
+    models: Models, model: str | None, preset: str | None, extend: str | None, beside: object
+) -> None:
+    """Refuse what a VAE does not do besides varying a picture.
+
+    Raises:
+        NotAPainterError, PainterMissingError: it makes no margins.
+        PresetUnableError: it does no presets.
+        CompanionUnfitError: it follows nothing else.
+    """
+    if extend:
+        models.painter(model)
+    if preset:
+        raise PresetUnableError("a VAE knows no presets")
+    if beside is not None:
+        raise CompanionUnfitError("a VAE", reason="a VAE follows no control and no likeness")
+
+
 class Remix(commands.Cog):
     """The family of ``/remix``."""
 
@@ -167,8 +191,25 @@ class Remix(commands.Cog):
             order = projection_order(found, model=projector.name, seed=seed, count=count)
             await services.dispatcher.place(interaction, order)
             return
-        services.models.require("remix", model)
         services.limits.require_count(count)
+        if services.models.pipeline_of(model) == VAE:
+            _require_plain(
+                services.models, model, preset, extend, like or control_picture or control
+            )
+            order = Order(
+                command="remix",
+                pipeline=VAE,
+                image=await services.pictures.upload(image),
+                prompt=clean_prompt(prompt),
+                subject=clean_prompt(prompt),
+                strength=DEFAULT_STRENGTH if strength is None else strength,
+                seed=any_seed(seed),
+                model=model,
+                count=count,
+            )
+            await services.dispatcher.place(interaction, order)
+            return
+        services.models.require("remix", model)
         shape = shape_of(extend) if extend else None
         words = clean_prompt(prompt)
         chosen = preset_named(preset, await presets_of(interaction)) if preset else None
@@ -217,6 +258,7 @@ class Remix(commands.Cog):
         if not interaction.namespace.extend:
             seeded = (each for each in models.portraitists if models.projector(each.name))
             lines |= {each.name: f"{each.name} · {each.title}" for each in seeded}
+            lines |= {it.name: vae_line(voice, it) for it in models.vaes if it.alone}
         return matching(current, lines)
 
     @remix.autocomplete("control")

@@ -83,15 +83,22 @@ def slerp(first: Tensor, second: Tensor, ratio: float) -> Tensor:
 
 
 @torch.no_grad()
-def carried(velocity: Velocity, start: Tensor, *, begin: float = 0.0, steps: int = STEPS) -> Tensor:
-    """Return where the flow carries latents from time ``begin`` to 1, by Heun's method.
+def carried(
+    velocity: Velocity,
+    start: Tensor,
+    *,
+    begin: float = 0.0,
+    end: float = 1.0,
+    steps: int = STEPS,
+) -> Tensor:
+    """Return where the flow carries latents from one time to another, by Heun's method.
 
-    The last step is Euler's, as in Karras et al. (NeurIPS 2022, algorithm 1).
+    The last step to time 1 is Euler's, as in Karras et al. (NeurIPS 2022, algorithm 1).
 
     Shape:
         - start: ``(N, C, h, w)`` at time ``begin``.
     """
-    times = torch.linspace(begin, 1.0, steps + 1).tolist()
+    times = torch.linspace(begin, end, steps + 1).tolist()
     x = start
     for now, after in pairwise(times):
         here = velocity(x, x.new_full((len(x),), now))

@@ -16,15 +16,13 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from generation.errors import InvalidRequestError
 from generation.training.digit_data import FEWEST, HELD_OUT, PICTURES
 from generation.training.rooms import paint_room
+from generation.vaes import EMPTY_WORDS
 
 LONGEST_PHRASE = 3
 """Words of a phrase that counts as one attribute; a longer one counts by its words."""
 RAREST, COMMONEST = 0.01, 0.8
 """Shares of the captions between which something tells pictures apart."""
 MOST_ATTRIBUTES = 64
-EMPTY_WORDS = frozenset(
-    ("a", "an", "and", "at", "by", "for", "from", "in", "is", "it", "of", "on", "or", "the", "to")
-) | {"its", "with"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,6 +53,8 @@ PRIOR = "prior"
 SHOWN = 16
 ENCODED = 64
 EXAMINED = 64
+FITTED = 400
+"""Pictures whose principal components the VAE begins with."""
 KEPT_OF_AVERAGE = 0.997
 WARM_UP = 0.04
 
@@ -65,6 +67,7 @@ class RoomsVaeConfig:
         steps: of the VAE.
         prior_steps: of the prior, after them.
         batch: pictures of a step of the VAE.
+        crop: sides of what a step of the VAE sees of each, a multiple of 16.
         prior_batch: latents of a step of the prior.
         learning_rate: of Adam for the VAE, at its highest.
         prior_rate: of Adam for the prior, at its highest.
@@ -78,14 +81,15 @@ class RoomsVaeConfig:
         device: "cpu", "cuda:0", or "auto".
     """
 
-    steps: int = 1100
+    steps: int = 2400
     prior_steps: int = 1600
-    batch: int = 8
+    batch: int = 16
+    crop: int = 64
     prior_batch: int = 32
     learning_rate: float = 2e-3
     prior_rate: float = 1.5e-3
     size: int = 128
-    latents: int = 16
+    latents: int = 24
     width: int = 96
     blocks: int = 4
     painted: int = 6000
@@ -99,6 +103,8 @@ class RoomsVaeConfig:
         require_positive(self, "prior_rate", "size", "latents", "width", "blocks", "painted")
         if self.size % FACTOR or not 64 <= self.size <= 256:
             raise InvalidRequestError(f"size is a multiple of {FACTOR} from 64 to 256")
+        if self.crop % FACTOR or not FACTOR <= self.crop <= self.size:
+            raise InvalidRequestError(f"crop is a multiple of {FACTOR}, at most size")
         if self.width % 8:
             raise InvalidRequestError("width is a multiple of 8")
 
@@ -112,6 +118,7 @@ class RoomsVaeCourse:
         self.device = torch_device(config.device)
         torch.manual_seed(config.seed)
         self.vae = PictureVae(latents=config.latents).to(self.device)
+        self.vae.begin(self._pictures(data.train[:FITTED]))
         self.vae.to(memory_format=torch.channels_last)
         self.prior = LatentPrior(
             latents=config.latents,
@@ -163,8 +170,13 @@ class RoomsVaeCourse:
         config, rng = self.config, rng_of(self.config.seed, number)
         count = len(self.data.train)
         chosen = batch_of(count, size=config.batch, seed=config.seed, number=number)
-        pictures = self._pictures(self.data.train[chosen.numpy()])
-        side = config.size // FACTOR
+        side = config.crop // FACTOR
+        places = torch.randint(config.size // FACTOR - side + 1, (config.batch, 2), generator=rng)
+        crops = [
+            self.data.train[index, y : y + config.crop, x : x + config.crop]
+            for index, (y, x) in zip(chosen.tolist(), (FACTOR * places).tolist(), strict=True)
+        ]
+        pictures = self._pictures(np.stack(crops))
         noise = torch.randn(config.batch, config.latents, side, side, generator=rng)
         with self._mixed():
             decoded, found = self.vae(pictures, noise.to(self.device))

@@ -36,7 +36,8 @@ async def tree() -> AsyncIterator[list[Command]]:
 
 def test_every_family_is_there(tree: list[Command]) -> None:
     names = {(command["type"], command["name"]) for command in tree}
-    families = {"admin", "imagine", "inpaint", "portrait", "remix", "style", "usage", "vary"}
+    families = {"admin", "blend", "design", "imagine", "inpaint", "portrait", "remix", "style"}
+    families |= {"usage", "vary"}
     assert names == {(1, name) for name in families} | {(3, "Remix")}
 
 

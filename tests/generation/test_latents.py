@@ -69,6 +69,21 @@ def test_the_networks_sides_are_sixteenths_and_a_step_lowers_the_loss() -> None:
     assert losses[2] < losses[0]
 
 
+def test_a_vae_that_has_begun_repeats_what_its_principal_components_hold() -> None:
+    torch.manual_seed(0)
+    vae = PictureVae(latents=6, widths=(8, 8, 8))
+    patterns = torch.rand(6, 3, 16, 16)
+    pictures = (torch.rand(40, 6) @ patterns.flatten(1)).view(40, 3, 16, 16) / 6
+    pictures = pictures - pictures.mean(dim=(0, 2, 3), keepdim=True) + 0.5
+    vae.begin(pictures)
+    with torch.no_grad():
+        posterior = vae.encode(pictures)
+        again = vae.decode(posterior.mu)
+    centred = pictures - pictures.mean(dim=0)
+    assert psnr(again - again.mean(dim=0), centred) > 60
+    torch.testing.assert_close(posterior.mu.std(dim=0, correction=0).flatten(), torch.ones(6))
+
+
 def test_slerps_ends_are_the_two_to_the_bit() -> None:
     first, second = drawn(1), drawn(2)
     assert torch.equal(slerp(first, second, 0), first)

@@ -22,7 +22,7 @@ from generation.training.rooms_kinds import KINDS
 
 torch.set_num_threads(1)
 
-SETTINGS = ("size=64", "painted=40", "steps=4", "prior_steps=3", "batch=4", "prior_batch=4",
+SETTINGS = ("size=64", "painted=40", "steps=24", "prior_steps=6", "batch=4", "prior_batch=4",
             "latents=4", "width=16", "blocks=1")  # fmt: skip
 
 
@@ -150,7 +150,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bytes(
         shutil.copy(kept, out.with_name("stopped.work"))
     assert main(arguments(out, "--minutes", "0")) == 0
     while not out.exists():
-        assert main(arguments(out, "--resume", "--minutes", "0.0005")) == 0
+        assert main(arguments(out, "--resume", "--minutes", "0.01")) == 0
     for name in ("model.safetensors", "prior/model.safetensors"):
         assert (out / name).read_bytes() == (trained / name).read_bytes()
     assert lines_of(out) == lines_of(trained)
@@ -158,11 +158,12 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bytes(
 
 def test_the_vaes_loss_falls_and_then_the_prior_is_examined(trained: Path) -> None:
     lines = lines_of(trained)
-    assert lines[3]["held_out_negative_elbo"] < lines[0]["held_out_negative_elbo"]
-    assert "held_out_flow_loss" not in lines[3]
-    assert lines[4]["held_out_flow_loss"] > 0
-    assert lines[4]["held_out_psnr"] == lines[-1]["held_out_psnr"]
-    assert lines[-1]["diversity_of_data"] > 0
+    coded = [line for line in lines if "held_out_flow_loss" not in line]
+    led = lines[len(coded) :]
+    assert coded[-1]["held_out_negative_elbo"] < coded[0]["held_out_negative_elbo"]
+    assert led[0]["held_out_flow_loss"] > 0
+    assert {line["held_out_psnr"] for line in led} == {coded[-1]["held_out_psnr"]}
+    assert led[-1]["diversity_of_data"] > 0
 
 
 def test_what_is_exported_is_what_its_configurations_say(trained: Path) -> None:

@@ -1,0 +1,129 @@
+"""``/design``: a room that there never was, by a VAE and the prior over its latents."""
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.choices import NAME_LENGTH, listed, matching, vae_line
+from bot.client import Atelier
+from bot.errors import UnknownAttributeError
+from bot.limits import MOST_PICTURES
+from bot.orders import Order, any_seed
+from bot.prompts import MAX_PROMPT, clean_prompt
+from bot.services import services_of, voice_of
+from bot.texts import label
+from generation.registry import DESIGN
+from generation.request import MAX_FRAMES, MAX_SEED, Canvas
+from generation.vaes import Vae, heard
+
+SIDE, FRAME_SIDE = 512, 256
+
+
+class Design(commands.Cog):
+    """The family of ``/design``."""
+
+    @app_commands.command(name="design", description=label("command.design"))
+    @app_commands.allowed_installs(guilds=True, users=True)
+    @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.describe(
+        room=label("command.design.room"),
+        seed=label("command.seed"),
+        direction=label("command.design.direction"),
+        amount=label("command.design.amount"),
+        frames=label("command.design.frames"),
+        count=label("command.count"),
+        model=label("command.design.model"),
+    )
+    async def design(
+        self,
+        interaction: discord.Interaction,
+        room: app_commands.Range[str, 0, MAX_PROMPT] = "",
+        seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
+        direction: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
+        amount: app_commands.Range[float, 0.0, 1.0] = 1.0,
+        frames: app_commands.Range[int, 2, MAX_FRAMES] | None = None,
+        count: app_commands.Range[int, 1, MOST_PICTURES] = 1,
+        model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
+    ) -> None:
+        """Design a picture from words and a seed."""
+        await interaction.response.defer(thinking=True)
+        services = services_of(interaction)
+        # A refusal may say this back, to everybody.
+        await services.guilds.require_fit(interaction.guild_id, model or "")
+        services.limits.require_count(count)
+        designer = services.models.designer(model)
+        words = clean_prompt(room)
+        named = _named(designer, words=words, direction=direction)
+        side = SIDE if frames is None else FRAME_SIDE
+        order = Order(
+            command="design",
+            pipeline=DESIGN,
+            image=Canvas(width=side, height=side),
+            prompt=words,
+            subject=" → ".join(filter(None, (words, named))),
+            strength=amount,
+            direction=named,
+            frames=frames or 1,
+            seed=any_seed(seed),
+            count=count,
+            model=designer.name,
+        )
+        await services.dispatcher.place(interaction, order)
+
+    @design.autocomplete("room")
+    async def rooms(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the words that go on with what was typed."""
+        before, comma, typed = current.rpartition(",")
+        offered = {
+            f"{before}{comma} {word}".strip(): f"{before}{comma} {word}".strip()
+            for word in _words(interaction)
+            if typed.casefold().strip() in word
+        }
+        return matching("", offered)
+
+    @design.autocomplete("direction")
+    async def directions(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the attributes that hold what was typed."""
+        return matching(current, {word: word for word in _words(interaction)})
+
+    @design.autocomplete("model")
+    async def models(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the models that design and hold what was typed."""
+        voice, designers = voice_of(interaction), services_of(interaction).models.designers
+        return matching(current, {vae.name: vae_line(voice, vae) for vae in designers})
+
+
+def _words(interaction: discord.Interaction) -> tuple[str, ...]:
+    """Return the words of the model that was chosen, or of the usual one; none without any."""
+    designers = services_of(interaction).models.designers
+    named = interaction.namespace.model
+    found = next((vae for vae in designers if vae.name == named), None)
+    return (found or designers[0]).words if designers else ()
+
+
+def _named(designer: Vae, *, words: str, direction: str | None) -> str:
+    """Return the direction as the model calls it, "" where there is none.
+
+    Raises:
+        UnknownAttributeError: the model knows neither, or none of the words.
+    """
+    known = listed(designer.words)
+    if words and not heard(words, words=designer.words)[0]:
+        raise UnknownAttributeError("no word is known", known=known)
+    if direction is None:
+        return ""
+    found, _ = heard(direction, words=designer.words)
+    if len(found) != 1:
+        raise UnknownAttributeError("no such direction", known=known)
+    return found[0]
+
+
+async def setup(client: Atelier) -> None:
+    """Add the family to the client."""
+    await client.add_cog(Design())
