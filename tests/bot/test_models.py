@@ -87,9 +87,11 @@ async def test_typing_offers_the_models_that_can_be_used_and_others_are_refused_
     assert answer["choices"] == [
         {"name": "mine \u00b7 A model of mine \u00b7 any words", "value": "mine"},
         {
-            "name": "remix \u00b7 Atelier remix starter \u00b7 20 edits: night, sunset, snow ...",
+            "name": "remix \u00b7 Atelier remix starter \u00b7 26 edits: night, sunset, snow ...",
             "value": "remix",
         },
+        {"name": "digits-gan \u00b7 Digits GAN", "value": "digits-gan"},
+        {"name": "digits-vae \u00b7 Digits VAE", "value": "digits-vae"},
     ]
     answer = await stage.ada.interact(options={"image": image, "model": "OF MINE"}, **typing)
     assert [choice["value"] for choice in answer["choices"]] == ["mine"]
