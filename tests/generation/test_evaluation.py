@@ -260,7 +260,7 @@ def test_a_style_repaints_in_an_engine_and_what_cannot_be_read_is_left_out(
         (("collage", "--data", "photos"), "give --artwork FILE or --preset NAME; there are: "),
         (("collage", "--data", "photos", "--preset", "x"), "there is no preset 'x'"),
         (("collage", "--data", "photos", "--artwork", "broken/a.png"), "is no picture that can be"),
-        (("gatys", "--data", "photos", "--preset", "wave"), "gatys needs vgg19-"),
+        (("adain", "--data", "photos", "--preset", "wave"), "adain needs "),
         (("./bent", "--data", "photos"), "bent is none of DigitsVae, PictureVae, DigitsGenerator"),
         (("remix", "--data", "photos", "--out", "a.pdf"), "a report ends in .html or .png"),
         (("remix", "--data", "photos", "--out", "b/a.png"), "b: there is no such folder"),

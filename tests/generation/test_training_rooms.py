@@ -141,6 +141,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_a_training_that_was_stopped_goes_on_to_the_same_bytes(
     trained: Path, tmp_path: Path
 ) -> None:

@@ -4,7 +4,9 @@ import asyncio
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import IO
 
 from storage.errors import QuotaExceededError
 from storage.ledger import Scope
@@ -17,8 +19,14 @@ JOBS, COST_MS = 24, 100
 
 
 async def spend(url: str, folder: Path, *, process: int) -> None:
-    """Ask for more jobs than fit, end every third of those that did, and name all of them."""
+    """Ask for more jobs than fit, end every third of those that did, and name all of them.
+
+    Begins when told to, so that all begin at once, and stays until its input ends or it is killed.
+    """
     stores = open_stores(url, folder)
+    await stores.quotas.audit()
+    print("ready", flush=True)  # noqa: T201
+    await asyncio.to_thread(sys.stdin.readline)
 
     async def ask(number: int) -> None:
         own = process * 1000 + number
@@ -39,25 +47,43 @@ async def spend(url: str, folder: Path, *, process: int) -> None:
             )
 
     await asyncio.gather(*(ask(number) for number in range(JOBS)))
+    await asyncio.to_thread(sys.stdin.read)
     await stores.database.close()
+
+
+def pipe(end: IO[str] | None) -> IO[str]:
+    """Return a pipe that was asked for."""
+    assert end is not None
+    return end
 
 
 def spenders(url: str, folder: Path, *, killed: int) -> set[str]:
     """Run two processes, kill one amid its work, and return the jobs that were acknowledged."""
     command = [sys.executable, "-m", "tests.storage.test_beside", url, str(folder)]
-    running = [
-        subprocess.Popen([*command, str(number)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        for number in range(2)
-    ]
-    lines = list[str]()
-    for number in (killed, *(each for each in range(2) if each != killed)):
-        with running[number] as process:
-            assert process.stdout is not None
-            if number == killed:
-                lines.append(process.stdout.readline())
-                process.send_signal(signal.SIGKILL)
-            lines += process.stdout.readlines()
-        assert process.returncode == (-signal.SIGKILL if number == killed else 0)
+    with ExitStack() as ended:
+        running = [
+            ended.enter_context(
+                subprocess.Popen(
+                    [*command, str(number)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    cwd=ROOT,
+                )
+            )
+            for number in range(2)
+        ]
+        pipes = [(pipe(process.stdin), pipe(process.stdout)) for process in running]
+        assert [told.readline() for _, told in pipes] == ["ready\n", "ready\n"]
+        for said, _ in pipes:
+            said.write("\n")
+            said.flush()
+        lines = [pipes[killed][1].readline()]
+        running[killed].send_signal(signal.SIGKILL)
+        pipes[1 - killed][0].close()
+        lines += [line for _, told in pipes for line in told]
+    assert running[killed].returncode == -signal.SIGKILL
+    assert running[1 - killed].returncode == 0
     return {line.split()[1] for line in lines if line.endswith("\n")}
 
 
