@@ -1,6 +1,5 @@
 """What is evaluated: whatever the engine serves, and the networks that our trainings write."""
 
-import json
 from abc import ABC, abstractmethod
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from PIL import Image
 
 from generation.devices import torch_device
-from generation.errors import UNREADABLE, ModelUnavailableError
+from generation.errors import ModelUnavailableError
 from generation.executor.client import Executor, ExecutorConfig
 from generation.pipelines.base import EngineConfig
 from generation.registry import PipelineSpec
@@ -321,25 +320,19 @@ def load_network(folder: Path) -> "DigitsVae | PictureVae | DigitsGenerator":
     Raises:
         ModelUnavailableError: the files are damaged, or of a network that is not evaluated.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     from generation.pipelines.gan import DigitsGenerator
     from generation.pipelines.picture_vae import PictureVae
     from generation.pipelines.vae import DigitsVae
+    from generation.trained import load_trained, read_trained
 
     kinds = (DigitsVae, PictureVae, DigitsGenerator)
+    known: dict[str, type[DigitsVae | PictureVae | DigitsGenerator]]
     known = {f"{each.__module__}:{each.__name__}": each for each in kinds}
-    try:
-        told = json.loads((folder / CONFIG).read_text("utf-8"))
-        network: DigitsVae | PictureVae | DigitsGenerator = known[told.pop("network")](**told)
-        network.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, RuntimeError, SafetensorError, *UNREADABLE) as err:
-        reason = " ".join(str(err).split())[:200]
+    named = read_trained(folder)["network"]
+    if named not in known:
         names = ", ".join(each.__name__ for each in kinds)
-        raise ModelUnavailableError(f"{folder.name} is none of {names}: {reason}") from err
-    network.eval().requires_grad_(requires_grad=False)
-    return network
+        raise ModelUnavailableError(f"{folder.name} is none of {names}")
+    return load_trained(folder, known[named])
 
 
 def network_maker(folder: Path, *, seed: int) -> Maker:

@@ -5,11 +5,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from generation.errors import InvalidRequestError
 from generation.training.avatars import Bytes, avatars
 from generation.training.digit_data import FEWEST, HELD_OUT, PICTURES
+from generation.training.picture_data import square
 
 MOST_HELD_OUT = 256
 
@@ -56,16 +56,7 @@ def _of(folder: Path, side: int) -> Bytes:
     found = sorted(it for it in folder.rglob("*") if it.suffix.lower() in PICTURES)
     if not found:
         raise InvalidRequestError(f"{folder} holds no pictures ({', '.join(PICTURES)})")
-    return np.stack([_square(place, side) for place in found])
-
-
-def _square(place: Path, side: int) -> Bytes:
-    try:
-        with Image.open(place) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as err:
-        raise InvalidRequestError(f"{place.name} is no picture that can be read") from err
-    return np.asarray(ImageOps.fit(upright, (side, side), Image.Resampling.LANCZOS))
+    return np.stack([square(place, side) for place in found])
 
 
 def _painted(kept: Path, side: int, count: int, seed: int) -> Bytes:

@@ -4,7 +4,6 @@ Differs from the papers: the exported generator is an exponential mean of the tr
 (Yazici et al., ICLR 2019), whose digits are steadier.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,20 +20,16 @@ from generation.pipelines.gan import (
     DigitsDiscriminator,
     DigitsGenerator,
     discriminator_loss,
-    diversity,
     generator_loss,
 )
 from generation.training.cards import Trained, write_model
+from generation.training.collapse import diversity_figures
 from generation.training.course import Figures, Mixed, require_positive, rng_of
 from generation.training.digit_data import DigitData
 from generation.training.digits_course import DigitsConfig, DigitsCourse
 from generation.training.sheets import sheet
 
 SHOWN, EXAMINED = 16, 256
-COLLAPSED = 0.6
-"""Diversity beside the data's below which the generator is said to have collapsed."""
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +106,7 @@ class DigitsGanCourse(DigitsCourse[DigitsGanConfig]):
     def examine(self) -> Figures:
         """Return the diversity of what is made, beside that of held-out digits; say a collapse."""
         made = self._made(EXAMINED, rng_of(0, 0))
-        data = self.pictures(self.data.held_out[:EXAMINED])
-        share = (diversity(made) / diversity(data)).item()
-        if share < COLLAPSED:
-            logger.warning(
-                "the generator has collapsed: its digits differ by %.2f of data's", share
-            )
-        return {"diversity": diversity(made).item(), "diversity_beside_data": share}
+        return diversity_figures(made, self.pictures(self.data.held_out[:EXAMINED]))
 
     def sheets(self) -> Mapping[str, Image.Image]:
         """Return 4 x 4 samples, always of the same latents."""
