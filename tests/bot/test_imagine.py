@@ -72,14 +72,13 @@ async def test_what_a_model_or_the_bot_cannot_do_is_refused_before_it_is_queued(
         ({"size": "9:1"}, "9:1 is no size that I can make"),
         ({"size": "32x512"}, "sides of 64 to 1024 pixels"),
         ({"size": "2048x512"}, "2048x512 is no size"),
-        ({"size": "<@1> big"}, "is no size that I can make"),
+        ({"size": "<@1> big"}, r"\<@1> big is no size that I can make"),
         ({"prompt": "\u200b\u200b"}, "Please say in words what is to be seen"),
         ({"count": 3}, "I make 2 pictures at once here at most."),
         ({"prompt": "night (fog:9)"}, "I cannot follow that prompt: words weigh 0 to 2"),
     ):
         await stage.ada.command("imagine", None, **{"prompt": "a castle", **options})
-        refusal = text_of(await stage.ada.text(said))
-        assert "<@1>" not in refusal
+        await stage.ada.text(said)
     assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]
     assert (await balance(stage, bot)).used_ms == 0
     typing = {"kind": "autocomplete", "name": "imagine"}
