@@ -12,6 +12,7 @@ import discord
 from bot.details import details_page
 from bot.errors import NotYoursError, PictureDeletedError, PromptMissingError
 from bot.forms import Filled, PictureForm
+from bot.notices import ACCENT, notice
 from bot.orders import Order, Parameters, Picture, any_seed
 from bot.prompts import clean_prompt
 from bot.services import client_of, services_of, voice_of
@@ -164,6 +165,22 @@ async def stop(interaction: discord.Interaction, job_id: str) -> None:
     else:
         await _own(interaction, job_id)
     await services_of(interaction).dispatcher.stop(job_id)
+
+
+async def erase(interaction: discord.Interaction, member_id: int) -> None:
+    """Erase all that is kept about whoever pressed, once their jobs have been stopped.
+
+    Raises:
+        NotYoursError: the button is another member's.
+    """
+    if interaction.user.id != member_id:
+        raise NotYoursError("another member's consent")
+    await interaction.response.defer()
+    services, voice = services_of(interaction), voice_of(interaction)
+    await services.dispatcher.stop_all(await services.privacy.unfinished(member_id))
+    done = await services.privacy.erase(member_id)
+    text = voice.say("privacy.delete.done", jobs=done.jobs, pictures=done.files)
+    await interaction.edit_original_response(view=notice(text, colour=ACCENT))
 
 
 def order_of(job: Job) -> Order:

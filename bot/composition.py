@@ -30,6 +30,7 @@ from bot.models import Models
 from bot.overview import Overview, overview
 from bot.pictures import Pictures
 from bot.presets import read_presets
+from bot.privacy import Exports
 from bot.redirect import connector
 from bot.safety import Guard
 from bot.services import Services
@@ -47,6 +48,7 @@ from storage.files import FileStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
 from storage.policies import Ceilings
+from storage.privacy import Privacy
 from storage.quotas import Quotas
 from storage.reports import Reports
 from storage.retention import Retention
@@ -66,6 +68,7 @@ class Stores:
     jobs: JobStore
     reports: Reports
     retention: Retention
+    privacy: Privacy
     kept: KeyValues
 
 
@@ -242,6 +245,9 @@ class Bot:
             reports=self.stores.reports,
             charts=self.workers.charts,
             limits=Limits(max_side=self.settings.max_side, max_pictures=self.settings.max_pictures),
+            files=self.stores.files,
+            privacy=self.stores.privacy,
+            exports=Exports(),
         )
 
     def _measure(self) -> None:
@@ -291,7 +297,12 @@ async def assembled(
             stores=stores,
             workers=workers,
             models=models,
-            guilds=Guilds(GuildStore(database), presets=presets, safety=settings.safety_policy),
+            guilds=Guilds(
+                GuildStore(database),
+                presets=presets,
+                safety=settings.safety_policy,
+                retention_days=settings.retention_days,
+            ),
             downloader=downloader,
         )
 
@@ -310,6 +321,7 @@ def _stores(settings: Settings, database: Database) -> Stores:
         jobs=JobStore(database, quotas=quotas, files=files, room=settings.room),
         reports=Reports(database),
         retention=Retention(database, files=files),
+        privacy=Privacy(database, files=files),
         kept=KeyValues(database),
     )
 

@@ -110,7 +110,30 @@ class StopButton(JobButton, template=f"atelier:stop:{JOB}"):
         await guarded(interaction, actions.stop(interaction, self.job_id))
 
 
-BUTTONS = (AgainButton, VaryButton, EditButton, DetailsButton, DeleteButton, StopButton)
+class EraseButton(ui.DynamicItem[Button], template=r"atelier:erase:(?P<member>[0-9]{1,20})"):
+    """Erases all that is kept about a member; it is shown to them alone."""
+
+    def __init__(self, member_id: int, *, label: str | None) -> None:
+        custom_id = f"atelier:erase:{member_id}"
+        look = discord.ButtonStyle.danger
+        super().__init__(ui.Button(label=label, style=look, custom_id=custom_id))
+        self.member_id = member_id
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: Pressed, item: ui.Item[Any], match: re.Match[str]
+    ) -> Self:
+        """Rebuild the button from what was pressed."""
+        return cls(int(match["member"]), label=_label(item))
+
+    async def callback(self, interaction: Pressed) -> None:
+        """Erase it."""
+        await guarded(interaction, actions.erase(interaction, self.member_id))
+
+
+BUTTONS = (
+    AgainButton, VaryButton, EditButton, DetailsButton, DeleteButton, StopButton, EraseButton,
+)  # fmt: skip
 
 
 def _label(item: ui.Item[Any]) -> str | None:

@@ -7,7 +7,7 @@ start is this process's own.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -38,6 +38,8 @@ from storage.records import Accepted, Job, JobState, NewJob
 UNREACHABLE_WAIT_S = 12 * 60.0
 """Where the bot itself may not speak, a picture after the token's fifteen minutes is lost."""
 PAUSE_AFTER_FAULT_S = 1.0
+STOP_S = 20.0
+"""How long whoever has their jobs stopped waits for those that run."""
 
 log = structlog.get_logger()
 
@@ -235,6 +237,14 @@ class Dispatcher:
         self._metrics.finish(job, JobState.CANCELLED)
         await self._hand_over(job, self._live(job, entry))
 
+    async def stop_all(self, job_ids: Collection[str]) -> None:
+        """Stop jobs, and wait a while until those that run here have come to their end."""
+        for job_id in job_ids:
+            await self.stop(job_id)
+        names = {_run_name(job_id) for job_id in job_ids}
+        if runs := [task for task in self._runs if task.get_name() in names]:
+            await asyncio.wait(runs, timeout=STOP_S)
+
     def _promised_s(self, order: Order, origin: Origin, *, cost_ms: int) -> float:
         """Return in how many seconds the pictures of an order are to be expected."""
         probe = probe_of(order, origin)
@@ -276,7 +286,7 @@ class Dispatcher:
         self._wake.clear()
         while self._may_begin() and (taken := await self._take()):
             entry, job = taken
-            task = asyncio.create_task(self._run(entry, job), name=f"job {job.id}")
+            task = asyncio.create_task(self._run(entry, job), name=_run_name(job.id))
             self._runs.add(task)
             task.add_done_callback(self._ended)
         await self._wake.wait()
@@ -366,6 +376,11 @@ class Dispatcher:
         """Return the message that has shown the job's place, or open it anew."""
         shown = entry.live if entry is not None else None
         return shown or self._delivery.open(job)
+
+
+def _run_name(job_id: str) -> str:
+    """Return what the task is called that runs a job."""
+    return f"job {job_id}"
 
 
 async def _forever(step: Callable[[], Coroutine[None, None, None]]) -> None:

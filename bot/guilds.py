@@ -41,6 +41,7 @@ class Guild:
         own: its own presets by name, those that are understood.
         presets: all that are offered there, by name: its own first.
         safety: what becomes of unsafe pictures there.
+        retention_days: how long prompts and pictures are kept there.
     """
 
     choices: GuildChoices
@@ -48,6 +49,7 @@ class Guild:
     own: Mapping[str, Preset]
     presets: Mapping[str, Preset]
     safety: SafetyPolicy
+    retention_days: int
 
 
 class Guilds:
@@ -57,6 +59,7 @@ class Guilds:
         store: where they are kept.
         presets: the installation's, by name.
         safety: what becomes of unsafe pictures where nobody chose, as in direct messages.
+        retention_days: how long prompts and pictures are kept at most.
         clock: seconds that only ever grow.
     """
 
@@ -66,11 +69,13 @@ class Guilds:
         *,
         presets: Mapping[str, Preset],
         safety: SafetyPolicy = "off",
+        retention_days: int = 30,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._presets = presets
         self._safety = safety
+        self._retention_days = retention_days
         self._clock = clock
         self._kept: OrderedDict[int, tuple[float, Guild]] = OrderedDict()
         self._acts = 0
@@ -214,6 +219,7 @@ class Guilds:
             own=own,
             presets={**own, **others},
             safety=choices.safety or self._safety,
+            retention_days=self._retention_days,
         )
 
 

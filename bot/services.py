@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from bot.models import Models
     from bot.pictures import Pictures
     from bot.presets import Preset
+    from bot.privacy import Exports
     from bot.safety import Guard
     from generation.executor.client import Executor
+    from storage.files import FileStore
     from storage.jobs import JobStore
+    from storage.privacy import Privacy
     from storage.quotas import Quotas
     from storage.reports import Reports
 
@@ -46,6 +49,9 @@ class Services:
     reports: "Reports"
     charts: "ChartPool"
     limits: "Limits"
+    files: "FileStore"
+    privacy: "Privacy"
+    exports: "Exports"
 
 
 def client_of(interaction: discord.Interaction) -> "Atelier":

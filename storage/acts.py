@@ -69,6 +69,12 @@ def newest(
     return [_act(row) for row in session.scalars(found.limit(most))]
 
 
+def acts_of(session: Session, actor_id: int) -> list[Act]:
+    """Return every act of one person, in all guilds, the oldest first."""
+    found = select(AuditRow).filter_by(actor_id=actor_id).order_by(AuditRow.id)
+    return [_act(row) for row in session.scalars(found)]
+
+
 def _act(row: AuditRow) -> Act:
     return Act(
         id=row.id,

@@ -277,6 +277,8 @@ def _prepare(*, read_only: bool, foreign_keys: bool) -> Callable[[DBAPIConnectio
         else:
             cursor.execute("PRAGMA journal_mode = WAL")
             cursor.execute("PRAGMA synchronous = FULL")
+            # What is deleted is overwritten, for it may be words that somebody wants gone.
+            cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
 
     return prepare

@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session
 
 from storage.clock import Clock, utc_now
 from storage.database import Database, reads, writes
-from storage.errors import FileRefusedError
 from storage.files import FileStore
+from storage.forgetting import Eraser, empty
 from storage.portable import changed
 from storage.records import FINISHED
-from storage.references import drop_inputs, drop_outputs, forget_unused
 from storage.tables import FileRow, JobRow
 
 _BATCH = 200
@@ -42,6 +41,7 @@ class Retention:
         self._database = database
         self._files = files
         self._clock = clock
+        self._eraser = Eraser(database, files=files, clock=clock)
 
     async def purge(self, *, older_than: timedelta) -> PurgeReport:
         """Empty the jobs that finished longer ago, and remove files that nothing refers to."""
@@ -52,13 +52,8 @@ class Retention:
             unused |= batch[1]
         tokens = await self.forget_tokens()
         orphans = await self._orphans()
-        freed = [await self._removed(sha256) for sha256 in sorted(unused | orphans)]
-        return PurgeReport(
-            jobs=jobs,
-            tokens=tokens,
-            files=sum(1 for size in freed if size),
-            size_bytes=sum(freed),
-        )
+        freed = await self._eraser.remove(unused | orphans)
+        return PurgeReport(jobs=jobs, tokens=tokens, files=len(freed), size_bytes=sum(freed))
 
     @writes
     def forget_tokens(self, session: Session) -> int:
@@ -87,26 +82,7 @@ class Retention:
         job_ids = list(rows)
         if not job_ids:
             return None
-        session.execute(
-            update(JobRow)
-            .where(JobRow.id.in_(job_ids))
-            .values(
-                prompt=None,
-                parameters=None,
-                notes=None,
-                interaction_token=None,
-                purged_at=self._clock(),
-            )
-        )
-        digests = drop_inputs(session, job_ids) | drop_outputs(session, job_ids)
-        return len(job_ids), forget_unused(session, digests)
-
-    async def _removed(self, sha256: str) -> int:
-        """Remove a file and return its bytes; one that stays has no row and is found again."""
-        try:
-            return await self._files.remove(sha256)
-        except FileRefusedError:
-            return 0
+        return len(job_ids), empty(session, job_ids, now=self._clock())
 
     async def _orphans(self) -> set[str]:
         """Return the files on the disk that no row knows, such as those of refused jobs."""

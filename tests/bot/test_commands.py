@@ -37,7 +37,7 @@ async def tree() -> AsyncIterator[list[Command]]:
 def test_every_family_is_there(tree: list[Command]) -> None:
     names = {(command["type"], command["name"]) for command in tree}
     families = {"admin", "blend", "design", "imagine", "inpaint", "portrait", "remix", "style"}
-    families |= {"usage", "vary"}
+    families |= {"privacy", "usage", "vary"}
     assert names == {(1, name) for name in families} | {(3, "Remix")}
 
 

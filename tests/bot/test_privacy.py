@@ -1,0 +1,123 @@
+"""``/privacy``: a member is told what is kept, given it, and has it erased; nobody else can."""
+
+import asyncio
+import csv
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import discord
+import pytest
+
+from bot.actions import erase
+from bot.errors import NotYoursError
+from bot.exports import Plan, packed, planned
+from storage.migrating import upgrade
+from storage.privacy import Privacy
+from tests.bot.members import labels, text_of
+from tests.bot.stage import Stage, rows
+from tests.bot.test_usage import interaction_of
+from tests.storage.stores import Stores, open_stores
+
+PICTURE_BYTES = 20_000
+
+
+async def test_a_member_is_told_given_and_rid_of_what_is_kept(stage: Stage) -> None:
+    bot = await stage.start(retention_days=12)
+    await stage.ada.remix("the old lighthouse")
+    await stage.ada.result()
+    await stage.settled(bot)
+    await stage.ada.command("privacy", "show")
+    told = await stage.ada.text("What I keep about you")
+    assert "**Here**: 2 pictures" in text_of(told)
+    assert "the words and settings of 1 jobs" in text_of(told)
+    assert "removed here 12 days after" in text_of(told)
+    assert told["ephemeral_for"] == stage.ada.id
+
+    await stage.ada.command("privacy", "export")
+    sent = await stage.ada.text("Your data, part 1 of 1")
+    assert sent["ephemeral_for"] == stage.ada.id
+    with zipfile.ZipFile(io.BytesIO(await stage.ada.picture(sent))) as archive:
+        assert archive.testzip() is None
+        (job,) = json.loads(archive.read("jobs.json"))
+        assert (job["prompt"], job["member_id"]) == ("the old lighthouse", stage.ada.id)
+        assert "interaction_token" not in job
+        for name in (job["given"]["image"], *job["made"]):
+            assert archive.read(name).startswith(b"\x89PNG")
+
+    await stage.ada.command("privacy", "delete")
+    asked = await stage.ada.text("Erase everything?")
+    await stage.ada.press(asked, "Erase everything")
+    done = await stage.ada.text("### Erased")
+    assert "of 1 jobs and 2 pictures are gone" in text_of(done)
+    assert labels(done) == []
+    assert rows(bot, "SELECT prompt, parameters, interaction_token FROM jobs") == [
+        (None, None, None)
+    ]
+    assert rows(bot, "SELECT count(*) FROM files") == [(0,)]
+    assert rows(bot, "SELECT act, actor_id FROM audit") == [("erased", int(stage.ada.id))]
+
+
+async def test_erasing_stops_what_runs_and_what_waits(stage: Stage) -> None:
+    bot = await stage.start(parallel_jobs=1)
+    for _ in range(2):
+        await stage.ada.remix("endless night")
+    await stage.ada.until(lambda message: "Stop" in labels(message), count=2)
+    await stage.ada.command("privacy", "delete")
+    asked = await stage.ada.text("2 that wait or run are stopped")
+    await stage.ada.press(asked, "Erase everything")
+    await stage.ada.text("### Erased")
+    await stage.ada.until(lambda message: "Stopped." in text_of(message), count=2)
+    assert rows(bot, "SELECT DISTINCT state, device_ms, prompt FROM jobs") == [
+        ("cancelled", 0, None)
+    ]
+    assert rows(bot, "SELECT sum(reserved_ms), sum(used_ms) FROM accounts") == [(0, 0)]
+    assert rows(bot, "SELECT count(*) FROM jobs WHERE delivered_at IS NULL") == [(0,)]
+
+
+async def test_s2_a_consent_that_another_member_was_asked_for_is_refused() -> None:
+    ben = interaction_of(discord.Permissions.none(), 5)
+    with pytest.raises(NotYoursError):
+        await erase(ben, ben.user.id + 1)
+
+
+async def exported(stores: Stores, *, max_bytes: int) -> tuple[Plan, list[dict[str, bytes]]]:
+    """Return the plan of a member's export, and what is in each of its parts."""
+    kept = await Privacy(stores.database, files=stores.files).kept(7)
+    plan = planned(kept, about="about", max_bytes=max_bytes)
+    parts = []
+    for part in plan.parts:
+        data = await packed(part, stores.files)
+        assert len(data) <= max_bytes
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts.append({name: archive.read(name) for name in archive.namelist()})
+    return plan, parts
+
+
+async def test_an_export_larger_than_discord_takes_is_laid_into_whole_parts(
+    tmp_path: Path,
+) -> None:
+    url = f"sqlite:///{tmp_path / 'atelier.sqlite3'}"
+    await asyncio.to_thread(upgrade, url)
+    stores = open_stores(url, tmp_path)
+    pictures = [bytes([number]) * PICTURE_BYTES for number in range(5)] + [bytes(10**6)]
+    files = [await stores.files.put(data, media_type="image/png") for data in pictures]
+    for number, file in enumerate([*files, files[0]]):
+        stores.clock.advance(minutes=1)
+        prompt = "=1+1" if number == 3 else f"夜晚 {number}"
+        await stores.accept(member_id=7, inputs={"image": file}, prompt=prompt)
+    plan, parts = await exported(stores, max_bytes=3 * PICTURE_BYTES)
+    assert (len(plan.parts), plan.pictures, plan.left_out) == (3, 5, 1)
+    assert "jobs.json" not in parts[1]
+    found = {name: data for part in parts for name, data in part.items() if "/" in name}
+    assert list(found.values()) == pictures[:5]
+    jobs = json.loads(parts[0]["jobs.json"])
+    assert [found.get(job["given"]["image"]) for job in jobs] == [*pictures[:5], None, pictures[0]]
+    table = io.StringIO(parts[0]["prompts.csv"].decode("utf-8-sig"), newline="")
+    assert [row["prompt"] for row in csv.DictReader(table)][2:4] == ["夜晚 2", "'=1+1"]
+    ledger = csv.DictReader(io.StringIO(parts[0]["ledger.csv"].decode("utf-8-sig"), newline=""))
+    assert [(row["kind"], row["amount_ms"]) for row in ledger] == [("reserve", "100")] * 7
+    whole, _ = await exported(stores, max_bytes=10**8)
+    assert (len(whole.parts), whole.left_out) == (1, 0)
+    await stores.database.close()
