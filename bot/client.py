@@ -99,6 +99,30 @@ class Atelier(commands.Bot):
     async def on_ready(self) -> None:
         """Write down that Discord knows us."""
         log.info("ready", user=str(self.user), guilds=len(self.guilds))
+        await self.look_around()
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """Erase what a guild's members asked for: the bot was removed, or the guild is gone.
+
+        A guild that is out of order for a while is not told of here.
+        """
+        erased = await self.services.retention.leave(guild.id)
+        log.info("left a guild", guild=guild.id, jobs=erased.jobs, files=erased.files)
+
+    async def look_around(self) -> None:
+        """Write down where the bot is, and forget the guilds that it has left long ago."""
+        if not self.is_ready():
+            return
+        retention = self.services.retention
+        await retention.present([guild.id for guild in self.guilds])
+        gone = await retention.forget_absent(ours=self._would_know)
+        if gone:
+            log.info("forgot guilds that the bot is not in any more", guilds=gone)
+
+    def _would_know(self, guild_id: int) -> bool:
+        """Tell whether a guild is one of the shards' that this client hears of."""
+        shard = (guild_id >> 22) % (self.shard_count or 1)
+        return shard in (getattr(self, "shard_ids", None) or [self.shard_id or 0])
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Answer forms that were opened by an earlier process; forms do not outlive it."""

@@ -189,7 +189,8 @@ class Bot:
         age = timedelta(days=self.settings.retention_days)
         while True:
             purge = self.stores.retention.purge(older_than=age)
-            (report,) = await asyncio.gather(purge, return_exceptions=True)
+            around = self.client.look_around()
+            report, _ = await asyncio.gather(purge, around, return_exceptions=True)
             if isinstance(report, BaseException):
                 log.error("not purged; the next purge tries again", exc_info=report)
             else:
@@ -247,6 +248,7 @@ class Bot:
             limits=Limits(max_side=self.settings.max_side, max_pictures=self.settings.max_pictures),
             files=self.stores.files,
             privacy=self.stores.privacy,
+            retention=self.stores.retention,
             exports=Exports(),
         )
 

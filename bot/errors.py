@@ -18,6 +18,7 @@ BotError
 │   ├── UnknownWordError      there is no word rule for that
 │   ├── UnknownPresetError    there is no such preset
 │   ├── PresetUnfitError      a preset of a server's own cannot be made of that
+│   ├── RetentionUnfitError   a server may not keep prompts and pictures for so long
 │   ├── PresetUnableError     no model here can do what a preset says, or not the one named
 │   ├── WordsUnfitError       the model takes a picture and nothing else
 │   ├── DesignerMissingError  no model here designs pictures by itself
@@ -140,6 +141,10 @@ class UnknownPresetError(RefusedError):
 
 class PresetUnfitError(RefusedError):
     """A preset of a server's own cannot be made of that; the sentence says why."""
+
+
+class RetentionUnfitError(RefusedError):
+    """A server may not keep prompts and pictures for so long."""
 
 
 class PresetUnableError(RefusedError):

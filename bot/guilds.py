@@ -13,7 +13,13 @@ from dataclasses import dataclass
 import structlog
 
 from bot.choices import listed
-from bot.errors import PresetUnfitError, UnknownPresetError, UnknownWordError, WordRuleError
+from bot.errors import (
+    PresetUnfitError,
+    RetentionUnfitError,
+    UnknownPresetError,
+    UnknownWordError,
+    WordRuleError,
+)
 from bot.presets import Preset, preset_of
 from bot.prompts import shown
 from bot.words import Words, rule_of
@@ -80,6 +86,11 @@ class Guilds:
         self._kept: OrderedDict[int, tuple[float, Guild]] = OrderedDict()
         self._acts = 0
 
+    @property
+    def longest_days(self) -> int:
+        """How long the installation keeps prompts and pictures, which no guild exceeds."""
+        return self._retention_days
+
     async def holding(self, guild_id: int | None) -> Guild:
         """Return what holds in a guild; in direct messages what the installation offers.
 
@@ -133,6 +144,17 @@ class Guilds:
             UnknownTimeZoneError: this machine knows none of that name.
         """
         await self._store.set_time_zone(guild_id, name, actor_id=actor_id)
+        self._forget(guild_id)
+
+    async def set_retention(self, guild_id: int, days: int, *, actor_id: int) -> None:
+        """Choose after how many days prompts and pictures are removed.
+
+        Raises:
+            RetentionUnfitError: the installation keeps nothing for so long.
+        """
+        if not 1 <= days <= self._retention_days:
+            raise RetentionUnfitError("outside of the bounds", limit=self._retention_days)
+        await self._store.set_retention(guild_id, days, actor_id=actor_id)
         self._forget(guild_id)
 
     async def set_word(
@@ -219,7 +241,7 @@ class Guilds:
             own=own,
             presets={**own, **others},
             safety=choices.safety or self._safety,
-            retention_days=self._retention_days,
+            retention_days=min(choices.retention_days or self.longest_days, self.longest_days),
         )
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from storage.privacy import Privacy
     from storage.quotas import Quotas
     from storage.reports import Reports
+    from storage.retention import Retention
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ class Services:
     files: "FileStore"
     privacy: "Privacy"
     exports: "Exports"
+    retention: "Retention"
 
 
 def client_of(interaction: discord.Interaction) -> "Atelier":

@@ -22,6 +22,7 @@ from storage.bucket import Bucket, BucketConfig
 from storage.database import sqlite_path
 from storage.files import FileStore
 from storage.room import Room
+from storage.tables import MAX_RETENTION_DAYS
 
 MEBIBYTE = 1024 * 1024
 TEMPLATE_NEEDS = 4000 * MEBIBYTE
@@ -116,7 +117,10 @@ class Settings(BaseSettings):
         description="device seconds a day of those who bought: SKU=SECONDS, with commas between",
     )
     retention_days: int = Field(
-        default=30, ge=1, description="days after which prompts and pictures are removed"
+        default=30,
+        ge=1,
+        le=MAX_RETENTION_DAYS,
+        description="days after which prompts and pictures are removed; servers may choose fewer",
     )
     least_free_bytes: int = Field(
         default=500_000_000,

@@ -27,6 +27,7 @@ GATEWAY_KINDS = (
     "duplicate",
     "replay",
     "refuse_identify",
+    "guild_gone",
 )
 KINDS = (*HTTP_KINDS, "cdn", *GATEWAY_KINDS)
 

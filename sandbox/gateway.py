@@ -107,6 +107,8 @@ class Gateway:
     async def fail(self, kind: str, details: Mapping[str, Any]) -> None:
         """Let one of the gateway's faults happen, at once or to the next that it concerns."""
         times = int(details.get("times", 1))
+        if kind == "guild_gone":
+            await self._lose_guild(int(details["guild_id"]), out=bool(details.get("unavailable")))
         if kind == "duplicate":
             self.duplicates += times
         elif kind == "replay":
@@ -115,6 +117,11 @@ class Gateway:
             self.refusals.extend([int(details.get("code", 4004))] * times)
         for connection in list(self.connections):
             await self._fail_connection(connection, kind, details=details)
+
+    async def _lose_guild(self, guild_id: int, *, out: bool) -> None:
+        """Tell sessions that the bot is in a guild no more, or that it is out of order."""
+        payload: Payload = {"id": str(guild_id), **({"unavailable": True} if out else {})}
+        await self.dispatch("GUILD_DELETE", lambda _: payload, guild_id=guild_id)
 
     async def _fail_connection(
         self, connection: Connection, kind: str, *, details: Mapping[str, Any]

@@ -52,12 +52,14 @@ class GuildChoices:
     Args:
         safety: what becomes of unsafe pictures; None leaves it to the installation.
         time_zone: the clocks by which quotas renew; None is UTC.
+        retention_days: how long prompts and pictures are kept; None leaves it to the installation.
         words: in the order in which they were added.
         presets: the guild's own by name; None hides the installation's of that name.
     """
 
     safety: SafetyPolicy | None = None
     time_zone: str | None = None
+    retention_days: int | None = None
     words: tuple[WordRule, ...] = ()
     presets: Mapping[str, PresetFields | None] = field(default_factory=dict)
 
@@ -87,6 +89,7 @@ class GuildStore:
         return GuildChoices(
             safety=settings.safety if settings is not None else None,  # type: ignore[arg-type]
             time_zone=settings.time_zone if settings is not None else None,
+            retention_days=settings.retention_days if settings is not None else None,
             words=tuple(
                 WordRule(word=row.word, plain=row.plain, action=row.action)  # type: ignore[arg-type]
                 for row in words
@@ -136,6 +139,17 @@ class GuildStore:
         values = {"time_zone": name, "updated_at": now}
         upsert(session, GuildSettingsRow, key={"guild_id": guild_id}, values=values)
         write_down(session, guild_id, actor_id, "time_zone", before=before, after=name, now=now)
+
+    @writes
+    def set_retention(self, session: Session, guild_id: int, days: int, *, actor_id: int) -> None:
+        """Choose after how many days prompts and pictures are removed, at least 1."""
+        now = self._clock()
+        meet(session, guild_id, now=now)
+        row = session.get(GuildSettingsRow, guild_id)
+        before = row.retention_days if row is not None else None
+        values = {"retention_days": days, "updated_at": now}
+        upsert(session, GuildSettingsRow, key={"guild_id": guild_id}, values=values)
+        write_down(session, guild_id, actor_id, "retention", before=before, after=days, now=now)
 
     @writes
     def set_word(self, session: Session, guild_id: int, rule: WordRule, *, actor_id: int) -> None:

@@ -5,23 +5,36 @@ parameters, notes, interaction token, inputs and output. What remains is who use
 because quotas and reports are made of it, and the ledger.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from storage.clock import Clock, utc_now
 from storage.database import Database, reads, writes
 from storage.files import FileStore
-from storage.forgetting import Eraser, empty
+from storage.forgetting import Erased, Eraser, empty
 from storage.portable import changed
 from storage.records import FINISHED
-from storage.tables import FileRow, JobRow
+from storage.tables import (
+    Base,
+    FileRow,
+    GuildPresetRow,
+    GuildRow,
+    GuildSettingsRow,
+    JobRow,
+    PolicyRow,
+    WordRuleRow,
+)
 
 _BATCH = 200
 _ORPHAN_AGE_S = 3600.0
+ABSENT = timedelta(days=7)
+"""How long the bot has to be out of a guild before that is taken for good."""
+CHOICES: tuple[type[Base], ...] = (GuildSettingsRow, WordRuleRow, GuildPresetRow, PolicyRow)
+"""What a guild's admins have chosen, which goes when the bot has left for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,16 +57,51 @@ class Retention:
         self._eraser = Eraser(database, files=files, clock=clock)
 
     async def purge(self, *, older_than: timedelta) -> PurgeReport:
-        """Empty the jobs that finished longer ago, and remove files that nothing refers to."""
-        limit = self._clock() - older_than
-        jobs, unused = 0, set[str]()
-        while batch := await self._empty_some(limit):
-            jobs += batch[0]
-            unused |= batch[1]
+        """Empty the jobs that finished longer ago, and remove files that nothing refers to.
+
+        Guilds whose admins have chosen fewer days keep theirs for as many.
+        """
+        now, jobs, unused = self._clock(), 0, set[str]()
+        limits: list[tuple[ColumnElement[bool], ...]] = [(JobRow.finished_at < now - older_than,)]
+        for guild_id, days in await self._chosen():
+            limits.append((JobRow.guild_id == guild_id, JobRow.finished_at < now - days))
+        for limit in limits:
+            while batch := await self._empty_some(*limit):
+                jobs += batch[0]
+                unused |= batch[1]
         tokens = await self.forget_tokens()
         orphans = await self._orphans()
         freed = await self._eraser.remove(unused | orphans)
         return PurgeReport(jobs=jobs, tokens=tokens, files=len(freed), size_bytes=sum(freed))
+
+    async def leave(self, guild_id: int) -> Erased:
+        """Erase the words and pictures of a guild that the bot was removed from, now.
+
+        What its admins chose stays for a while, should it come back.
+        """
+        return await self._eraser.erase(guild_id=guild_id)
+
+    @writes
+    def present(self, session: Session, guild_ids: Collection[int]) -> None:
+        """Remember that the bot is in these guilds now."""
+        left = sorted(guild_ids)
+        for start in range(0, len(left), _BATCH):
+            some = GuildRow.id.in_(left[start : start + _BATCH])
+            session.execute(update(GuildRow).where(some).values(present_at=self._clock()))
+
+    async def forget_absent(self, *, ours: Callable[[int], bool]) -> int:
+        """Erase guilds that the bot has not been in for ``ABSENT``, their admins' choices, too.
+
+        Those that it never was in, because members took it along, are left alone.
+
+        Args:
+            ours: whether this process would know that the bot is in a guild.
+        """
+        absent = [guild_id for guild_id in await self._absent() if ours(guild_id)]
+        for guild_id in absent:
+            await self._eraser.erase(guild_id=guild_id)
+            await self._forget_choices(guild_id)
+        return len(absent)
 
     @writes
     def forget_tokens(self, session: Session) -> int:
@@ -68,13 +116,33 @@ class Retention:
         )
         return changed(result)
 
+    @reads
+    def _chosen(self, session: Session) -> list[tuple[int, timedelta]]:
+        days = GuildSettingsRow.retention_days
+        rows = session.execute(select(GuildSettingsRow.guild_id, days).where(days.is_not(None)))
+        return [(guild_id, timedelta(days=chosen)) for guild_id, chosen in rows if chosen]
+
+    @reads
+    def _absent(self, session: Session) -> list[int]:
+        long_ago = GuildRow.present_at < self._clock() - ABSENT
+        return list(session.scalars(select(GuildRow.id).where(long_ago).order_by(GuildRow.id)))
+
     @writes
-    def _empty_some(self, session: Session, limit: datetime) -> tuple[int, set[str]] | None:
+    def _forget_choices(self, session: Session, guild_id: int) -> None:
+        """Forget what a guild's admins chose, and that the bot was there."""
+        for table in CHOICES:
+            session.execute(delete(table).where(table.__table__.c.guild_id == guild_id))
+        session.execute(update(GuildRow).where(GuildRow.id == guild_id).values(present_at=None))
+
+    @writes
+    def _empty_some(
+        self, session: Session, *limit: ColumnElement[bool]
+    ) -> tuple[int, set[str]] | None:
         rows = session.scalars(
             select(JobRow.id)
             .where(
                 JobRow.state.in_(FINISHED),
-                JobRow.finished_at < limit,
+                *limit,
                 JobRow.purged_at.is_(None),
             )
             .limit(_BATCH)

@@ -38,6 +38,7 @@ from storage.types import PlainText, UtcDateTime, sequence_type
 DIRECT_MESSAGES = 0
 MAX_AMOUNT_MS = 10**12
 MAX_BALANCE_MS = 10**15
+MAX_RETENTION_DAYS = 36_500
 
 Snowflake = Annotated[int, mapped_column(BigInteger)]
 SnowflakeKey = Annotated[int, mapped_column(BigInteger, primary_key=True, autoincrement=False)]
@@ -77,13 +78,17 @@ def _one_of(column: str, *words: str) -> CheckConstraint:
 
 
 class GuildRow(Base):
-    """A Discord server, or direct messages (id 0)."""
+    """A Discord server, or direct messages (id 0).
+
+    When the bot was last seen in it is null where it never was: members may bring it along.
+    """
 
     __tablename__ = "guilds"
     __table_args__ = (CheckConstraint("id >= 0", name="id_range"),)
 
     id: Mapped[SnowflakeKey]
     first_seen_at: Mapped[Moment]
+    present_at: Mapped[Moment | None]
 
 
 class MemberRow(Base):
@@ -287,11 +292,15 @@ class GuildSettingsRow(Base):
     """What a guild's admins have chosen; without a row, and where it is null, the operator's."""
 
     __tablename__ = "guild_settings"
-    __table_args__ = (_one_of("safety", "off", "spoiler", "block"),)
+    __table_args__ = (
+        _one_of("safety", "off", "spoiler", "block"),
+        _within("retention_days", low=1, high=MAX_RETENTION_DAYS),
+    )
 
     guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
     safety: Mapped[Word | None]
     time_zone: Mapped[Word | None]
+    retention_days: Mapped[int | None]
     updated_at: Mapped[Moment]
 
 

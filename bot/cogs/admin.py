@@ -21,6 +21,7 @@ from bot.visits import let_in
 from bot.words import MAX_WORD
 from generation.postprocess.names import LAYER_NAMES
 from storage.guilds import SafetyPolicy, WordAction
+from storage.tables import MAX_RETENTION_DAYS
 
 MAX_ROW = 2**53 - 1
 Choices = list[app_commands.Choice[str]]
@@ -67,6 +68,21 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
         await visit.answer(
             safety_page(visit.voice, await visit.holding(), guard.config, trouble=trouble)
         )
+
+    @app_commands.command(name="retention", description=label("command.admin.retention"))
+    @app_commands.describe(days=label("command.admin.retention.days"))
+    async def retention(
+        self,
+        interaction: discord.Interaction,
+        days: app_commands.Range[int, 1, MAX_RETENTION_DAYS] | None = None,
+    ) -> None:
+        """Choose how long prompts and pictures are kept, or say how long they are."""
+        visit = await let_in(interaction)
+        guilds = visit.services.guilds
+        if days is not None:
+            await guilds.set_retention(visit.guild_id, days, actor_id=visit.actor_id)
+        kept = (await visit.holding()).retention_days
+        await visit.say("admin.retention.kept", days=kept, most=guilds.longest_days)
 
     words = app_commands.Group(name="words", description=label("command.admin.words"))
     presets = app_commands.Group(name="presets", description=label("command.admin.presets"))

@@ -27,6 +27,7 @@ COMMANDS: dict[str, dict[str, object]] = {
     "words add": {"word": "gore"},
     "words remove": {"word": "gore"},
     "words list": {},
+    "retention": {"days": 3},
     "models": {},
     "presets add": {"name": "house", "prompt": "in ink"},
     "presets remove": {"name": "house"},

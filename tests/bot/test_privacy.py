@@ -11,6 +11,7 @@ import discord
 import pytest
 
 from bot.actions import erase
+from bot.composition import Bot
 from bot.errors import NotYoursError
 from bot.exports import Plan, packed, planned
 from storage.migrating import upgrade
@@ -74,6 +75,49 @@ async def test_erasing_stops_what_runs_and_what_waits(stage: Stage) -> None:
     ]
     assert rows(bot, "SELECT sum(reserved_ms), sum(used_ms) FROM accounts") == [(0, 0)]
     assert rows(bot, "SELECT count(*) FROM jobs WHERE delivered_at IS NULL") == [(0,)]
+
+
+async def no_files(bot: Bot) -> None:
+    """Wait until no file is remembered."""
+    async with asyncio.timeout(20):
+        while True:
+            if rows(bot, "SELECT count(*) FROM files") == [(0,)]:
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_a_server_that_the_bot_is_removed_from_is_emptied_and_one_that_is_out_is_not(
+    stage: Stage,
+) -> None:
+    bot = await stage.start(retention_days=12)
+    await stage.ada.remix("night")
+    await stage.ada.result()
+    await stage.settled(bot)
+    await stage.cleo.interact(
+        kind="command", name="admin", subcommand=["retention"], options={"days": 13}
+    )
+    await stage.cleo.text("I keep prompts and pictures for 12 days at most here")
+    await stage.cleo.interact(
+        kind="command", name="admin", subcommand=["retention"], options={"days": 3}
+    )
+    await stage.cleo.text("removed 3 days after a job has ended; the longest")
+    await stage.ada.command("privacy", "show")
+    await stage.ada.text("removed here 3 days after")
+    assert rows(bot, "SELECT count(*) FROM guilds WHERE present_at IS NOT NULL") == [(0,)]
+    await bot.client.look_around()
+    assert rows(bot, "SELECT count(*) FROM guilds WHERE present_at IS NOT NULL") == [(1,)]
+    left = asyncio.Event()
+
+    async def on_guild_unavailable(_: discord.Guild) -> None:
+        left.set()
+
+    bot.client.add_listener(on_guild_unavailable)
+    stage.order(kind="guild_gone", guild_id=stage.guild_id, unavailable=True)
+    await asyncio.wait_for(left.wait(), 20)
+    assert rows(bot, "SELECT prompt FROM jobs") == [("night",)]
+    stage.order(kind="guild_gone", guild_id=stage.guild_id)
+    await no_files(bot)
+    assert rows(bot, "SELECT prompt, interaction_token FROM jobs") == [(None, None)]
 
 
 async def test_s2_a_consent_that_another_member_was_asked_for_is_refused() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import func, select, text
 
 from storage.errors import FileMissingError
 from storage.files import StoredFile
+from storage.guilds import GuildStore
 from storage.retention import PurgeReport
 from storage.tables import LedgerRow
 from tests.storage.stores import GUILD, MEMBER, Stores
@@ -157,3 +158,71 @@ async def test_an_output_that_two_jobs_share_outlives_the_first_deletion(
     await stores.jobs.delete_output(second.id, guild_id=GUILD, member_id=MEMBER)
     with pytest.raises(FileMissingError):
         await stores.files.read(output.sha256)
+
+
+async def test_a_guild_that_chose_fewer_days_keeps_its_own_for_as_many(stores: Stores) -> None:
+    guilds = GuildStore(stores.database, clock=stores.clock)
+    await guilds.set_retention(GUILD, 3, actor_id=1)
+    short = await stores.done()
+    long = await stores.done(guild_id=GUILD + 1)
+    stores.clock.advance(days=3)
+    assert (await stores.retention.purge(older_than=MONTH)).jobs == 0
+    stores.clock.advance(seconds=1)
+    assert (await stores.retention.purge(older_than=MONTH)).jobs == 1
+    assert (await stores.jobs.get(short.id)).prompt is None
+    assert (await stores.jobs.get(long.id)).prompt == "night"
+    await guilds.set_retention(GUILD, 9, actor_id=1)
+    assert (await guilds.choices(GUILD)).retention_days == 9
+    assert [(act.before, act.after) for act in await guilds.log(GUILD)] == [(3, 9), (None, 3)]
+
+
+async def test_a_guild_that_chose_more_days_keeps_nothing_longer_than_the_installation(
+    stores: Stores,
+) -> None:
+    await GuildStore(stores.database, clock=stores.clock).set_retention(GUILD, 99, actor_id=1)
+    await stores.done()
+    stores.clock.advance(days=30, seconds=1)
+    assert (await stores.retention.purge(older_than=MONTH)).jobs == 1
+
+
+async def test_leaving_a_guild_erases_its_words_and_pictures_and_nobody_elses(
+    stores: Stores, tmp_path: Path
+) -> None:
+    guilds = GuildStore(stores.database, clock=stores.clock)
+    await guilds.set_retention(GUILD, 3, actor_id=1)
+    done, running = await stores.done(), await stores.claimed()
+    other = await stores.done(guild_id=GUILD + 1, inputs={"image": await put(stores, b"photo")})
+    erased = await stores.retention.leave(GUILD)
+    assert (erased.jobs, erased.files) == (2, 1)
+    for job in (done, running):
+        left = await stores.jobs.get(job.id)
+        assert (left.prompt, left.delivered_at) == (None, stores.clock.now)
+    assert (await stores.jobs.get(other.id)).prompt == "night"
+    assert files_in(tmp_path / "files") == 2
+    assert (await guilds.choices(GUILD)).retention_days == 3
+
+
+async def test_only_guilds_that_the_bot_has_been_out_of_for_a_week_are_forgotten(
+    stores: Stores,
+) -> None:
+    left, present, brought, foreign = GUILD, GUILD + 1, GUILD + 2, GUILD + 3
+    guilds = GuildStore(stores.database, clock=stores.clock)
+    jobs = {guild: await stores.done(guild_id=guild) for guild in (left, present, brought, foreign)}
+    for guild in jobs:
+        await guilds.set_retention(guild, 30, actor_id=1)
+    await stores.retention.present([left, present, foreign])
+
+    async def forgotten() -> int:
+        return await stores.retention.forget_absent(ours=lambda guild: guild != foreign)
+
+    stores.clock.advance(days=7)
+    await stores.retention.present([present])
+    assert await forgotten() == 0
+    stores.clock.advance(seconds=1)
+    assert await forgotten() == 1
+    for guild, job in jobs.items():
+        gone = guild == left
+        assert ((await stores.jobs.get(job.id)).prompt is None) == gone
+        assert ((await guilds.choices(guild)).retention_days is None) == gone
+    assert await forgotten() == 0
+    assert len(await guilds.log(left)) == 1
