@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.settings import Settings
     from generation.catalogue import Entry
     from generation.companions import Companion, Misplaced
+    from generation.stylegan2_files import Plan
 
 models = typer.Typer(
     name="models",
@@ -26,7 +27,6 @@ models = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="A checkpoint's name, as `models list` shows it.")]
-PIPELINE = "remix"
 
 
 @models.command("list")
@@ -37,7 +37,7 @@ def list_models(
 ) -> None:
     """List the checkpoints that are here, and whether each may be used."""
     with refusals():
-        from generation.catalogue import entries, public_checkpoints
+        from generation.catalogue import entries, networks, public_checkpoints
         from generation.companions import companions
 
         if public:
@@ -50,6 +50,8 @@ def list_models(
         folder = read_settings().models_folder
         rows = [_row(entry) for entry in entries(models_dir=folder)]
         _print_table(("name", "family", "size", "memory", "licence", "state"), rows)
+        alone = [_row(entry) for entry in networks(models_dir=folder)]
+        _print_table(("networks alone", "what", "size", "memory", "licence", "state"), alone)
         if found := [_row_beside(each) for each in companions(models_dir=folder)]:
             _print_table(("beside them", "made for", "size", "state"), found)
         typer.echo(f"Yours are in {folder}.", err=True)
@@ -75,16 +77,22 @@ def show(name: Name) -> None:
 
 @models.command()
 def add(
-    path: Annotated[Path, typer.Argument(help="A folder of diffusers' layout, or a safetensors.")],
+    path: Annotated[Path, typer.Argument(help="A folder of diffusers' or ours, or a safetensors.")],
     name: Annotated[str | None, typer.Option(help="What it will be called.")] = None,
     origin: Annotated[str, typer.Option(help="Where it came from; PATH by default.")] = "",
     licence: Annotated[str, typer.Option(help="Its licence; what its README says.")] = "",
 ) -> None:
-    """Copy a checkpoint into the models folder and record its SHA-256 sums."""
+    """Copy a checkpoint into the models folder and record its SHA-256 sums.
+
+    Of a published StyleGAN2 all its tensors are listed, each with what becomes of it.
+    """
     with refusals():
         from generation import upkeep
+        from generation.stylegan2_files import plan_of
 
         folder = read_settings().models_folder
+        if path.suffix == ".safetensors" and path.is_file() and (plan := plan_of(path)):
+            _print_plan(plan)
         entry = upkeep.add(path, models_dir=folder, name=name, origin=origin, licence=licence)
         _say_added(entry)
 
@@ -121,7 +129,9 @@ def verify(
 
         folder = read_settings().models_folder
         broken = 0
-        for name in names or [entry.name for entry in catalogue.entries(models_dir=folder)]:
+        there = catalogue.entries(models_dir=folder)
+        alone = (it for it in catalogue.networks(models_dir=folder) if not it.starter)
+        for name in names or [entry.name for entry in (*there, *alone)]:
             try:
                 upkeep.verify(name, models_dir=folder, said=_note)
                 typer.echo(f"{name}: its files are whole{_tried(name) if trial else ''}")
@@ -199,14 +209,14 @@ def _tried(name: str) -> str:
     """Make a picture with a checkpoint, write down what came of it, and return it in words."""
     from generation.cards import forget_refusal, note_refusal
     from generation.errors import ModelTooLargeError, ModelUnavailableError
-    from generation.trial import tried
+    from generation.trial import pipeline_of, tried
     from generation.upkeep import mark
 
     settings = read_settings()
     folder = settings.models_folder
     _note(f"trying {name}")
     try:
-        trial = tried(name, pipeline=PIPELINE, config=settings.engine)
+        trial = tried(name, pipeline=pipeline_of(name, models_dir=folder), config=settings.engine)
     except ModelTooLargeError as error:
         # Nothing is wrong with the checkpoint, and there may be room another time.
         note_refusal(name, str(error), models_dir=folder)
@@ -297,6 +307,17 @@ def _size(size_bytes: int) -> str:
     if size_bytes < 1e9:
         return f"{size_bytes / 1e6:.1f} MB"
     return f"{size_bytes / 1e9:.1f} GB"
+
+
+def _print_plan(plan: "Plan") -> None:
+    """Print what becomes of every tensor of a published network."""
+    from generation.stylegan2_files import counted
+
+    rows = [
+        (line.source, line.name, " x ".join(map(str, line.shape)), line.fate) for line in plan.lines
+    ]
+    _print_table((plan.layout, "here", "shape", "what becomes of it"), rows)
+    typer.echo(counted(plan))
 
 
 def _print_facts(facts: dict[str, str]) -> None:

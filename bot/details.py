@@ -5,10 +5,10 @@ from math import sqrt
 
 from discord import ui
 
-from bot.models import PORTRAIT
 from bot.notices import ACCENT, notice
 from bot.orders import Parameters, seed_of
 from bot.texts import Voice
+from generation.registry import PORTRAIT
 from storage.records import Job, Likeness
 
 

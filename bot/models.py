@@ -30,15 +30,13 @@ from generation.companions import spelled
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import FAMILIES
 from generation.portraits import Portraitist, portraitists
-from generation.registry import DESIGN, VAE, PipelineSpec
+from generation.registry import DESIGN, PORTRAIT, VAE, PipelineSpec
 from generation.request import EDGES, UNREAD, Canvas, Control
 from generation.vaes import Vae, vaes
 
 FRESH_S = 10.0
 SOME_WEIGHTS = (0.25, 0.5, 0.75, 1.25)
 """Of a control, as they are offered; any other up to the greatest may be typed."""
-PORTRAIT = "portrait"
-"""The pipeline of pictures of a seed alone, whose models are no checkpoints."""
 
 log = structlog.get_logger()
 
@@ -132,8 +130,22 @@ class Models:
             return None
         return self._there.get(model or self._pipelines[pipeline].model)
 
-    def require(self, pipeline: str, model: str | None) -> None:
+    @property
+    def changers(self) -> tuple[str, ...]:
+        """The names that ``/remix`` takes: checkpoints, models of seeds that project, and VAEs."""
+        seeded = (each.name for each in self.portraitists if self.projector(each.name))
+        alone = (vae.name for vae in self.vaes if vae.alone)
+        return tuple(dict.fromkeys((*(it.name for it in self.usable), *seeded, *alone)))
+
+    def require(
+        self, pipeline: str, model: str | None, *, known: Iterable[str] | None = None
+    ) -> None:
         """Refuse a checkpoint or a VAE that a pipeline could not run.
+
+        Args:
+            pipeline: that of the command.
+            model: as a member named it; None is the pipeline's own.
+            known: names for the sentence; the checkpoints that can be used if None.
 
         Raises:
             UnknownModelError: there is none of that name; the sentence names those that can be
@@ -152,10 +164,12 @@ class Models:
                 raise _unknown(model or own, self._vaes)
             return
         name, entry = model or own, self.chosen(pipeline, model)
+        others = listed((entry.name for entry in self.usable) if known is None else known)
+        named = {"name": shown(name, limit=NAME_LENGTH), "known": others}
         if entry is None and name != own:
-            raise UnknownModelError(f"no model {name!r}", **self._named(name))
+            raise UnknownModelError(f"no model {name!r}", **named)
         if entry is not None and not entry.usable:
-            raise UnusableModelError(entry.unusable, **self._named(name))
+            raise UnusableModelError(entry.unusable, **named)
 
     def _require_portraitist(self, model: str | None) -> None:
         if model is not None and model not in self._portraitists:
@@ -307,10 +321,6 @@ class Models:
         self._there = {entry.name: entry for entry in found}
         self._portraitists = {each.name: each for each in seeded}
         self._vaes = {vae.name: vae for vae in coded}
-
-    def _named(self, name: str) -> dict[str, str]:
-        known = listed(entry.name for entry in self.usable)
-        return {"name": shown(name, limit=NAME_LENGTH), "known": known}
 
 
 def _unknown(name: str, known: Iterable[str]) -> UnknownModelError:

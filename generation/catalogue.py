@@ -11,8 +11,9 @@ from generation.cards import Card, FileSum, read_card
 from generation.companions import FOLDERS
 from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.families import OTHER, Family
+from generation.portraits import TITLES
 from generation.prompts import read_prompt
-from generation.recognition import family_of, is_network, plainest
+from generation.recognition import CONFIG, family_of, is_network, plainest, read_config
 from generation.weights import (
     INDEX,
     PICKLES,
@@ -112,13 +113,23 @@ def entries(*, models_dir: Path) -> tuple[Entry, ...]:
     return tuple(_entry(folder, models_dir=models_dir) for _, folder in sorted(found.items()))
 
 
+def networks(*, models_dir: Path) -> tuple[Entry, ...]:
+    """Return the networks alone by name, ours and the operator's: no checkpoints, nor parts.
+
+    One of the operator's takes the place of a starter of its name.
+    """
+    found = {it.name: it for base in (STARTER, models_dir) for it in network_folders(base)}
+    return tuple(_network(folder, models_dir=models_dir) for _, folder in sorted(found.items()))
+
+
 def entry_named(name: str, *, models_dir: Path) -> Entry:
-    """Return one checkpoint.
+    """Return one checkpoint, or one network alone.
 
     Raises:
         ModelUnavailableError: there is none of that name; the message lists those there are.
     """
-    there = {entry.name: entry for entry in entries(models_dir=models_dir)}
+    found = (*entries(models_dir=models_dir), *networks(models_dir=models_dir))
+    there = {entry.name: entry for entry in found}
     try:
         return there[name]
     except KeyError:
@@ -128,14 +139,40 @@ def entry_named(name: str, *, models_dir: Path) -> Entry:
 
 def folders(base: Path) -> Iterator[Path]:
     """Yield the folders of checkpoints, those with an index or at least with weights."""
-    for folder in sorted(base.iterdir()) if base.is_dir() else ():
-        plain = folder.is_dir() and not folder.name.startswith(".") and folder.name not in FOLDERS
-        if (
-            plain
-            and not is_network(folder)
-            and ((folder / INDEX).is_file() or any(folder.glob("*.safetensors")))
+    for folder in _plain(base):
+        if not is_network(folder) and (
+            (folder / INDEX).is_file() or any(folder.glob("*.safetensors"))
         ):
             yield folder
+
+
+def network_folders(base: Path) -> Iterator[Path]:
+    """Yield the folders of networks alone: of a training of ours, or a codec."""
+    yield from (folder for folder in _plain(base) if is_network(folder))
+
+
+def _plain(base: Path) -> Iterator[Path]:
+    for folder in sorted(base.iterdir()) if base.is_dir() else ():
+        if folder.is_dir() and not folder.name.startswith(".") and folder.name not in FOLDERS:
+            yield folder
+
+
+def _network(folder: Path, *, models_dir: Path) -> Entry:
+    entry = Entry(name=folder.name, folder=folder, starter=folder.parent == STARTER)
+    try:
+        told = read_config(folder, CONFIG)
+        named = str(told.get("network") or told.get("_class_name"))
+        family = replace(OTHER, title=TITLES.get(named, named.rpartition(":")[2]))
+        entry = replace(entry, family=family, size_bytes=_size(folder))
+        card = read_card(folder.name, models_dir=models_dir)
+        if entry.starter:
+            card = replace(card, origin=OURS.origin, licence=OURS.licence)
+        unusable = card.unusable or resized(folder, card.files)
+        return replace(entry, card=card, unusable=unusable)
+    except ModelUnavailableError as err:
+        return replace(entry, unusable=str(err))
+    except (OSError, *UNREADABLE) as err:
+        return replace(entry, unusable=f"its files cannot be read ({type(err).__name__})")
 
 
 def _entry(folder: Path, *, models_dir: Path) -> Entry:

@@ -1,10 +1,12 @@
 """Pickled weights to safetensors, in a child with little memory and time.
 
 A pickle is a program. ``torch.load(weights_only=True)`` reads those that hold nothing but tensors
-and plain values, and refuses all others (docs.pytorch.org, ``torch.load``); the child's limits
-bound what a file that slips through, or one that is made to swell, could take.
+and plain values, and refuses all others (docs.pytorch.org, ``torch.load``); a generator that NVIDIA
+published is read by ``network_pickles``, which runs nothing of it either. The child's limits bound
+what a file that slips through, or one that is made to swell, could take.
 """
 
+import argparse
 import asyncio
 import pickle
 import re
@@ -24,6 +26,10 @@ COPIES = 3
 CPU_S, WALL_S = 900, 1800.0
 NAMES = {"pytorch_model.bin": "model.safetensors"}
 """What transformers calls the same weights; everybody else keeps the name."""
+NESTED = ("state_dict", "g_ema", "G_ema")
+"""Names under which training programs keep the weights to use."""
+BESIDE = ("latent_avg",)
+"""What belongs to the weights and may stand beside them."""
 
 _ASKED_FOR = re.compile(r"GLOBAL ([\w.]+)")
 
@@ -90,9 +96,16 @@ def rewrite(path: Path, target: Path) -> int:
     import torch
     from safetensors.torch import save_file
 
+    from generation.network_pickles import is_plain_pickle, read_networks
+
     torch.set_num_threads(1)
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        if is_plain_pickle(path):
+            loaded: object = read_networks(path)
+        else:
+            # Nothing but names and values, in which training programs keep their options.
+            with torch.serialization.safe_globals([argparse.Namespace]):
+                loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as err:
         asked = _ASKED_FOR.search(str(err))
         what = f" (it asks for {asked[1]})" if asked else ""
@@ -108,6 +121,7 @@ def rewrite(path: Path, target: Path) -> int:
         KeyError,
         AttributeError,
         TypeError,
+        RecursionError,
     ) as err:
         raise ModelUnavailableError(f"{path.name} is damaged ({type(err).__name__})") from None
     tensors = dict(_tensors(loaded))
@@ -121,8 +135,10 @@ def _tensors(loaded: object) -> Iterator[tuple[str, Any]]:
     """Yield the tensors of a state dict, which training programs keep under a name."""
     import torch
 
-    if isinstance(loaded, Mapping):
-        inner = loaded.get("state_dict", loaded)
-        for name, each in inner.items() if isinstance(inner, Mapping) else ():
-            if isinstance(each, torch.Tensor):
-                yield str(name), each
+    if not isinstance(loaded, Mapping):
+        return
+    inner = next((loaded[name] for name in NESTED if name in loaded), loaded)
+    beside = {} if inner is loaded else {name: loaded.get(name) for name in BESIDE}
+    for name, each in {**inner, **beside}.items() if isinstance(inner, Mapping) else ():
+        if isinstance(each, torch.Tensor):
+            yield str(name), each

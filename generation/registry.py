@@ -108,7 +108,7 @@ PIPELINES: dict[str, PipelineSpec] = {
     ),
 }
 
-VAE, DESIGN = "vae", "design"
+VAE, DESIGN, PORTRAIT = "vae", "design", "portrait"
 
 SAFETY = "safety"
 """What a classifier of the operator's is called; members cannot ask for it."""

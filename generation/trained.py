@@ -4,7 +4,6 @@ A folder holds ``config.json``, which names the network and what it is built wit
 ``model.safetensors``. What is loaded is what the caller asked for, never what a file names.
 """
 
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -13,12 +12,15 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 from generation.errors import UNREADABLE, ModelUnavailableError
+from generation.portraits import WEIGHTS
+from generation.recognition import CONFIG, read_config
 from generation.weights import STARTER
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+SHOWN, REASON = 3, 300
+"""Of what does not fit: how much a refusal names, and its letters at most."""
 BESIDE = frozenset({"network", "encoder"})
 """What a configuration says beside the network's own arguments."""
 
@@ -39,35 +41,64 @@ def read_trained(folder: Path) -> Mapping[str, Any]:
     Raises:
         ModelUnavailableError: it is missing or not understood.
     """
-    try:
-        told = json.loads((folder / CONFIG).read_text("utf-8"))
-        if not isinstance(told, dict) or not isinstance(told.get("network"), str):
-            raise TypeError("it names no network")
-    except (OSError, *UNREADABLE) as err:
-        raise ModelUnavailableError(f"{folder.name}/{CONFIG} is not understood: {err}") from err
+    told = read_config(folder, CONFIG)
+    if not isinstance(told.get("network"), str):
+        raise ModelUnavailableError(f"{folder.name}/{CONFIG} is not understood: no network in it")
     return told
 
 
-def load_trained(folder: Path, network: type[NetworkT]) -> NetworkT:
-    """Return a trained network, in float32 and for use alone.
+def load_trained(folder: Path, *kinds: type[NetworkT]) -> NetworkT:
+    """Return a trained network of one of some kinds, in float32 and for use alone.
 
     Raises:
         ModelUnavailableError: the files are missing or damaged, or of another network.
     """
-    told, name = read_trained(folder), network.__name__
-    if told["network"] != f"{network.__module__}:{name}":
+    told = read_trained(folder)
+    known = {f"{kind.__module__}:{kind.__name__}": kind for kind in kinds}
+    if told["network"] not in known:
         other = told["network"].rpartition(":")[2]
-        raise ModelUnavailableError(f"{folder.name} holds a {other}, where a {name} is needed")
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise ModelUnavailableError(f"{folder.name} holds a {other}, where a {wanted} is needed")
+    kind = known[told["network"]]
     try:
-        made = network(**{key: value for key, value in told.items() if key not in BESIDE})
-        weights = {key: value.float() for key, value in load_file(folder / WEIGHTS).items()}
-        made.load_state_dict(weights)
-    except (OSError, RuntimeError, SafetensorError, *UNREADABLE) as err:
-        reason = " ".join(str(err).split())[:200]
-        raise ModelUnavailableError(f"{folder.name} holds no {name}: {reason}") from err
-    if not all(value.isfinite().all() for value in weights.values()):
-        raise ModelUnavailableError(f"{folder.name}/{WEIGHTS} holds numbers that are not finite")
+        # Nothing random of the process is drawn on: the weights are replaced.
+        with torch.random.fork_rng(devices=[]):
+            made = kind(**{key: value for key, value in told.items() if key not in BESIDE})
+        weights = load_file(folder / WEIGHTS)
+        _require_fit(made, weights)
+        made.load_state_dict({name: value.float() for name, value in weights.items()})
+    except (OSError, RuntimeError, AssertionError, SafetensorError, *UNREADABLE) as err:
+        raise ModelUnavailableError(unloadable(folder, kind.__name__, err)) from err
     return made.eval().requires_grad_(requires_grad=False)
+
+
+def unloadable(folder: Path, kind: str, error: BaseException) -> str:
+    """Return the sentence about a folder whose files are damaged, or of something else."""
+    reason = " ".join(str(error).split())[:REASON]
+    return f"{folder.name} holds no {kind} that can be loaded: {reason}"
+
+
+def _require_fit(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are not a network's.
+
+    Raises:
+        ValueError: names or shapes differ, the message has the first few; or a number is not
+            finite.
+    """
+    wanted = {key: tuple(value.shape) for key, value in network.state_dict().items()}
+    there = {key: tuple(value.shape) for key, value in weights.items()}
+    wrong = [f"it lacks {key}" for key in wanted if key not in there]
+    wrong += [f"{key} is unknown" for key in there if key not in wanted]
+    wrong += [
+        f"{key} is {there[key]} and not {shape}"
+        for key, shape in wanted.items()
+        if there.get(key, shape) != shape
+    ]
+    if wrong:
+        more = f", and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
+        raise ValueError("; ".join(wrong[:SHOWN]) + more)
+    if not all(value.isfinite().all() for value in weights.values()):
+        raise ValueError(f"{WEIGHTS} holds numbers that are not finite")
 
 
 def fingerprint(network: nn.Module) -> str:

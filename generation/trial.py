@@ -8,11 +8,14 @@ import resource
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
 
 from generation.errors import UNREADABLE, GenerationError, ModelUnavailableError
 from generation.pipelines.base import EngineConfig
-from generation.registry import pipeline_spec, resolve
-from generation.request import ImageRequest, Pixels
+from generation.portraits import portraitists
+from generation.registry import PORTRAIT, VAE, pipeline_spec, resolve
+from generation.request import Canvas, ImageRequest, Pixels
+from generation.vaes import vaes
 from generation.weights import known_words
 
 SIDE, STEPS = 512, 2
@@ -32,6 +35,19 @@ class Trial:
     device: str
     weight_bytes: int
     memory_bytes: int
+
+
+def pipeline_of(model: str, *, models_dir: Path) -> str:
+    """Return the pipeline that tries a model: a checkpoint's, or that of a network alone.
+
+    Raises:
+        ModelUnavailableError: it is a part of something else, which makes no picture by itself.
+    """
+    if any(each.name == model for each in portraitists(models_dir=models_dir)):
+        return PORTRAIT
+    if any(each.name == model and each.alone for each in vaes(models_dir=models_dir)):
+        return VAE
+    return "remix"
 
 
 def tried(model: str, *, pipeline: str, config: EngineConfig) -> Trial:
@@ -63,7 +79,7 @@ def trial_here(model: str, *, pipeline: str, config: EngineConfig) -> Trial:
     device = torch_device(config.device)
     loader = resolve(pipeline_spec(pipeline).target)
     before = _grown(device.type)
-    words = known_words(model, models_dir=config.models_dir)
+    words = known_words(model, models_dir=config.models_dir) if pipeline == "remix" else ()
     prompt = words[0] if words else "a photograph"
     try:
         loaded = loader.load(model=model, config=config)
@@ -92,7 +108,7 @@ def _request(model: str, *, pipeline: str, prompt: str) -> ImageRequest:
     return ImageRequest(
         job_id="trial",
         pipeline=pipeline,
-        image=grey,
+        image=Canvas(width=SIDE, height=SIDE) if pipeline == PORTRAIT else grey,
         prompt=prompt,
         strength=1.0,
         num_inference_steps=STEPS,

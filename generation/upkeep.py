@@ -14,9 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from generation.cards import Card, FileSum, card_place, write_card
-from generation.catalogue import Entry, entry_named, folders, lack_of, resized
+from generation.catalogue import (
+    Entry,
+    entry_named,
+    folders,
+    lack_of,
+    network_folders,
+    resized,
+)
 from generation.companions import FOLDERS
 from generation.errors import ModelUnavailableError
+from generation.recognition import is_network
+from generation.stylegan2_files import plan_of, write_network
 from generation.sums import recorded
 from generation.weights import INDEX, MANIFEST, PICKLES
 from generation.wholeness import damage_of, is_whole, missing_of, sha256_of
@@ -38,7 +47,8 @@ def add(
     """Copy a checkpoint into the models folder, and record its sums.
 
     Args:
-        path: a folder in diffusers' layout, or one safetensors file.
+        path: a folder in diffusers' layout or of one of our trainings, or one safetensors file;
+            that of a published StyleGAN2 becomes a network of ours.
         models_dir: where the checkpoints are.
         name: what it will be called; the path's own name if None.
         origin: where it came from; the path if empty.
@@ -52,7 +62,8 @@ def add(
     name = checked_name(name or path.stem if path.is_file() else name or path.name)
     _refuse_damage(path)
     with alone(name, models_dir=models_dir):
-        if name in {folder.name for folder in folders(models_dir)}:
+        taken = (*folders(models_dir), *network_folders(models_dir))
+        if name in {folder.name for folder in taken}:
             raise ModelUnavailableError(
                 f"there is a checkpoint {name!r} already; give another --name"
             )
@@ -197,7 +208,11 @@ def _refuse_damage(path: Path) -> None:
 def _damage(path: Path) -> str:
     """Return what is wrong with a folder or a file without comparing it with anything."""
     if path.is_file():
-        return "" if is_whole(path) else "it is cut off or damaged"
+        if not is_whole(path):
+            return "it is cut off or damaged"
+        return plan.wrong if (plan := plan_of(path)) else ""
+    if is_network(path):
+        return _damage_of_network(path)
     if not (path / INDEX).is_file():
         return f"it has no {INDEX}"
     try:
@@ -205,6 +220,15 @@ def _damage(path: Path) -> str:
     except ModelUnavailableError as err:
         return str(err)
     return lack or damage_of(path) or ""
+
+
+def _damage_of_network(folder: Path) -> str:
+    """Return what is wrong with the files of a network alone."""
+    found = sorted(folder.rglob("*.safetensors"))
+    if not found:
+        return "it holds no weights (*.safetensors)"
+    broken = next((path.name for path in found if not is_whole(path)), None)
+    return "" if broken is None else f"{broken} is cut off or damaged"
 
 
 def _difference(folder: Path, recorded: Mapping[str, FileSum], *, said: Said) -> str:
@@ -222,6 +246,9 @@ def _copied(path: Path, *, models_dir: Path, name: str) -> Path:
     """Copy a checkpoint into the folder for partial ones; pickles stay behind."""
     target = models_dir / PARTIAL / name
     shutil.rmtree(target, ignore_errors=True)
+    if path.is_file() and (plan := plan_of(path)):
+        write_network(path, target, plan=plan)
+        return target
     if path.is_file():
         target.mkdir(parents=True)
         shutil.copy2(path, target / path.name)

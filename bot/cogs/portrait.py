@@ -7,11 +7,11 @@ from discord.ext import commands
 from bot.choices import NAME_LENGTH, matching
 from bot.client import Atelier
 from bot.limits import MOST_PICTURES
-from bot.models import PORTRAIT
 from bot.orders import Order, any_seed
 from bot.services import services_of, voice_of
 from bot.texts import label
 from generation.portraits import PAINTED
+from generation.registry import PORTRAIT
 from generation.request import MAX_SEED, Canvas
 
 SIDE = 512

@@ -16,14 +16,14 @@ from bot.errors import (
 )
 from bot.forms import Filled, PictureForm
 from bot.limits import MOST_PICTURES, SIZE_LETTERS, shape_of
-from bot.models import PORTRAIT, Models
+from bot.models import Models
 from bot.orders import LIKE_STRENGTH, Order, Picture, any_seed
 from bot.pictures import first_picture
 from bot.presets import DEFAULT_STRENGTH, Preset, preset_named
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import client_of, presets_of, services_of, voice_of
 from bot.texts import label
-from generation.registry import VAE
+from generation.registry import PORTRAIT, VAE
 from generation.request import EDGES, MAX_SEED
 
 
@@ -209,7 +209,7 @@ class Remix(commands.Cog):
             )
             await services.dispatcher.place(interaction, order)
             return
-        services.models.require("remix", model)
+        services.models.require("remix", model, known=services.models.changers)
         shape = shape_of(extend) if extend else None
         words = clean_prompt(prompt)
         chosen = preset_named(preset, await presets_of(interaction)) if preset else None

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Self
 from PIL import Image
 
 from generation.devices import torch_device
-from generation.errors import ModelUnavailableError
 from generation.executor.client import Executor, ExecutorConfig
 from generation.pipelines.base import EngineConfig
 from generation.registry import PipelineSpec
@@ -323,16 +322,9 @@ def load_network(folder: Path) -> "DigitsVae | PictureVae | DigitsGenerator":
     from generation.pipelines.gan import DigitsGenerator
     from generation.pipelines.picture_vae import PictureVae
     from generation.pipelines.vae import DigitsVae
-    from generation.trained import load_trained, read_trained
+    from generation.trained import load_trained
 
-    kinds = (DigitsVae, PictureVae, DigitsGenerator)
-    known: dict[str, type[DigitsVae | PictureVae | DigitsGenerator]]
-    known = {f"{each.__module__}:{each.__name__}": each for each in kinds}
-    named = read_trained(folder)["network"]
-    if named not in known:
-        names = ", ".join(each.__name__ for each in kinds)
-        raise ModelUnavailableError(f"{folder.name} is none of {names}")
-    return load_trained(folder, known[named])
+    return load_trained(folder, DigitsVae, PictureVae, DigitsGenerator)  # type: ignore[return-value]
 
 
 def network_maker(folder: Path, *, seed: int) -> Maker:

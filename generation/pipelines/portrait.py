@@ -20,18 +20,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from generation.cards import read_card
 from generation.devices import move, torch_device, weight_bytes
 from generation.errors import InvalidRequestError, ModelUnavailableError
+from generation.heads import elements, read_head
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
 from generation.pipelines.gan import LATENTS, DigitsGenerator
 from generation.pipelines.img2img_finish import resized
-from generation.pipelines.own_networks import load_network
 from generation.pipelines.stylegan2 import StyleGan2, style_mixed
 from generation.pipelines.vae import DigitsVae
 from generation.portraits import WEIGHTS, Portraitist, portraitist_named
 from generation.request import Canvas, ImageRequest, Pixels
 from generation.sums import require_recorded
+from generation.trained import load_trained
 from generation.training.avatars import painted
 from generation.training.avatars_traits import crossed, traits_of
 
@@ -175,13 +177,15 @@ class PortraitPipeline(OneByOne):
         found = portraitist_named(model, models_dir=config.models_dir)
         if found.folder is None:
             return cls(None, device=device)
+        if wrong := read_card(model, models_dir=config.models_dir).unusable:
+            raise ModelUnavailableError(f"{model} is not used: {wrong}")
         require_recorded(model, found.folder, models_dir=config.models_dir)
         return cls(_making(found, device=device), device=device)
 
     @classmethod
     def weigh(cls, *, model: str, config: EngineConfig) -> int:
-        """Return the bytes of the weights, twice those of the file: it is in half precision."""
-        return 2 * sum(path.stat().st_size for path in cls.files(model=model, config=config))
+        """Return the bytes of the weights in float32, whatever they are in the file."""
+        return 4 * sum(elements(read_head(it)) for it in cls.files(model=model, config=config))
 
     @classmethod
     def files(cls, *, model: str, config: EngineConfig) -> Sequence[Path]:
@@ -341,14 +345,11 @@ def _normal(seed: int, size: int, *, like: Tensor) -> Tensor:
 
 def _making(found: Portraitist, *, device: torch.device) -> Making:
     assert found.folder is not None
-    network = load_network(found.folder).to(device).eval().requires_grad_(False)
+    network = load_trained(found.folder, StyleGan2, DigitsGenerator, DigitsVae).to(device)
     if isinstance(network, StyleGan2):
         return StyleMaking(network=network)
     if isinstance(network, DigitsGenerator):
         return DigitMaking(network=network, size=LATENTS, decode=network)
-    if isinstance(network, DigitsVae):
-        vae = network
-        return DigitMaking(
-            network=vae, size=vae.latents, decode=lambda z: torch.sigmoid(vae.decode(z))
-        )
-    raise ModelUnavailableError(f"{found.name} makes no pictures of a seed")
+    assert isinstance(network, DigitsVae)
+    vae = network
+    return DigitMaking(network=vae, size=vae.latents, decode=lambda z: torch.sigmoid(vae.decode(z)))

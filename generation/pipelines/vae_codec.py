@@ -4,22 +4,19 @@ Our own come as a training wrote them, ``AutoencoderKL`` (Rombach et al., CVPR 2
 ``AutoencoderTiny`` (TAESD, Bollin Bohan, 2023) as diffusers does.
 """
 
-import json
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.pipelines.latent_prior import LatentPrior
 from generation.pipelines.picture_vae import FACTOR, PictureVae
-from generation.vaes import CONFIG, PRIOR, WEIGHTS, Vae
+from generation.trained import load_trained, unloadable
+from generation.vaes import PRIOR, Vae
 
-NetworkT = TypeVar("NetworkT", bound=nn.Module)
 DAMAGE = (*UNREADABLE, OSError, RuntimeError, SafetensorError)
 
 
@@ -87,27 +84,13 @@ def load_vae(vae: Vae, *, device: torch.device) -> VaeCodec:
         ModelUnavailableError: its files are damaged, or of something else.
     """
     if vae.make == "pictures":
-        network = _trained(vae.folder, PictureVae, device=device)
-        prior = _trained(vae.folder / PRIOR, LatentPrior, device=device) if vae.designs else None
+        network = load_trained(vae.folder, PictureVae).to(device)
+        prior = load_trained(vae.folder / PRIOR, LatentPrior).to(device) if vae.designs else None
         return VaeCodec(network, vae=vae, factor=FACTOR, prior=prior)
     loaded = _of_diffusers(vae)
     factor = 2 ** (len(loaded.config.get("block_out_channels")) - 1)
-    return VaeCodec(_still(loaded, device), vae=vae, factor=factor)
-
-
-def _trained(folder: Path, network: type[NetworkT], *, device: torch.device) -> NetworkT:
-    """Return a network of our own, from the configuration and the weights of a folder."""
-    try:
-        told = json.loads((folder / CONFIG).read_text("utf-8"))
-        named = told.pop("network")
-        if named != f"{network.__module__}:{network.__name__}":
-            raise TypeError(f"it holds {named}")
-        made = network(**told)
-        weights = load_file(folder / WEIGHTS["pictures"])
-        made.load_state_dict({name: value.float() for name, value in weights.items()})
-    except DAMAGE as err:
-        raise ModelUnavailableError(_unfit(folder, network.__name__, err)) from err
-    return _still(made, device)
+    still = loaded.to(device).eval().requires_grad_(requires_grad=False)
+    return VaeCodec(still, vae=vae, factor=factor)
 
 
 def _of_diffusers(vae: Vae) -> Any:  # noqa: ANN401 - diffusers' classes carry no types
@@ -126,14 +109,5 @@ def _of_diffusers(vae: Vae) -> Any:  # noqa: ANN401 - diffusers' classes carry n
         if odd := [*told["missing_keys"], *told["unexpected_keys"], *told["mismatched_keys"]]:
             raise ValueError(f"{odd[0]} is missing, or not its own")
     except (*DAMAGE, ImportError) as err:
-        raise ModelUnavailableError(_unfit(vae.folder, name, err)) from err
+        raise ModelUnavailableError(unloadable(vae.folder, name, err)) from err
     return loaded
-
-
-def _still(network: NetworkT, device: torch.device) -> NetworkT:
-    return network.to(device).eval().requires_grad_(requires_grad=False)
-
-
-def _unfit(folder: Path, name: str, error: BaseException) -> str:
-    reason = " ".join(str(error).split())[:200]
-    return f"{folder.name} holds no {name} that can be loaded: {reason}"

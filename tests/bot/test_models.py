@@ -96,9 +96,9 @@ async def test_typing_offers_the_models_that_can_be_used_and_others_are_refused_
     answer = await stage.ada.interact(options={"image": image, "model": "OF MINE"}, **typing)
     assert [choice["value"] for choice in answer["choices"]] == ["mine"]
     for model, said in (
-        ("absent", "There is no model absent here. There are: mine, remix."),
+        ("absent", "model absent here. There are: mine, remix, digits-gan, digits-vae."),
         ("../../etc", "There is no model ../../etc here."),
-        ("broken", "The model broken cannot be used right now. These can: mine, remix."),
+        ("broken", "cannot be used right now. These can: mine, remix, digits-gan, digits-vae."),
         (BIG_NAME, "big"),
     ):
         await stage.ada.remix("night", model=model)

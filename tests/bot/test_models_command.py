@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from bot.__main__ import app
 from generation.catalogue import entry_named
 from generation.weights import STARTER
+from tests.generation.published_stylegan2 import RosinalityGenerator
 
 UNET = "unet/diffusion_pytorch_model.safetensors"
 
@@ -134,3 +135,37 @@ def test_convert_says_what_it_wrote_and_never_writes_over_a_file(tmp_path: Path)
     (tmp_path / "x.safetensors").touch()
     assert "there is such a file already" in called("convert", path)[2]
     assert "one safetensors file" in called("convert", path, tmp_path / "x.bin")[2]
+
+
+def test_a_published_generator_is_added_with_a_report_of_every_tensor(
+    models: Path, tmp_path: Path
+) -> None:
+    place, weights = tmp_path / "faces.safetensors", RosinalityGenerator().state_dict()
+    save_file({**weights, "latent_avg": torch.zeros(8)}, place)
+    code, out, _ = called("add", place)
+    assert code == 0
+    line = next(line for line in out.splitlines() if "to_rgbs.1.conv.modulation.bias" in line)
+    assert "synthesis.b16.torgb.affine.bias" in line
+    assert "taken" in line
+    assert "50 taken, 4 left: a fixed filter" in out
+    assert "faces: StyleGAN2, " in out
+    line = next(line for line in called("list")[1].splitlines() if "faces" in line)
+    assert "ready" in line
+    assert called("verify", "faces", "--no-trial")[1] == "faces: its files are whole\n"
+    del weights["convs.0.noise.weight"]
+    save_file(weights, place)
+    code, out, err = called("add", place, "--name", "less")
+    assert (code, "missing" in out) == (1, True)
+    assert "faces.safetensors is not taken: it lacks synthesis.b8.conv0.noise_strength" in err
+    assert not (models / "less").exists()
+
+
+@pytest.mark.slow
+def test_a_published_generator_is_tried(models: Path, tmp_path: Path) -> None:
+    torch.save({"g_ema": RosinalityGenerator().state_dict()}, tmp_path / "faces.pt")
+    assert called("convert", tmp_path / "faces.pt")[0] == 0
+    assert called("add", tmp_path / "faces.safetensors")[0] == 0
+    assert "it makes pictures with" in called("verify", "faces")[1]
+    code, _, err = called("verify", "style")
+    assert (code, "known: " in err) == (1, True)
+    assert entry_named("faces", models_dir=models).card.memory_bytes["cpu"] > 0
