@@ -54,13 +54,12 @@ def ink(rgb: Plane, place: Place) -> Plane:
 def watercolour(rgb: Plane, place: Place) -> Plane:
     """Watercolour: thin, bright pigment that lets the paper through and pools unevenly."""
     soft = gaussian_filter(rgb, (0.8, 0.8, 0))
-    pigment = np.clip(tinted(soft, (1.03, 1.0, 0.97), saturation=1.45), 0, 1) ** 0.8
-    thin = 0.3 + 0.7 * pigment
-    pools = np.clip(0.82 + 0.16 * place.mottle, 0.4, 1) * place.amount
+    pigment = np.clip(tinted(soft, (1.03, 1.0, 0.97), saturation=1.9), 0, 1) ** 0.75
+    thin = 0.2 + 0.8 * pigment
+    pools = np.clip(0.94 + 0.14 * place.mottle, 0.55, 1) * place.amount
     paper = np.array([0.985, 0.975, 0.945], np.float32)
     dried = curve(luma(pigment), low=0.55, high=1.0) * 0.6
-    washed = mix(paper + np.zeros_like(rgb), thin, np.clip(pools * (1 - 0.7 * dried), 0, 1))
-    return mix(paper + np.zeros_like(rgb), washed, 0.55 + 0.45 * np.sqrt(pool_of(place)))
+    return mix(paper + np.zeros_like(rgb), thin, np.clip(pools * (1 - 0.7 * dried), 0, 1))
 
 
 def cartoon(rgb: Plane, place: Place) -> Plane:
@@ -78,8 +77,9 @@ def cartoon(rgb: Plane, place: Place) -> Plane:
 def clay(rgb: Plane, place: Place) -> Plane:
     """Plasticine: matt, full, slightly warm colours under one soft lamp."""
     soft = gaussian_filter(rgb, (1.1, 1.1, 0))
-    matt = tinted(soft, (1.06, 0.99, 0.9), saturation=1.4) * 0.78 + 0.11
-    lamp = 0.8 + 0.34 * pool_of(place) + 0.08 * (1 - place.height)
+    lifted = np.clip(tinted(soft, (1.04, 1.0, 0.93), saturation=1.9), 0, 1) ** 0.75
+    matt = lifted * 0.84 + 0.1
+    lamp = 0.86 + 0.22 * pool_of(place) + 0.06 * (1 - place.height)
     return matt * lamp + 0.04 * halo_of(luma(rgb), rgb.shape[0] / 10)
 
 

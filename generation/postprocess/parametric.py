@@ -78,7 +78,9 @@ def winter(rgb: Plane, place: Place) -> Plane:
     rest = np.clip(np.maximum(place.upward, place.ground * 0.9) * (1 + 0.25 * place.mottle), 0, 1)
     frost = leaves_of(rgb, place) * np.clip(0.6 + 0.3 * place.mottle, 0, 1)
     white = np.array([0.86, 0.92, 1.0], np.float32) * (0.72 + 0.4 * grey)
-    covered = mix(cold, white, np.maximum(rest * 0.9, frost * 0.88) * place.amount)
+    rime = (1 - place.sky) * curve(grey, low=0.4, high=0.9) * 0.5
+    covered = np.maximum(np.maximum(rest * 0.9, frost * 0.88), rime) * place.amount
+    covered = mix(cold, white, covered)
     return new_sky(covered, place, (0.5, 0.68, 0.88), (0.96, 0.9, 0.84), clouds=0.5)
 
 
@@ -114,7 +116,8 @@ def rain(rgb: Plane, place: Place) -> Plane:
 
 def spring(rgb: Plane, place: Place) -> Plane:
     """Fresh green, blossom on the trees, a clear sky."""
-    bright = tinted(rgb, (1.02, 1.04, 0.97), saturation=1.25, gain=1.1)
+    bright = tinted(rgb, (1.02, 1.04, 0.97), saturation=1.2, gain=1.06)
+    bright = mix(bright, (1.0, 0.88, 0.92), 0.14)
     grey = np.clip(luma(rgb) * 1.6 + 0.14, 0, 1)
     green = leaves_of(rgb, place)
     fresh = mix(bright, np.array([0.62, 1.02, 0.25], np.float32) * grey, green * 0.8)
@@ -133,12 +136,12 @@ def summer(rgb: Plane, place: Place) -> Plane:
 def golden(rgb: Plane, place: Place) -> Plane:
     """Golden hour: low amber light on all that is bright, long soft shadows, a glowing distance."""
     grey = np.clip(luma(rgb), 0, 1)
-    lit = tinted(rgb, (1.24, 1.0, 0.6), saturation=1.05, gain=1.06)
-    shade = tinted(rgb, (1.02, 0.82, 0.62), saturation=0.9, gain=0.82)
+    lit = tinted(rgb, (1.26, 0.95, 0.58), saturation=1.05, gain=1.06)
+    shade = tinted(rgb, (1.02, 0.78, 0.6), saturation=0.9, gain=0.82)
     warm = mix(shade, lit, curve(grey, low=0.1, high=0.6))
-    warm = mix(warm, (1.0, 0.8, 0.45), 0.04 + 0.36 * place.depth * place.outdoors)
-    glow = pool_of(place) * 0.12 * np.array([1.0, 0.75, 0.3], np.float32)
-    return new_sky(warm, place, (0.78, 0.68, 0.52), (1.0, 0.86, 0.5), clouds=0.9) + glow
+    warm = mix(warm, (1.0, 0.74, 0.4), 0.04 + 0.36 * place.depth * place.outdoors)
+    glow = pool_of(place) * 0.12 * np.array([1.0, 0.68, 0.26], np.float32)
+    return new_sky(warm, place, (0.8, 0.66, 0.5), (1.0, 0.8, 0.46), clouds=0.9) + glow
 
 
 def ice(rgb: Plane, place: Place) -> Plane:
@@ -242,8 +245,12 @@ def dream(rgb: Plane, place: Place) -> Plane:
 
 
 def sky_mask(rgb: Plane, place: Place) -> Plane:
-    """White where the sky is and black elsewhere: what finishing layers ask the network for."""
-    return np.repeat(place.sky, 3, axis=2) * np.float32(1) + rgb * 0
+    """White where the sky is and black elsewhere: what finishing layers ask the network for.
+
+    A sky out of focus behind something near is none: who cannot tell it from a wall draws no bolt.
+    """
+    clear = place.sky * curve(place.depth, low=0.6, high=0.9)
+    return np.repeat(clear, 3, axis=2) * np.float32(1) + rgb * 0
 
 
 EDITS: dict[str, Edit] = {

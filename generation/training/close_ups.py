@@ -9,6 +9,8 @@ from generation.training.canvas import Canvas, Plane, Truth, noise
 from generation.training.views import VIEWS
 
 NEAR = Truth(depth=0.1)
+DEPTH = 5
+"""Where depth stands among the fields of ``Truth``."""
 
 
 def _colour(canvas: Canvas, *, low: float = 0.1, high: float = 0.9, warm: float = 0.0) -> Plane:
@@ -28,6 +30,7 @@ def _backdrop(canvas: Canvas) -> None:
         name = str(rng.choice(list(VIEWS)))
         VIEWS[name](canvas)
         canvas.rgb = gaussian_filter(canvas.rgb, (blur := rng.uniform(1.5, 4), blur, 0))
+        canvas.truth[..., DEPTH] *= 0.6
         return
     low, high = (0.02, 0.2) if choice < 0.35 else (0.55, 0.97) if choice < 0.7 else (0.15, 0.7)
     first, second = _colour(canvas, low=low, high=high), _colour(canvas, low=low, high=high)

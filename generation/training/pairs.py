@@ -1,7 +1,7 @@
 """Pairs to learn editing from, made and not found: a painted scene, a prompt, what it asks for."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -18,7 +18,12 @@ from generation.training.captions import GROUND_EDITS, LIGHT_EDITS, MEDIUM_EDITS
 from generation.training.scenes import Scene, paint_scene
 
 CHUNK = 100
-COMMON = ("night", "sunset", "snow", "autumn", "fog", "rain")
+OFTEN: Mapping[str, float] = {
+    **dict.fromkeys(("night", "sunset", "snow", "autumn", "fog", "rain"), 2.0),
+    **dict.fromkeys(("winter", "spring", "golden", "storm", "watercolour", "clay"), 2.0),
+    "sky_mask": 4.0,
+}
+"""Edits drawn more often than once each: common ones, hard ones, and what layers are kept to."""
 SEVERAL_SHARE = 0.28
 TOGETHER = ((1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1))
 TOGETHER_SHARES = (0.5, 0.18, 0.18, 0.14)
@@ -105,9 +110,9 @@ def _paint_chunk(order: tuple[Path, PairsConfig, int]) -> list[str]:
 
 
 def draw_edits(rng: np.random.Generator, count: int) -> Iterator[list[str]]:
-    """Yield edits for one scene: single ones, the common twice as often, and two or three."""
+    """Yield edits for one scene: single ones, some more often, and two or three together."""
     names = list(EDITS)
-    weights = np.array([2.0 if name in COMMON else 1.0 for name in names])
+    weights = np.array([OFTEN.get(name, 1.0) for name in names])
     for _ in range(count):
         if rng.random() < SEVERAL_SHARE:
             kinds = (GROUND_EDITS, LIGHT_EDITS, MEDIUM_EDITS)
