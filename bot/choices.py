@@ -8,6 +8,7 @@ from discord import app_commands
 from bot.texts import Voice
 from generation.canvases import SHAPES
 from generation.catalogue import Entry
+from generation.designers import Designer
 from generation.vaes import Vae
 
 MAX_CHOICES, MAX_LETTERS = 25, 100
@@ -43,8 +44,8 @@ def model_line(voice: Voice, entry: Entry) -> str:
     return voice.say("model.words", **about, count=len(entry.words), some=some)
 
 
-def vae_line(voice: Voice, vae: Vae) -> str:
-    """Return a line about a VAE."""
+def vae_line(voice: Voice, vae: Vae | Designer) -> str:
+    """Return a line about a VAE, or a designer."""
     return voice.say("model.vae", name=vae.name, title=voice.say(f"vae.{vae.make}"))
 
 

@@ -21,7 +21,6 @@ BotError
 │   ├── RetentionUnfitError   a server may not keep prompts and pictures for so long
 │   ├── PresetUnableError     no model here can do what a preset says, or not the one named
 │   ├── WordsUnfitError       the model takes a picture and nothing else
-│   ├── DesignerMissingError  no model here designs pictures by itself
 │   ├── UnknownAttributeError  the model that designs knows no such attribute
 │   ├── UnknownModelError     there is no such model
 │   ├── UnusableModelError    the model is there, but incomplete, damaged or marked
@@ -121,10 +120,6 @@ class UnknownWordError(RefusedError):
 
 class PromptForOthersError(PromptUnfitError):
     """The model cannot do what the prompt asks for besides words, but others here can."""
-
-
-class DesignerMissingError(RefusedError):
-    """No model here designs pictures by itself: no VAE with a prior over its latents."""
 
 
 class UnknownAttributeError(RefusedError):

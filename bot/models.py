@@ -11,7 +11,6 @@ import structlog
 from bot.choices import NAME_LENGTH, listed
 from bot.errors import (
     CompanionUnfitError,
-    DesignerMissingError,
     NotAPainterError,
     PainterMissingError,
     PresetUnableError,
@@ -27,6 +26,7 @@ from bot.prompts import shown
 from generation.abilities import require_companions, require_readable
 from generation.catalogue import Entry, entries
 from generation.companions import spelled
+from generation.designers import PAINTER, Designer, designing
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import FAMILIES
 from generation.portraits import Portraitist, portraitists
@@ -77,9 +77,9 @@ class Models:
         return tuple(sorted(found, key=lambda each: (each.name != own, each.name)))
 
     @property
-    def designers(self) -> tuple[Vae, ...]:
-        """The VAEs that design pictures by themselves; none where no prior is there."""
-        return tuple(each for each in self.vaes if each.designs and DESIGN in self._pipelines)
+    def designers(self) -> tuple[Designer, ...]:
+        """The models that design pictures by themselves, the usual one first."""
+        return tuple(designing(self.vaes).values()) if DESIGN in self._pipelines else ()
 
     def pipeline_of(self, model: str | None) -> str:
         """Return the pipeline that changes pictures with a model: the VAEs', or that of ``/remix``.
@@ -89,22 +89,17 @@ class Models:
         vae = self._vaes.get(model or "")
         return VAE if vae is not None and vae.alone and VAE in self._pipelines else "remix"
 
-    def designer(self, model: str | None = None) -> Vae:
-        """Return the VAE that designs: the one named, or the first.
+    def designer(self, model: str | None = None) -> Designer:
+        """Return the model that designs: the one named, or the usual one.
 
         Raises:
-            DesignerMissingError: there is none.
             UnknownModelError: there is none of that name; the sentence names those there are.
         """
         there = {each.name: each for each in self.designers}
-        if not there:
-            raise DesignerMissingError("no prior is there")
-        if model is None:
-            own = self._pipelines[DESIGN].model
-            return there.get(own) or next(iter(there.values()))
-        if model not in there:
-            raise _unknown(model, there)
-        return there[model]
+        name = model or PAINTER
+        if name not in there:
+            raise _unknown(name, there)
+        return there[name]
 
     def controls(self, typed: str) -> tuple[str, ...]:
         """Return how controls can be asked for, edges first; weights behind what was typed."""

@@ -17,8 +17,6 @@ ENCODER_FILE = "style/encoder/model.safetensors"
 """The style encoder, ours or the operator's."""
 DECODER_FILE = "style/decoder/model.safetensors"
 """AdaIN's decoder, likewise."""
-PRIOR_FILES = "*/prior/model.safetensors"
-"""A VAE's prior, which pictures are designed with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,9 +98,8 @@ PIPELINES: dict[str, PipelineSpec] = {
         typical_load_ms=2000,
     ),
     "design": PipelineSpec(
-        target="generation.pipelines.vae_rows:VaePipeline",
+        target="generation.pipelines.design:DesignPipeline",
         model="rooms",
-        weights=(PRIOR_FILES,),
         typical_device_ms=400,
         typical_load_ms=1000,
     ),

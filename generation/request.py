@@ -48,6 +48,7 @@ class NoteCode(StrEnum):
     MASK_WHOLE = "mask_whole"
     MASK_STRETCHED = "mask_stretched"
     ENLARGED = "enlarged"
+    PAINTED = "painted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""``/design``: a room that there never was, by a VAE and the prior over its latents."""
+"""``/design``: a room that there never was, by a VAE and its prior, or by the painter."""
 
 import discord
 from discord import app_commands
@@ -12,9 +12,10 @@ from bot.orders import Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import services_of, voice_of
 from bot.texts import label
+from generation.designers import Designer
 from generation.registry import DESIGN
 from generation.request import MAX_FRAMES, MAX_SEED, Canvas
-from generation.vaes import Vae, heard
+from generation.vaes import heard
 
 SIDE, FRAME_SIDE = 512, 256
 
@@ -107,7 +108,7 @@ def _words(interaction: discord.Interaction) -> tuple[str, ...]:
     return (found or designers[0]).words if designers else ()
 
 
-def _named(designer: Vae, *, words: str, direction: str | None) -> str:
+def _named(designer: Designer, *, words: str, direction: str | None) -> str:
     """Return the direction as the model calls it, "" where there is none.
 
     Raises:

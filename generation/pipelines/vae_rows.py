@@ -142,11 +142,11 @@ class VaePipeline(OneByOne):
         first, second = (_noise(prior, seed=(request.seed + more) % 2**32) for more in (0, 1))
         return VaeRow(
             request=request,
-            shares=_shares(walk, end=request.strength if walk.direction else 1.0),
+            shares=shares_of(walk, end=request.strength if walk.direction else 1.0),
             size=_limited((canvas.height, canvas.width), frames=walk.frames),
             first=first.to(self._device),
             second=None if walk.direction or walk.frames == 1 else second.to(self._device),
-            notes=_notes(unknown, words=prior.words),
+            notes=notes_on(unknown, words=prior.words),
             words=words,
         )
 
@@ -155,7 +155,7 @@ class VaePipeline(OneByOne):
         size = _limited((image.height, image.width), frames=walk.frames)
         return VaeRow(
             request=request,
-            shares=_shares(walk, end=request.strength),
+            shares=shares_of(walk, end=request.strength),
             size=size,
             first=self._encoded(image, size),
             second=self._encoded(other, size),
@@ -172,11 +172,11 @@ class VaePipeline(OneByOne):
             second = second + self._codec.direction(word, like=first)
         return VaeRow(
             request=request,
-            shares=_shares(walk, end=request.strength),
+            shares=shares_of(walk, end=request.strength),
             size=size,
             first=first,
             second=second,
-            notes=_notes(unknown, words=known),
+            notes=notes_on(unknown, words=known),
         )
 
     @property
@@ -254,7 +254,7 @@ class VaePipeline(OneByOne):
         return Finished(image=to_pixels(strip), notes=row.notes, parameters=parameters)
 
 
-def _shares(walk: Walk, *, end: float) -> tuple[float, ...]:
+def shares_of(walk: Walk, *, end: float) -> tuple[float, ...]:
     """Return the shares of the way at which pictures are made; none where nobody goes."""
     if walk.frames > 1:
         whole = end or 1.0
@@ -293,7 +293,7 @@ def _smooth_noise(like: Tensor, *, seed: int) -> Tensor:
     return smooth * like.std(dim=(2, 3), keepdim=True, correction=0)
 
 
-def _notes(unknown: Sequence[str], *, words: Sequence[str]) -> tuple[Note, ...]:
+def notes_on(unknown: Sequence[str], *, words: Sequence[str]) -> tuple[Note, ...]:
     """Tell the member which words meant nothing, and which would."""
     if not unknown:
         return ()

@@ -1,9 +1,11 @@
 """Painted rooms: home designs of several kinds, styles, colours and lights, with captions.
 
-They stand in for photographs of homes in the training of the rooms' VAE; each is a function of its
-seed alone. The caption says what was painted, in phrases with commas between them.
+They stand in for photographs of homes in the training of the rooms' VAE, and for that VAE where
+none is trained; each is a function of its seed and of what is asked for. The caption says what was
+painted, in phrases with commas between them.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,94 +13,16 @@ from PIL import Image
 
 from generation.training.rooms_kinds import KINDS, Decor
 from generation.training.rooms_paper import Colour, Plane, RoomPaper, mixed, shaded
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Style:
-    """What a style is furnished in."""
-
-    woods: tuple[Colour, ...]
-    fabrics: tuple[Colour, ...]
-    frame: Colour
-    floors: tuple[str, ...]
-    wall: str = "plain"
-
-
-STYLES: dict[str, Style] = {
-    "scandinavian": Style(
-        woods=((0.86, 0.74, 0.56), (0.93, 0.9, 0.85)),
-        fabrics=((0.8, 0.79, 0.76), (0.9, 0.87, 0.8)),
-        frame=(0.72, 0.56, 0.38),
-        floors=("light wood floor", "light wood floor", "carpet"),
-    ),
-    "modern": Style(
-        woods=((0.24, 0.22, 0.22), (0.9, 0.9, 0.9)),
-        fabrics=((0.36, 0.38, 0.42), (0.85, 0.85, 0.85)),
-        frame=(0.12, 0.12, 0.13),
-        floors=("concrete floor", "light wood floor", "tiled floor"),
-    ),
-    "industrial": Style(
-        woods=((0.42, 0.28, 0.18), (0.3, 0.26, 0.24)),
-        fabrics=((0.52, 0.31, 0.18), (0.34, 0.33, 0.33)),
-        frame=(0.15, 0.14, 0.14),
-        floors=("dark wood floor", "concrete floor"),
-        wall="bricks",
-    ),
-    "classic": Style(
-        woods=((0.46, 0.26, 0.16), (0.36, 0.2, 0.13)),
-        fabrics=((0.84, 0.78, 0.66), (0.5, 0.24, 0.22)),
-        frame=(0.68, 0.52, 0.26),
-        floors=("dark wood floor", "dark wood floor", "carpet"),
-        wall="panels",
-    ),
-    "mediterranean": Style(
-        woods=((0.6, 0.4, 0.24), (0.88, 0.86, 0.82)),
-        fabrics=((0.93, 0.9, 0.84), (0.74, 0.62, 0.48)),
-        frame=(0.5, 0.33, 0.2),
-        floors=("tiled floor", "tiled floor", "light wood floor"),
-    ),
-}
-
-WALLS: dict[str, Colour] = {
-    "white walls": (0.93, 0.92, 0.9),
-    "beige walls": (0.86, 0.79, 0.68),
-    "grey walls": (0.64, 0.66, 0.68),
-    "blue walls": (0.47, 0.62, 0.78),
-    "green walls": (0.52, 0.68, 0.55),
-    "pink walls": (0.9, 0.7, 0.7),
-    "yellow walls": (0.93, 0.83, 0.5),
-    "terracotta walls": (0.78, 0.5, 0.38),
-}
-
-ACCENTS: dict[str, Colour] = {
-    "red accents": (0.78, 0.18, 0.16),
-    "orange accents": (0.9, 0.5, 0.16),
-    "yellow accents": (0.93, 0.76, 0.22),
-    "green accents": (0.26, 0.52, 0.3),
-    "teal accents": (0.12, 0.52, 0.54),
-    "blue accents": (0.18, 0.34, 0.66),
-    "purple accents": (0.48, 0.27, 0.58),
-    "pink accents": (0.87, 0.45, 0.57),
-}
-
-FLOORS: dict[str, Colour] = {
-    "light wood floor": (0.78, 0.62, 0.43),
-    "dark wood floor": (0.42, 0.27, 0.18),
-    "concrete floor": (0.6, 0.6, 0.6),
-    "tiled floor": (0.8, 0.68, 0.56),
-    "carpet": (0.74, 0.7, 0.66),
-}
-
-SKIES: dict[str, tuple[Colour, Colour]] = {
-    "daylight": ((0.45, 0.68, 0.92), (0.86, 0.94, 0.98)),
-    "sunset": ((0.5, 0.42, 0.62), (1.0, 0.66, 0.36)),
-    "evening": ((0.05, 0.07, 0.2), (0.16, 0.2, 0.4)),
-}
-"""Light, and what the sky outside is like: its upper and its lower colour."""
-
-EXTRAS = ("plants", "rug", "pictures")
-CAPTIONED = 0.55
-"""How often each extra is in a room."""
+from generation.training.rooms_words import (
+    ACCENTS,
+    CAPTIONED,
+    EXTRAS,
+    FLOORS,
+    SKIES,
+    STYLES,
+    WALLS,
+    Style,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,15 +37,60 @@ class Room:
     rgb: Plane
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoomPlan:
+    """What a room is, and has; all of it in the words of the tables."""
+
+    kind: str
+    style: str
+    wall: str
+    accent: str
+    second: str
+    floor: str
+    light: str
+    extras: tuple[str, ...]
+
+    @property
+    def caption(self) -> str:
+        """What is seen of it; there are no pictures in a bathroom."""
+        told = [self.kind, self.style, self.wall, self.accent, self.floor, self.light, *self.extras]
+        return ", ".join(it for it in told if self.kind != "bathroom" or it != "pictures")
+
+
 def paint_room(rng: np.random.Generator, *, size: int, kind: str | None = None) -> Room:
     """Paint a room of a kind (a random one by default)."""
-    name = kind or str(rng.choice(list(KINDS)))
-    style_name = str(rng.choice(list(STYLES)))
-    style = STYLES[style_name]
-    wall, accent, second = (str(rng.choice(list(table))) for table in (WALLS, ACCENTS, ACCENTS))
-    floor = str(rng.choice(style.floors))
-    light = str(rng.choice(list(SKIES), p=[0.5, 0.2, 0.3]))
-    extras = [extra for extra in EXTRAS if rng.random() < CAPTIONED]
+    plan = draw_plan(rng, kind=kind)
+    return Room(caption=plan.caption, rgb=furnished(plan, rng, size=size))
+
+
+def draw_plan(
+    rng: np.random.Generator, *, kind: str | None = None, said: Sequence[str] = ()
+) -> RoomPlan:
+    """Draw what a room is and has; what is said of it is so, and the rest is as without."""
+
+    def drawn(table: Iterable[str], shares: Sequence[float] | None = None) -> str:
+        chosen = str(rng.choice(options := list(table), p=shares))
+        return next((word for word in said if word in options), chosen)
+
+    name, style = kind or drawn(KINDS), drawn(STYLES)
+    wall, accent, second = drawn(WALLS), drawn(ACCENTS), drawn(ACCENTS)
+    chosen = str(rng.choice(STYLES[style].floors))
+    floor = next((word for word in said if word in FLOORS), chosen)
+    light = drawn(SKIES, [0.5, 0.2, 0.3])
+    extras = tuple(it for it in EXTRAS if (rng.random() < CAPTIONED) | (it in said))
+    return RoomPlan(
+        kind=name, style=style, wall=wall, accent=accent, second=second, floor=floor, light=light,
+        extras=extras,
+    )  # fmt: skip
+
+
+def furnished(plan: RoomPlan, rng: np.random.Generator, *, size: int) -> Plane:
+    """Paint a room by its plan; what a plan leaves open is drawn.
+
+    Shape:
+        - returns: ``(size, size, 3)`` in [0, 1].
+    """
+    style = STYLES[plan.style]
     paper = RoomPaper(
         size=size,
         width=float(rng.uniform(3.8, 4.2)),
@@ -129,38 +98,28 @@ def paint_room(rng: np.random.Generator, *, size: int, kind: str | None = None) 
         depth=3.6,
         aside=float(rng.uniform(-0.2, 0.2)),
     )
-    _shell(paper, style=style, wall=WALLS[wall], floor=floor)
-    decor = _decor(rng, style=style, accent=accent, second=second, light=light, extras=extras)
-    KINDS[name](paper, rng, decor)
-    _lit(paper, rng, light=light)
-    told = [name, style_name, wall, accent, floor, light, *extras]
-    if name == "bathroom":
-        told = [word for word in told if word != "pictures"]
-    return Room(caption=", ".join(told), rgb=paper.finished(grain=_grain(rng, size)))
+    _shell(paper, style=style, wall=WALLS[plan.wall], floor=plan.floor)
+    KINDS[plan.kind](paper, rng, _decor(rng, plan))
+    _lit(paper, rng, light=plan.light)
+    return paper.finished(grain=_grain(rng, size))
 
 
-def _decor(
-    rng: np.random.Generator,
-    *,
-    style: Style,
-    accent: str,
-    second: str,
-    light: str,
-    extras: list[str],
-) -> Decor:
+def _decor(rng: np.random.Generator, plan: RoomPlan) -> Decor:
+    style = STYLES[plan.style]
     neutral = style.fabrics[int(rng.integers(len(style.fabrics)))]
     tone = 1 + 0.06 * float(rng.standard_normal())
+    accent = ACCENTS[plan.accent]
     return Decor(
-        accent=shaded(ACCENTS[accent], tone),
-        second=mixed(neutral, ACCENTS[second], 0.3),
+        accent=shaded(accent, tone),
+        second=mixed(neutral, ACCENTS[plan.second], 0.3),
         wood=shaded(style.woods[int(rng.integers(len(style.woods)))], tone),
-        fabric=ACCENTS[accent] if rng.random() < 0.3 else neutral,
+        fabric=accent if rng.random() < 0.3 else neutral,
         frame=style.frame,
-        sky=SKIES[light],
-        lit={"daylight": 0.0, "sunset": 0.2, "evening": 0.5}[light],
-        plants="plants" in extras,
-        rug="rug" in extras,
-        pictures="pictures" in extras,
+        sky=SKIES[plan.light],
+        lit={"daylight": 0.0, "sunset": 0.2, "evening": 0.5}[plan.light],
+        plants="plants" in plan.extras,
+        rug="rug" in plan.extras,
+        pictures="pictures" in plan.extras,
     )
 
 

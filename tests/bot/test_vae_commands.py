@@ -139,10 +139,18 @@ async def test_what_a_design_does_not_know_is_refused_before_anything_is_queued(
     assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]
 
 
-async def test_without_a_prior_a_design_is_refused_with_the_way_to_one(stage: Stage) -> None:
-    await stage.start(beside={"vae": QUICK["vae"]})
-    await stage.ada.command("design", None, room="bedroom")
-    await stage.ada.text("python -m bot train rooms-vae")
+@pytest.mark.slow
+async def test_without_a_prior_the_painter_designs_and_says_so(stage: Stage) -> None:
+    await stage.start(beside=BY_VAE, threads=1)
+    message, painted = await made(stage, "design", room="bedroom, blue walls", seed=5)
+    assert "Painted by rules, without a network." in str(message)
+    assert opened(painted).size == (512, 512)
+    assert len(opened(painted).convert("RGB").getcolors(2**24) or []) > 1000
+    answer = await stage.ada.interact(
+        kind="autocomplete", name="design", options={"model": ""}, focused="model"
+    )
+    (choice,) = answer["choices"]
+    assert choice["name"] == "rooms · painted by rules, without a network"
 
 
 async def test_typing_offers_words_directions_and_vaes(stage: Stage, models: Path) -> None:

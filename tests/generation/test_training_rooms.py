@@ -17,8 +17,9 @@ from generation.pipelines.latent_prior import LatentPrior
 from generation.pipelines.picture_vae import PictureVae
 from generation.training.__main__ import main
 from generation.training.picture_data import attributes_in, attributes_of, picture_data
-from generation.training.rooms import ACCENTS, FLOORS, SKIES, STYLES, WALLS, Room, paint_room
+from generation.training.rooms import Room, paint_room
 from generation.training.rooms_kinds import KINDS
+from generation.training.rooms_words import ACCENTS, FLOORS, SKIES, STYLES, WALLS
 
 torch.set_num_threads(1)
 

@@ -15,7 +15,6 @@ from generation.errors import InvalidRequestError, ModelUnavailableError, Pictur
 from generation.pipelines.base import EngineConfig, Finished
 from generation.pipelines.enlarging import enlarged, sharpened
 from generation.pipelines.vae_rows import VaePipeline
-from generation.registry import PIPELINES, offered, resolve
 from generation.request import Canvas, ImageRequest, NoteCode, Pixels, Walk
 from generation.vaes import heard, vaes
 from tests.generation.vaes import WORDS, save_kl, save_rooms, save_tiny
@@ -82,11 +81,6 @@ def test_vaes_are_told_from_their_files_and_are_no_checkpoints(models: Path) -> 
     assert [name for name, vae in found.items() if vae.designs and name in MAKES] == ["rooms"]
     assert (found["remix"].make, found["remix"].alone) == ("kl", False)
     assert not {entry.name for entry in entries(models_dir=models)} & set(MAKES)
-
-
-def test_designs_are_offered_where_a_prior_is(models: Path) -> None:
-    assert "design" in offered(models_dir=models)
-    assert resolve(PIPELINES["design"].target) is VaePipeline
 
 
 @pytest.mark.parametrize("name", MAKES)
