@@ -107,7 +107,8 @@ async def serve(settings: Settings, *, announce: Callable[[Bot], None]) -> int:
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Return what must never be logged."""
     secrets = (settings.discord_token, settings.files_secret)
-    return tuple(secret.get_secret_value() for secret in secrets if secret)
+    alone = tuple(secret.get_secret_value() for secret in secrets if secret)
+    return (*alone, *settings.listed_keys)
 
 
 def say(line: str) -> None:

@@ -55,6 +55,7 @@ from storage.retention import Retention
 from storage.settings import KeyValues
 
 HOUSEKEEPING_S = 6 * 3600.0
+FORGETTING_S = 60.0
 
 log = structlog.get_logger()
 
@@ -151,6 +152,7 @@ class Bot:
             self.metrics.watch_loop(),
             self.models.keep_fresh(),
             self._keep_house(),
+            self._forget_tokens(),
         ):
             self._tasks.add(asyncio.create_task(work))
         serving = asyncio.create_task(self.client.start(token), name="client")
@@ -196,6 +198,15 @@ class Bot:
             else:
                 log.info("purged", jobs=report.jobs, files=report.files)
             await asyncio.sleep(HOUSEKEEPING_S)
+
+    async def _forget_tokens(self) -> None:
+        """Throw away, every minute, what let the bot answer and has expired."""
+        while True:
+            await asyncio.sleep(FORGETTING_S)
+            work = self.stores.retention.forget_recent_tokens()
+            ends = await asyncio.gather(work, return_exceptions=True)
+            if isinstance(ends[0], BaseException):
+                log.warning("expired tokens are still there", exc_info=ends[0])
 
     def _dispatcher(self) -> Dispatcher:
         settings, stores, workers = self.settings, self.stores, self.workers
@@ -271,7 +282,8 @@ async def assembled(
     """Open everything, and close it when the block ends; the database is migrated already."""
     async with AsyncExitStack() as stack:
         presets = await asyncio.to_thread(read_presets, settings.own_presets)
-        database = Database.open(settings.database)
+        seals = await asyncio.to_thread(settings.seals)
+        database = Database.open(settings.database, seals=seals)
         stack.push_async_callback(database.close)
         stores = _stores(settings, database)
         offered = pipelines or settings.pipelines

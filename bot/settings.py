@@ -20,8 +20,10 @@ from generation.registry import PIPELINES, PipelineSpec, offered
 from generation.request import MAX_BATCH_ROWS
 from storage.bucket import Bucket, BucketConfig
 from storage.database import sqlite_path
+from storage.errors import KeyInvalidError
 from storage.files import FileStore
 from storage.room import Room
+from storage.sealing import KeyRing, Seals, kept_key
 from storage.tables import MAX_RETENTION_DAYS
 
 MEBIBYTE = 1024 * 1024
@@ -121,6 +123,10 @@ class Settings(BaseSettings):
         ge=1,
         le=MAX_RETENTION_DAYS,
         description="days after which prompts and pictures are removed; servers may choose fewer",
+    )
+    keys: SecretStr | None = Field(
+        default=None,
+        description="keys of interaction tokens, the newest first; one of its own",
     )
     least_free_bytes: int = Field(
         default=500_000_000,
@@ -241,6 +247,16 @@ class Settings(BaseSettings):
             return None
         return SecretStr(token.get_secret_value().strip())
 
+    @field_validator("keys")
+    @classmethod
+    def _all_are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        """Make sure that keys are some, without saying them."""
+        try:
+            KeyRing(_listed_keys(keys))
+        except KeyInvalidError as err:
+            raise ValueError(str(err)) from err
+        return keys
+
     @property
     def models_folder(self) -> Path:
         """The folder of the operator's checkpoints."""
@@ -328,6 +344,27 @@ class Settings(BaseSettings):
         )
 
     @property
+    def ring(self) -> KeyRing:
+        """The keys that prompts and pictures are encrypted with, if any are set."""
+        return KeyRing(self.listed_keys)
+
+    @property
+    def listed_keys(self) -> list[str]:
+        """The keys, the newest first."""
+        return _listed_keys(self.keys)
+
+    def seals(self) -> Seals:
+        """Return all keys; one for tokens is kept in the data folder where none is set.
+
+        It reads and may make that file, so it belongs into a thread.
+
+        Raises:
+            OSError: the file can be neither read nor made.
+        """
+        kept = kept_key(self.data_dir / "token.key")
+        return Seals(tokens=KeyRing([*self.listed_keys, kept]))
+
+    @property
     def room(self) -> Room:
         """What has to stay free where pictures and the database are written."""
         path = sqlite_path(self.database)
@@ -340,3 +377,8 @@ class Settings(BaseSettings):
         if self.database_url:
             return self.database_url
         return f"sqlite:///{(self.data_dir / 'atelier.sqlite3').resolve()}"
+
+
+def _listed_keys(keys: SecretStr | None) -> list[str]:
+    told = keys.get_secret_value() if keys is not None else ""
+    return [key.strip() for key in told.split(",") if key.strip()]

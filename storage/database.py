@@ -26,11 +26,14 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from storage.errors import DatabaseMissingError, ReadOnlyError, UnsupportedDatabaseError
+from storage.sealing import Seals
+from storage.types import give_seals
 
 P = ParamSpec("P")
 S = TypeVar("S", bound="UsesDatabase")
 T = TypeVar("T")
 _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+asyncpg"}
+WITHOUT_SEALS = Seals()
 _BUSY_TIMEOUT_MS = 15_000
 _READERS = 4
 
@@ -108,8 +111,13 @@ class Database:
         self._writer = writer
 
     @classmethod
-    def open(cls, url: str, *, read_only: bool = False) -> Self:
+    def open(cls, url: str, *, read_only: bool = False, seals: Seals = WITHOUT_SEALS) -> Self:
         """Return the database at an address such as ``sqlite:///data/atelier.sqlite3``.
+
+        Args:
+            url: its address.
+            read_only: whether it is to be read alone.
+            seals: the keys of what is encrypted in it.
 
         Raises:
             UnsupportedDatabaseError: the address names another kind of database.
@@ -117,19 +125,22 @@ class Database:
         """
         path = sqlite_path(url)
         if path is None:
-            return cls._open_postgres(address_of(url), read_only=read_only)
+            return cls._open_postgres(address_of(url), read_only=read_only, seals=seals)
         if read_only and not path.is_file():
             raise DatabaseMissingError(f"there is no database at {path} yet")
         reader = _sqlite_engine(path, read_only=True, pool_size=_READERS)
         writer = _sqlite_engine(path, read_only=False, pool_size=1)
+        for engine in (reader, writer):
+            give_seals(engine.dialect, seals)
         return cls(
             reader=ThreadRunner(reader, threads=_READERS),
             writer=None if read_only else ThreadRunner(writer, threads=1),
         )
 
     @classmethod
-    def _open_postgres(cls, address: URL, *, read_only: bool) -> Self:
+    def _open_postgres(cls, address: URL, *, read_only: bool, seals: Seals) -> Self:
         engine = create_async_engine(address, pool_pre_ping=True, **_DISCREET)
+        give_seals(engine.dialect, seals)
         steady = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         return cls(
             reader=LoopRunner(engine.execution_options(**steady)),

@@ -18,6 +18,9 @@ StorageError
 │   ├── FilesAddressError        the address of a store of files cannot be used
 │   └── FileRefusedError         where files are kept, they are not taken now, or not given
 │       └── StoreFullError       ... because there is no room
+├── SealingError                 what is encrypted cannot be used as asked
+│   ├── KeyInvalidError          a key is none
+│   └── KeyMissingError          the key that fits is not there, or what it fits was changed
 ├── BackupError                  a backup cannot be written, or not be restored
 │   ├── AlreadyThereError        something lies where it would be written or restored to
 │   ├── ArchiveError             it is no archive of ours, cut, damaged or tampered with
@@ -137,6 +140,18 @@ class FileRefusedError(FileStoreError):
 
 class StoreFullError(FileRefusedError):
     """There is no room for more files, or for more jobs."""
+
+
+class SealingError(StorageError):
+    """What is encrypted cannot be used as asked."""
+
+
+class KeyInvalidError(SealingError):
+    """A key is none: it has another length, or cannot be read."""
+
+
+class KeyMissingError(SealingError):
+    """The key that fits is not there, or what it fits was changed."""
 
 
 class BackupError(StorageError):

@@ -17,7 +17,7 @@ from storage.database import Database, reads, writes
 from storage.files import FileStore
 from storage.forgetting import Erased, Eraser, empty
 from storage.portable import changed
-from storage.records import FINISHED
+from storage.records import FINISHED, JobState
 from storage.tables import (
     Base,
     FileRow,
@@ -31,6 +31,8 @@ from storage.tables import (
 
 _BATCH = 200
 _ORPHAN_AGE_S = 3600.0
+RECENT = timedelta(hours=1)
+"""Tokens live for a quarter of it; what a bot that was down has left goes with the purge."""
 ABSENT = timedelta(days=7)
 """How long the bot has to be out of a guild before that is taken for good."""
 CHOICES: tuple[type[Base], ...] = (GuildSettingsRow, WordRuleRow, GuildPresetRow, PolicyRow)
@@ -102,6 +104,15 @@ class Retention:
             await self._eraser.erase(guild_id=guild_id)
             await self._forget_choices(guild_id)
         return len(absent)
+
+    @writes
+    def forget_recent_tokens(self, session: Session) -> int:
+        """Throw those away that have expired in the last hour, which an index finds."""
+        now = self._clock()
+        recent = JobRow.state.in_(list(JobState)), JobRow.created_at > now - RECENT
+        over = JobRow.interaction_token.is_not(None), JobRow.token_expires_at < now
+        changes = update(JobRow).where(*recent, *over).values(interaction_token=None)
+        return changed(session.execute(changes))
 
     @writes
     def forget_tokens(self, session: Session) -> int:

@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from storage.types import PlainText, UtcDateTime, sequence_type
+from storage.types import PlainText, SealedToken, UtcDateTime, sequence_type
 
 DIRECT_MESSAGES = 0
 MAX_AMOUNT_MS = 10**12
@@ -47,6 +47,7 @@ JobId = Annotated[str, mapped_column(PlainText(32))]
 Digest = Annotated[str, mapped_column(PlainText(64))]
 Word = Annotated[str, mapped_column(PlainText(64))]
 Name = Annotated[str, mapped_column(PlainText(200))]
+Token = Annotated[str, mapped_column(SealedToken())]
 LongText = Annotated[str, mapped_column(PlainText())]
 Moment = Annotated[datetime, mapped_column(UtcDateTime())]
 Amount = Annotated[int, mapped_column(BigInteger)]
@@ -155,7 +156,7 @@ class JobRow(Base):
     locale: Mapped[Word]
     parent_id: Mapped[JobId | None] = mapped_column(ForeignKey("jobs.id"))
     nonce: Mapped[Word]
-    interaction_token: Mapped[LongText | None]
+    interaction_token: Mapped[Token | None]
     token_expires_at: Mapped[Moment]
     state: Mapped[Word]
     attempt: Mapped[int]

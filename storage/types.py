@@ -1,10 +1,20 @@
 """Column types that behave alike on SQLite and PostgreSQL."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String
 from sqlalchemy.types import TypeDecorator
+from sqlalchemy.util import await_only
+
+from storage.errors import KeyMissingError
+from storage.sealing import KeyRing, Seals
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -58,6 +68,49 @@ class PlainText(TypeDecorator[str]):
         if self.length is not None and len(value) > self.length:
             raise ValueError(f"a text of {len(value)} characters exceeds {self.length}")
         return value
+
+
+class SealedToken(TypeDecorator[str]):
+    """A short-lived text that is encrypted; None is read where no key fits any more."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Encrypt it."""
+        return None if value is None else _away(seals_of(dialect).tokens.seal_text, value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Decrypt it."""
+        return None if value is None else _away(_opened, seals_of(dialect).tokens, value)
+
+
+def give_seals(dialect: Dialect, seals: Seals) -> None:
+    """Let the columns of one database know its keys."""
+    dialect.atelier_seals = seals  # type: ignore[attr-defined]
+
+
+def seals_of(dialect: Dialect) -> Seals:
+    """Return the keys of a database; without any nothing is encrypted."""
+    found = getattr(dialect, "atelier_seals", None)
+    return found if isinstance(found, Seals) else Seals()
+
+
+def _opened(ring: KeyRing, text: str) -> str | None:
+    try:
+        return ring.open_text(text)
+    except KeyMissingError:
+        return None
+
+
+def _away(work: Callable[P, R], *values: P.args, **named: P.kwargs) -> R:
+    """Compute in a thread, if this is an event loop's, as PostgreSQL's transactions are."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return work(*values, **named)
+    found: R = await_only(loop.run_in_executor(None, partial(work, *values, **named)))
+    return found
 
 
 def sequence_type() -> BigInteger:

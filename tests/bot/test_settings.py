@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from bot.settings import Settings
+from storage.sealing import KeyRing, new_key
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +85,17 @@ def test_values_out_of_range_are_refused(
     monkeypatch.setenv(f"ATELIER_{name}", value)
     with pytest.raises(ValidationError):
         Settings()
+
+
+def test_keys_are_checked_and_never_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    first, second = new_key(), new_key()
+    monkeypatch.setenv("ATELIER_KEYS", f" {first}, {second} ")
+    settings = Settings()
+    assert settings.listed_keys == [first, second]
+    assert first not in repr(settings)
+    assert settings.seals().tokens.fingerprints[:2] == KeyRing([first, second]).fingerprints
+    assert (tmp_path / "data" / "token.key").exists()
+    monkeypatch.setenv("ATELIER_KEYS", f"{first},secret-but-short")
+    with pytest.raises(ValidationError, match="44 characters") as refused:
+        Settings()
+    assert "secret-but-short" not in str(refused.value)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from storage.database import Database
+from storage.database import WITHOUT_SEALS, Database
 from storage.files import FileStore, StoredFile
 from storage.jobs import JobStore
 from storage.policies import Ceilings
@@ -14,6 +14,7 @@ from storage.quotas import Quotas
 from storage.records import Job, NewJob
 from storage.reports import Reports
 from storage.retention import Retention
+from storage.sealing import Seals
 
 GUILD, MEMBER, CHANNEL = 2**53 + 11, 2**53 + 77, 2**63 - 1
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -89,9 +90,9 @@ class Stores:
         return await self.jobs.get(job.id)
 
 
-def open_stores(url: str, folder: Path) -> Stores:
+def open_stores(url: str, folder: Path, *, seals: Seals = WITHOUT_SEALS) -> Stores:
     """Open the stores over a database that has its tables, with files in a folder."""
-    return Stores(database=Database.open(url), files=FileStore(folder / "files"))
+    return Stores(database=Database.open(url, seals=seals), files=FileStore(folder / "files"))
 
 
 def new_job(**changes: object) -> NewJob:
