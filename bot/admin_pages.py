@@ -1,10 +1,12 @@
 """What ``/admin`` answers: lists that fit a message, however long they are."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bot.choices import NAME_LENGTH
-from bot.errors import PresetUnableError
+from bot.delivery import error_named
+from bot.errors import PresetUnableError, stored_sentence
 from bot.guilds import Guild
 from bot.models import Models
 from bot.presets import Preset
@@ -13,7 +15,11 @@ from bot.texts import Voice
 from generation.catalogue import Entry
 from generation.classifiers import SafetyConfig
 from storage.acts import Act
+from storage.blocks import Block
+from storage.places import EVERYWHERE, Switched
+from storage.records import Job
 
+_CHANNEL = re.compile(r"#\d{15,20}")
 MAX_LIST = 3_400
 """Characters of a list; a message of components has 4,000 in all."""
 
@@ -74,9 +80,81 @@ def presets_page(voice: Voice, guild: Guild, models: Models) -> str:
         *(_preset_line(voice, each, models, own=each.name in guild.own) for each in
           guild.presets.values()),
         *_left_out(voice, guild),
+        *switch_lines(voice, guild, "preset"),
     ]  # fmt: skip
     title = voice.say("admin.presets.title", own=len(guild.own), count=len(guild.presets))
     return fitting(voice, title, lines)
+
+
+def pipelines_page(voice: Voice, guild: Guild, offered: Iterable[str]) -> str:
+    """Return the pipelines that are offered, and which are off where."""
+    everywhere = {each.name for each in guild.choices.off if each.channel_id == EVERYWHERE}
+    lines = [
+        voice.say("admin.pipelines.off" if name in everywhere else "admin.pipelines.on", name=name)
+        for name in offered
+    ]
+    switches = switch_lines(voice, guild, "pipeline")
+    return fitting(voice, voice.say("admin.pipelines.title"), [*lines, *switches])
+
+
+def switch_lines(voice: Voice, guild: Guild, kind: Switched) -> Iterator[str]:
+    """Yield a line for each pipeline or preset that is off in a channel."""
+    for each in sorted(guild.choices.off, key=lambda it: (it.name, it.channel_id)):
+        if each.kind == kind and each.channel_id != EVERYWHERE:
+            yield voice.say("admin.switch.off", name=key_of(each.name), channel=each.channel_id)
+
+
+def blocks_page(voice: Voice, blocks: Sequence[Block]) -> str:
+    """Return who is blocked, until when and why."""
+    lines = (
+        voice.say(
+            "admin.members.line" if block.until is None else "admin.members.line.until",
+            member=block.member_id,
+            until=int(block.until.timestamp()) if block.until is not None else 0,
+            reason=shown(block.reason),
+        )
+        for block in blocks
+    )
+    return fitting(voice, voice.say("admin.members.title", count=len(blocks)), lines)
+
+
+def jobs_page(voice: Voice, jobs: Sequence[Job], *, state: str) -> str:
+    """Return jobs of a guild, the newest first, and why those failed that did."""
+    lines = (
+        voice.say(
+            "admin.jobs.line",
+            id=job.id,
+            when=int(job.created_at.timestamp()),
+            who=job.member_id,
+            pipeline=job.pipeline,
+            attempt=job.attempt,
+            state=voice.say(f"admin.jobs.{job.state.value}"),
+            why=f" · {reason_of(voice, job)}" if job.error else "",
+        )
+        for job in jobs
+    )
+    return fitting(
+        voice, voice.say("admin.jobs.title", state=voice.say(f"admin.jobs.{state}")), lines
+    )
+
+
+def reason_of(voice: Voice, job: Job) -> str:
+    """Return why a job gave no picture, in a sentence."""
+    return stored_sentence(error_named(job.error), voice.texts, voice.locale)
+
+
+def defaults_page(voice: Voice, guild: Guild) -> str:
+    """Return what is taken in a guild where members name nothing."""
+    chosen = guild.choices
+    values = {"model": chosen.model, "preset": chosen.preset, "strength": chosen.strength}
+    lines = (
+        voice.say(
+            f"admin.defaults.{name}",
+            value=voice.say("admin.audit.nothing") if value is None else shown(f"{value}"),
+        )
+        for name, value in values.items()
+    )
+    return fitting(voice, voice.say("admin.defaults.title"), lines)
 
 
 def audit_page(voice: Voice, acts: Sequence[Act]) -> str:
@@ -136,10 +214,12 @@ def _state(voice: Voice, value: Any) -> str:  # noqa: ANN401 - any JSON
     """Return how something was, in a few words."""
     if value is None:
         return voice.say("admin.audit.nothing")
+    if isinstance(value, float):
+        return f"{value:g}"
     if isinstance(value, dict):
         said = {key: _plain(each) for key, each in value.items()}
         value = ", ".join(f"{key} {each}" for key, each in said.items() if each)
-    return shown(str(value), limit=160)
+    return _CHANNEL.sub(r"<\g<0>>", shown(str(value), limit=160))
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401 - any JSON

@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 
 from bot.admin_pages import fitting
+from bot.admin_places import Place
 from bot.choices import matching
 from bot.errors import SeveralTargetsError
 from bot.quotas import own_page, pictures, rules_lines, usual_price_ms, whose
@@ -26,8 +27,6 @@ PERIODS = [
 Minutes = app_commands.Range[float, 0.0, MAX_MINUTES]
 GivenMinutes = app_commands.Range[float, 0.01, MAX_MINUTES]
 Someone = discord.User | discord.Member
-Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
-"""What can be limited; of a forum its posts, which are threads."""
 
 
 class QuotaGroup(app_commands.Group):

@@ -36,8 +36,9 @@ async def answer_error(interaction: discord.Interaction, error: Exception) -> No
         return
     voice = voice_of(interaction)
     page = refusal(sentence(cause, voice.texts, voice.locale))
+    private = isinstance(cause, BotError) and cause.private
     try:
-        await _answer(interaction, page)
+        await _answer(interaction, page, private=private)
     except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as err:
         log.warning("a refusal could not be said", interaction=interaction.id, reason=str(err))
 
@@ -50,12 +51,17 @@ async def guarded(interaction: discord.Interaction, work: Awaitable[None]) -> No
         await answer_error(interaction, error)
 
 
-async def _answer(interaction: discord.Interaction, page: ui.LayoutView) -> None:
+async def _answer(interaction: discord.Interaction, page: ui.LayoutView, *, private: bool) -> None:
     """Say something where it is seen: in place of the thinking, or to the member alone."""
+    thinks = discord.InteractionResponseType.deferred_channel_message
     if not interaction.response.is_done():
         await interaction.response.send_message(view=page, ephemeral=True)
-    elif interaction.response.type is discord.InteractionResponseType.deferred_channel_message:
+    elif interaction.response.type is thinks and not private:
         await interaction.edit_original_response(view=page, attachments=[])
+    elif interaction.response.type is thinks:
+        # A message takes the place of the thinking and is seen by whom that was seen by.
+        await interaction.delete_original_response()
+        await interaction.followup.send(view=page, ephemeral=True)
     else:
         await interaction.followup.send(view=page, ephemeral=True)
 

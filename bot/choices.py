@@ -5,19 +5,25 @@ from itertools import islice
 
 from discord import app_commands
 
-from bot.texts import Voice
+from bot.texts import Voice, label
 from generation.canvases import SHAPES
 from generation.catalogue import Entry
 from generation.designers import Designer
 from generation.vaes import Vae
 
+Choices = list[app_commands.Choice[str]]
 MAX_CHOICES, MAX_LETTERS = 25, 100
 NAME_LENGTH = 64
 """Of a model's or a preset's name; Discord sends no longer one."""
 SOME_WORDS = 3
 
 
-def matching(typed: str, lines: Mapping[str, str]) -> list[app_commands.Choice[str]]:
+def choice(key: str, value: str) -> app_commands.Choice[str]:
+    """Return a choice whose name is said in the member's language."""
+    return app_commands.Choice(name=label(key), value=value)
+
+
+def matching(typed: str, lines: Mapping[str, str]) -> Choices:
     """Return the choices whose name or line holds what was typed, as many as Discord shows."""
     sought = typed.casefold().strip()
     return [
@@ -49,6 +55,6 @@ def vae_line(voice: Voice, vae: Vae | Designer) -> str:
     return voice.say("model.vae", name=vae.name, title=voice.say(f"vae.{vae.make}"))
 
 
-def shape_choices(voice: Voice, typed: str) -> list[app_commands.Choice[str]]:
+def shape_choices(voice: Voice, typed: str) -> Choices:
     """Return the usual shapes of pictures whose line holds what was typed."""
     return matching(typed, {shape: voice.say(f"shape.{shape}") for shape in SHAPES})

@@ -43,10 +43,12 @@ from generation.codecs import CodecPool, IntakePool
 from generation.executor.client import Executor, ExecutorConfig
 from generation.executor.config import TEMPLATE_AFTER_S
 from generation.registry import SAFETY, PipelineSpec, looking
+from storage.blocks import BlockStore
 from storage.database import Database, sqlite_path
 from storage.files import FileStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
+from storage.places import PlaceStore
 from storage.policies import Ceilings
 from storage.privacy import Privacy
 from storage.quotas import Quotas
@@ -313,6 +315,8 @@ async def assembled(
             models=models,
             guilds=Guilds(
                 GuildStore(database),
+                places=PlaceStore(database),
+                blocks=BlockStore(database),
                 presets=presets,
                 safety=settings.safety_policy,
                 retention_days=settings.retention_days,

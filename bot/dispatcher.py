@@ -15,6 +15,7 @@ import discord
 import structlog
 
 from bot.acceptance import new_job, probe_of
+from bot.conduct import require_allowed
 from bot.delivery import Delivery
 from bot.errors import WaitTooLongError
 from bot.guilds import Guilds
@@ -169,13 +170,16 @@ class Dispatcher:
             NotAPainterError, TooManyStepsError: the model cannot do that; nothing was reserved.
             PromptUnfitError: the model cannot do what the prompt asks for; nothing was reserved.
             CompanionUnfitError: the model cannot follow that control or likeness; likewise.
+            BlockedError: admins have blocked the member; nothing was reserved.
+            PipelineOffError, PresetOffError: admins have switched it off here; likewise.
             WordRuleError: a word rule of the guild forbids the prompt; nothing was reserved.
             SafetyUnavailableError: the guild has its pictures looked at, and nobody can; likewise.
         """
         self._models.require(order.pipeline, order.model)
         self._models.require_able(order)
-        origin = Origin.of(interaction)
-        notes = await self._guilds.require_fit(origin.guild_id, *order.words)
+        guild_id = interaction.guild_id
+        origin = Origin.of(interaction, language=self._guilds.language(guild_id))
+        notes = await require_allowed(self._guilds, order, origin)
         await self._guard.require_ready(origin.guild_id)
         probe = probe_of(order, origin)
         model = self._executor.model_of(probe)

@@ -4,6 +4,14 @@ BotError
 ├── RefusedError              the member may not do that
 │   ├── NotYoursError         the picture is somebody else's
 │   ├── AdminsOnlyError       the command is for those who manage the server
+│   ├── BlockedError          the member may not ask for pictures on this server
+│   │   └── BlockedUntilError ... until a moment
+│   ├── NotBlockedError       nothing keeps that member from asking
+│   ├── PipelineOffError      admins have switched that way of making pictures off here
+│   ├── PresetOffError        ... that preset
+│   ├── NotOffError           it is not switched off there
+│   ├── UnknownPipelineError  there is no such pipeline
+│   ├── UnknownLanguageError  the bot does not speak that
 │   ├── SeveralTargetsError   an act names several that it could be about
 │   ├── UnknownJobError       there is no such job here
 │   ├── PictureDeletedError   the job's picture has been deleted or has expired
@@ -14,6 +22,7 @@ BotError
 │   │   └── PromptForOthersError  ... but others here can
 │   ├── CompanionUnfitError   no network here follows that control or likeness with that model
 │   ├── WordRuleError         a word rule of the server forbids the prompt
+│   │   └── WarnedTooOftenError  ... after warnings that were not heeded
 │   ├── WordUnfitError        a word rule cannot be made of that
 │   ├── UnknownWordError      there is no word rule for that
 │   ├── UnknownPresetError    there is no such preset
@@ -61,6 +70,9 @@ class BotError(Exception):
         values: what goes into the sentence for the member.
     """
 
+    private = False
+    """Whether the sentence is for the member alone, though a result would be for everybody."""
+
     def __init__(self, message: str, /, **values: object) -> None:
         super().__init__(message)
         self.values = values
@@ -76,6 +88,40 @@ class NotYoursError(RefusedError):
 
 class AdminsOnlyError(RefusedError):
     """The command is for those who manage the server."""
+
+
+class BlockedError(RefusedError):
+    """The member may not ask for pictures on this server; it is said to them alone."""
+
+    private = True
+
+
+class BlockedUntilError(BlockedError):
+    """The member may not ask for pictures on this server until a moment."""
+
+
+class NotBlockedError(RefusedError):
+    """Nothing keeps that member from asking."""
+
+
+class PipelineOffError(RefusedError):
+    """Admins have switched that way of making pictures off, here or on the whole server."""
+
+
+class PresetOffError(RefusedError):
+    """Admins have switched that preset off in this channel."""
+
+
+class NotOffError(RefusedError):
+    """It is not switched off there."""
+
+
+class UnknownPipelineError(RefusedError):
+    """There is no such pipeline."""
+
+
+class UnknownLanguageError(RefusedError):
+    """The bot does not speak that language."""
 
 
 class SeveralTargetsError(RefusedError):
@@ -108,6 +154,10 @@ class PromptUnfitError(RefusedError):
 
 class WordRuleError(RefusedError):
     """A word rule of the server forbids the prompt; neither sentence nor log names the word."""
+
+
+class WarnedTooOftenError(WordRuleError):
+    """A warning rule forbids the prompt of a member who was warned as often as is allowed."""
 
 
 class WordUnfitError(RefusedError):

@@ -7,8 +7,9 @@ another process's acts are known after that moment, this one's at once.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -28,9 +29,12 @@ from generation.loras import split_loras
 from generation.prompts import unweighted
 from generation.request import Note, NoteCode
 from storage.acts import Act
+from storage.blocks import BlockStore
 from storage.guilds import GuildChoices, GuildStore, PresetFields, SafetyPolicy, WordAction
+from storage.places import PlaceStore
 from storage.tables import DIRECT_MESSAGES
 
+T = TypeVar("T")
 FRESH_S = 10.0
 KEPT_GUILDS = 2000
 
@@ -63,6 +67,8 @@ class Guilds:
 
     Args:
         store: where they are kept.
+        places: where those are kept that hold in some channels only.
+        blocks: of members; they are looked up anew each time.
         presets: the installation's, by name.
         safety: what becomes of unsafe pictures where nobody chose, as in direct messages.
         retention_days: how long prompts and pictures are kept at most.
@@ -73,12 +79,16 @@ class Guilds:
         self,
         store: GuildStore,
         *,
+        places: PlaceStore,
+        blocks: BlockStore,
         presets: Mapping[str, Preset],
         safety: SafetyPolicy = "off",
         retention_days: int = 30,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
+        self.places = places
+        self.blocks = blocks
         self._presets = presets
         self._safety = safety
         self._retention_days = retention_days
@@ -114,9 +124,10 @@ class Guilds:
             self._kept.popitem(last=False)
         return found
 
-    async def presets(self, guild_id: int | None) -> Mapping[str, Preset]:
-        """Return the presets that a guild's members are offered, by name."""
-        return (await self.holding(guild_id)).presets
+    def language(self, guild_id: int | None) -> str | None:
+        """Return what the bot speaks in a guild, as far as that was read lately; None if not."""
+        _, kept = self._kept.get(guild_id or DIRECT_MESSAGES, (0.0, None))
+        return kept.choices.language if kept is not None else None
 
     async def require_fit(self, guild_id: int | None, *texts: str) -> tuple[Note, ...]:
         """Refuse texts that a guild's word rules forbid; return what is to be said of others.
@@ -131,6 +142,16 @@ class Guilds:
         if broken == "block":
             raise WordRuleError("a word rule forbids the prompt")
         return (Note(code=NoteCode.WORD_RULE),) if broken else ()
+
+    async def acted(self, guild_id: int, act: Awaitable[T]) -> T:
+        """Do an act of one of the stores; what it changed holds at once."""
+        done = await act
+        self._forget(guild_id)
+        return done
+
+    async def choose(self, guild_id: int, *, actor_id: int, **values: str | float | None) -> None:
+        """Choose language, model, preset, strength or warnings; None takes a choice back."""
+        await self.acted(guild_id, self._store.choose(guild_id, values, actor_id=actor_id))
 
     async def set_safety(self, guild_id: int, policy: SafetyPolicy, *, actor_id: int) -> None:
         """Choose what becomes of unsafe pictures."""

@@ -58,6 +58,11 @@ class Models:
         self._vaes: dict[str, Vae] = {}
 
     @property
+    def pipelines(self) -> tuple[str, ...]:
+        """The names of the pipelines that are offered."""
+        return tuple(self._pipelines)
+
+    @property
     def all(self) -> tuple[Entry, ...]:
         """All checkpoints that are there, those that cannot be used too, by name."""
         return tuple(self._there.values())

@@ -99,6 +99,7 @@ class Origin:
     """Where an order came from, and how its reply gets there.
 
     Args:
+        channel_ids: the channel and, of a thread, the one that it hangs below.
         max_bytes: the largest file that may be attached to the reply.
         reachable: whether the bot itself may speak in the channel once the token is over.
     """
@@ -106,6 +107,7 @@ class Origin:
     interaction_id: int
     guild_id: int | None
     channel_id: int
+    channel_ids: tuple[int, ...]
     member_id: int
     token: str
     token_expires_at: datetime
@@ -114,17 +116,18 @@ class Origin:
     reachable: bool
 
     @classmethod
-    def of(cls, interaction: discord.Interaction) -> Self:
-        """Return the origin of an interaction."""
+    def of(cls, interaction: discord.Interaction, *, language: str | None = None) -> Self:
+        """Return the origin of an interaction; a guild's language goes before the member's."""
         assert interaction.channel_id is not None, "commands and buttons are used in a channel"
         return cls(
             interaction_id=interaction.id,
             guild_id=interaction.guild_id,
             channel_id=interaction.channel_id,
+            channel_ids=channels_of(interaction),
             member_id=interaction.user.id,
             token=interaction.token,
             token_expires_at=interaction.created_at + TOKEN_LIFE,
-            locale=locale_of(interaction),
+            locale=language or locale_of(interaction),
             max_bytes=interaction.filesize_limit,
             reachable=_reachable(interaction),
         )
@@ -218,6 +221,12 @@ def notes_from_json(stored: object) -> tuple[Note, ...]:
     """Read remarks from JSON."""
     rows = stored if isinstance(stored, list) else []
     return tuple(Note(code=NoteCode(row["code"]), words=tuple(row["words"])) for row in rows)
+
+
+def channels_of(interaction: discord.Interaction) -> tuple[int, ...]:
+    """Return the channel that an interaction came from and, of a thread, the one above it."""
+    found = (getattr(interaction.channel, name, None) for name in ("id", "parent_id"))
+    return tuple(each for each in found if each is not None)
 
 
 def _reachable(interaction: discord.Interaction) -> bool:

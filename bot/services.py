@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, cast
 
 import discord
 
-from bot.orders import locale_of
+from bot.orders import channels_of, locale_of
 from bot.texts import Texts, Voice
+from storage.places import is_off
 
 if TYPE_CHECKING:
     from bot.charts import ChartPool
     from bot.client import Atelier
     from bot.dispatcher import Dispatcher
-    from bot.guilds import Guilds
+    from bot.guilds import Guild, Guilds
     from bot.limits import Limits
     from bot.models import Models
     from bot.pictures import Pictures
@@ -68,9 +69,22 @@ def services_of(interaction: discord.Interaction) -> Services:
 
 async def presets_of(interaction: discord.Interaction) -> "Mapping[str, Preset]":
     """Return the presets that are offered where an interaction came from, by name."""
-    return await services_of(interaction).guilds.presets(interaction.guild_id)
+    guild, here = await guild_of(interaction), channels_of(interaction)
+    off = guild.choices.off
+    return {
+        name: preset
+        for name, preset in guild.presets.items()
+        if not is_off(off, "preset", name, channel_ids=here)
+    }
+
+
+async def guild_of(interaction: discord.Interaction) -> "Guild":
+    """Return what holds in the guild that an interaction came from."""
+    return await services_of(interaction).guilds.holding(interaction.guild_id)
 
 
 def voice_of(interaction: discord.Interaction) -> Voice:
-    """Return the texts in the language of whoever interacts."""
-    return Voice(services_of(interaction).texts, locale_of(interaction))
+    """Return the texts in the language of the guild, or of whoever interacts."""
+    services = services_of(interaction)
+    language = services.guilds.language(interaction.guild_id)
+    return Voice(services.texts, language or locale_of(interaction))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 import discord
 
+from bot.orders import channels_of
 from bot.services import services_of
 from storage.policies import Standing
 
@@ -13,10 +14,10 @@ def standing_of(interaction: discord.Interaction) -> Standing:
 
     A thread counts with the channel that it hangs below.
     """
-    guild_id, channel = interaction.guild_id, interaction.channel
+    guild_id = interaction.guild_id
     bought_ms = services_of(interaction).bought_ms
     return Standing(
-        channel_ids=tuple(_channels(channel)) if guild_id is not None else (),
+        channel_ids=channels_of(interaction) if guild_id is not None else (),
         role_ids=roles_of(interaction.user, guild_id=guild_id),
         raised_ms=max(_raised(interaction, bought_ms), default=0),
     )
@@ -27,13 +28,6 @@ def roles_of(user: discord.User | discord.Member, *, guild_id: int | None) -> tu
     if not isinstance(user, discord.Member):
         return ()
     return tuple(role.id for role in user.roles if role.id != guild_id)
-
-
-def _channels(channel: object) -> Iterator[int]:
-    for name in ("id", "parent_id"):
-        found = getattr(channel, name, None)
-        if found is not None:
-            yield found
 
 
 def _raised(interaction: discord.Interaction, bought_ms: Mapping[int, int]) -> Iterator[int]:

@@ -6,8 +6,8 @@ import discord
 
 from bot.guilds import Guild
 from bot.notices import ACCENT, notice
-from bot.rights import administered_guild
-from bot.services import Services, services_of, voice_of
+from bot.rights import administered_guild, may_manage
+from bot.services import Services, guild_of, services_of, voice_of
 from bot.texts import Voice
 
 
@@ -52,3 +52,8 @@ async def let_in(interaction: discord.Interaction) -> Visit:
     guild_id = administered_guild(interaction)
     services, voice = services_of(interaction), voice_of(interaction)
     return Visit(interaction=interaction, services=services, voice=voice, guild_id=guild_id)
+
+
+async def managed(interaction: discord.Interaction) -> Guild | None:
+    """Return what holds in a guild to those who manage it, None to all others."""
+    return await guild_of(interaction) if may_manage(interaction) else None

@@ -17,6 +17,7 @@ from storage.acts import LOG_LENGTH, Act, meet, newest, write_down
 from storage.clock import Clock, utc_now
 from storage.database import Database, reads, writes
 from storage.errors import TooManyError, UnknownTimeZoneError
+from storage.places import Switch, switches_of
 from storage.portable import upsert
 from storage.tables import Base, GuildPresetRow, GuildSettingsRow, WordRuleRow
 from storage.text import clean_json, clean_text
@@ -26,6 +27,9 @@ SafetyPolicy = Literal["off", "spoiler", "block"]
 WordAction = Literal["warn", "block"]
 PresetFields = Mapping[str, Any]
 
+SETTINGS = frozenset(
+    {"safety", "time_zone", "retention_days", "language", "model", "preset", "strength", "warnings"}
+)
 MAX_WORDS, MAX_PRESETS = 200, 50
 """Of one guild: every prompt is compared with the words, and a choice shows 25 presets."""
 
@@ -53,15 +57,26 @@ class GuildChoices:
         safety: what becomes of unsafe pictures; None leaves it to the installation.
         time_zone: the clocks by which quotas renew; None is UTC.
         retention_days: how long prompts and pictures are kept; None leaves it to the installation.
+        language: what the bot speaks there; None is each member's own.
+        model: what ``/remix`` takes where a member names none, likewise ``preset``, ``strength``.
+        warnings: how many prompts of a member may break a warning rule before that rule blocks
+            theirs; None is any number.
         words: in the order in which they were added.
         presets: the guild's own by name; None hides the installation's of that name.
+        off: the pipelines and presets that are switched off.
     """
 
     safety: SafetyPolicy | None = None
     time_zone: str | None = None
     retention_days: int | None = None
+    language: str | None = None
+    model: str | None = None
+    preset: str | None = None
+    strength: float | None = None
+    warnings: int | None = None
     words: tuple[WordRule, ...] = ()
     presets: Mapping[str, PresetFields | None] = field(default_factory=dict)
+    off: frozenset[Switch] = frozenset()
 
 
 class GuildStore:
@@ -86,15 +101,15 @@ class GuildStore:
             .filter_by(**here)
             .order_by(GuildPresetRow.created_at, GuildPresetRow.name)
         )
+        chosen = {name: getattr(settings, name, None) for name in SETTINGS}
         return GuildChoices(
-            safety=settings.safety if settings is not None else None,  # type: ignore[arg-type]
-            time_zone=settings.time_zone if settings is not None else None,
-            retention_days=settings.retention_days if settings is not None else None,
+            **chosen,
             words=tuple(
                 WordRule(word=row.word, plain=row.plain, action=row.action)  # type: ignore[arg-type]
                 for row in words
             ),
             presets={row.name: row.fields for row in presets},
+            off=switches_of(session, guild_id),
         )
 
     @reads
@@ -108,20 +123,7 @@ class GuildStore:
         self, session: Session, guild_id: int, policy: SafetyPolicy, *, actor_id: int
     ) -> None:
         """Choose what becomes of unsafe pictures."""
-        meet(session, guild_id, now=self._clock())
-        row = session.get(GuildSettingsRow, guild_id)
-        before = row.safety if row is not None else None
-        values = {"safety": policy, "updated_at": self._clock()}
-        upsert(session, GuildSettingsRow, key={"guild_id": guild_id}, values=values)
-        write_down(
-            session,
-            guild_id,
-            actor_id,
-            "safety",
-            before=before,
-            after=policy,
-            now=self._clock(),
-        )
+        self._choose(session, guild_id, actor_id=actor_id, safety=policy)
 
     @writes
     def set_time_zone(self, session: Session, guild_id: int, name: str, *, actor_id: int) -> None:
@@ -132,13 +134,22 @@ class GuildStore:
         """
         if name not in zone_names():
             raise UnknownTimeZoneError("no such time zone")
-        now = self._clock()
-        meet(session, guild_id, now=now)
-        row = session.get(GuildSettingsRow, guild_id)
-        before = row.time_zone if row is not None else None
-        values = {"time_zone": name, "updated_at": now}
-        upsert(session, GuildSettingsRow, key={"guild_id": guild_id}, values=values)
-        write_down(session, guild_id, actor_id, "time_zone", before=before, after=name, now=now)
+        self._choose(session, guild_id, actor_id=actor_id, time_zone=name)
+
+    @writes
+    def choose(
+        self,
+        session: Session,
+        guild_id: int,
+        values: Mapping[str, str | float | None],
+        *,
+        actor_id: int,
+    ) -> None:
+        """Choose language, model, preset, strength or warnings; None takes a choice back."""
+        assert values.keys() <= SETTINGS - {"safety", "time_zone", "retention_days"}, (
+            "those have checks of their own"
+        )
+        self._choose(session, guild_id, actor_id=actor_id, **values)
 
     @writes
     def set_retention(self, session: Session, guild_id: int, days: int, *, actor_id: int) -> None:
@@ -258,6 +269,19 @@ class GuildStore:
     ) -> list[Act]:
         """Return the newest acts of a guild's admins, or those before one, the newest first."""
         return newest(session, guild_id, before_id=before_id, most=most)
+
+    def _choose(
+        self, session: Session, guild_id: int, *, actor_id: int, **values: str | float | None
+    ) -> None:
+        """Choose settings, each a line of the log."""
+        now = self._clock()
+        meet(session, guild_id, now=now)
+        row = session.get(GuildSettingsRow, guild_id)
+        before = {name: getattr(row, name, None) for name in values}
+        written = {**values, "updated_at": now}
+        upsert(session, GuildSettingsRow, key={"guild_id": guild_id}, values=written)
+        for name, after in values.items():
+            write_down(session, guild_id, actor_id, name, before=before[name], after=after, now=now)
 
 
 def _require_room(session: Session, table: type[Base], guild_id: int, *, most: int) -> None:

@@ -203,6 +203,28 @@ class JobStore:
         return jobs_where(session, JobRow.state.in_(UNFINISHED))
 
     @reads
+    def listed(
+        self,
+        session: Session,
+        guild_id: int,
+        *,
+        states: Collection[JobState] = (),
+        pipeline: str | None = None,
+        member_id: int | None = None,
+        before: datetime | None = None,
+        most: int = 20,
+    ) -> list[Job]:
+        """Return a guild's newest jobs, or those accepted before a moment, the newest first."""
+        wanted = [JobRow.guild_id == guild_id]
+        wanted += [JobRow.state.in_(states)] if states else []
+        wanted += [JobRow.pipeline == pipeline] if pipeline is not None else []
+        wanted += [JobRow.member_id == member_id] if member_id is not None else []
+        wanted += [JobRow.created_at < before] if before is not None else []
+        newest = select(JobRow.id).where(*wanted).order_by(JobRow.created_at.desc(), JobRow.id)
+        job_ids = session.scalars(newest.limit(most)).all()
+        return jobs_where(session, JobRow.id.in_(job_ids))[::-1] if job_ids else []
+
+    @reads
     def get(self, session: Session, job_id: str) -> Job:
         """Return a job.
 

@@ -296,12 +296,19 @@ class GuildSettingsRow(Base):
     __table_args__ = (
         _one_of("safety", "off", "spoiler", "block"),
         _within("retention_days", low=1, high=MAX_RETENTION_DAYS),
+        CheckConstraint("strength > 0 AND strength <= 1", name="strength_range"),
+        _within("warnings", low=1, high=1000),
     )
 
     guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
     safety: Mapped[Word | None]
     time_zone: Mapped[Word | None]
     retention_days: Mapped[int | None]
+    language: Mapped[Word | None]
+    model: Mapped[Word | None]
+    preset: Mapped[Word | None]
+    strength: Mapped[Figure | None]
+    warnings: Mapped[int | None]
     updated_at: Mapped[Moment]
 
 
@@ -326,6 +333,42 @@ class GuildPresetRow(Base):
     guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
     name: Mapped[Word] = mapped_column(primary_key=True)
     fields: Mapped[Json | None]
+    created_at: Mapped[Moment]
+
+
+class SwitchRow(Base):
+    """A pipeline or preset that is off in a channel; channel 0 is the whole guild."""
+
+    __tablename__ = "switched_off"
+    __table_args__ = (_one_of("kind", "pipeline", "preset"),)
+
+    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
+    channel_id: Mapped[SnowflakeKey]
+    kind: Mapped[Word] = mapped_column(primary_key=True)
+    name: Mapped[Word] = mapped_column(primary_key=True)
+
+
+class BlockRow(Base):
+    """A member who may ask for no pictures in a guild, until a moment or for good."""
+
+    __tablename__ = "blocks"
+
+    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
+    member_id: Mapped[SnowflakeKey]
+    reason: Mapped[LongText]
+    until: Mapped[Moment | None]
+    created_at: Mapped[Moment]
+
+
+class WarningRow(Base):
+    """A prompt that broke a word rule and was made nevertheless, by its interaction."""
+
+    __tablename__ = "word_warnings"
+    __table_args__ = (Index(None, "guild_id", "member_id", "created_at"),)
+
+    interaction_id: Mapped[SnowflakeKey]
+    guild_id: Mapped[Snowflake] = mapped_column(ForeignKey("guilds.id"))
+    member_id: Mapped[Snowflake]
     created_at: Mapped[Moment]
 
 

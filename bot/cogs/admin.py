@@ -6,45 +6,27 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.admin_pages import audit_page, key_of, models_page, presets_page, safety_page, words_page
+from bot.admin_defaults import DefaultsGroup
+from bot.admin_members import MembersGroup
+from bot.admin_pages import audit_page, jobs_page, models_page, safety_page
+from bot.admin_places import PipelinesGroup
+from bot.admin_presets import PresetsGroup
 from bot.admin_quotas import QuotaGroup
-from bot.choices import NAME_LENGTH, matching
+from bot.admin_words import WordsGroup
+from bot.choices import choice
 from bot.client import Atelier
-from bot.errors import PresetUnableError
-from bot.guilds import Guild
-from bot.presets import DEFAULT_STRENGTH, sample_names
-from bot.prompts import MAX_PROMPT, clean_prompt, shown
-from bot.rights import may_manage
-from bot.services import services_of
-from bot.texts import label
+from bot.errors import UnknownLanguageError
+from bot.texts import label, load_texts
 from bot.visits import let_in
-from bot.words import MAX_WORD
-from generation.postprocess.names import LAYER_NAMES
-from storage.guilds import SafetyPolicy, WordAction
+from storage.guilds import SafetyPolicy
+from storage.records import JobState
 from storage.tables import MAX_RETENTION_DAYS
 
 MAX_ROW = 2**53 - 1
-Choices = list[app_commands.Choice[str]]
-
-
-def choice(key: str, value: str) -> app_commands.Choice[str]:
-    """Return a choice whose name is said in the member's language."""
-    return app_commands.Choice(name=label(key), value=value)
-
-
-def _named(names: frozenset[str]) -> Choices:
-    return [app_commands.Choice(name=name, value=name) for name in sorted(names)]
-
-
+EACH_ITS_OWN = "own"
 POLICIES = [choice(f"admin.safety.{policy}", policy) for policy in get_args(SafetyPolicy)]
-
-
-def _listed(text: str) -> list[str]:
-    """Return names that are written with commas between."""
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-WORD_ACTIONS = [choice(f"admin.words.{action}", action) for action in ("block", "warn")]
+LANGUAGES = [choice(f"language.{name}", name) for name in (*load_texts().locales, EACH_ITS_OWN)]
+STATES = [choice(f"admin.jobs.{state.value}", state.value) for state in JobState]
 
 
 @app_commands.allowed_installs(guilds=True, users=False)
@@ -52,6 +34,13 @@ WORD_ACTIONS = [choice(f"admin.words.{action}", action) for action in ("block", 
 @app_commands.default_permissions(manage_guild=True)
 class Admin(commands.GroupCog, group_name="admin", group_description=label("command.admin")):
     """The family of ``/admin``."""
+
+    words = WordsGroup(name="words", description=label("command.admin.words"))
+    presets = PresetsGroup(name="presets", description=label("command.admin.presets"))
+    quota = QuotaGroup(name="quota", description=label("command.admin.quota"))
+    members = MembersGroup(name="members", description=label("command.admin.members"))
+    pipelines = PipelinesGroup(name="pipelines", description=label("command.admin.pipelines"))
+    defaults = DefaultsGroup(name="defaults", description=label("command.admin.defaults"))
 
     @app_commands.command(name="safety", description=label("command.admin.safety"))
     @app_commands.describe(policy=label("command.admin.safety.policy"))
@@ -84,51 +73,19 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
         kept = (await visit.holding()).retention_days
         await visit.say("admin.retention.kept", days=kept, most=guilds.longest_days)
 
-    words = app_commands.Group(name="words", description=label("command.admin.words"))
-    presets = app_commands.Group(name="presets", description=label("command.admin.presets"))
-    quota = QuotaGroup(name="quota", description=label("command.admin.quota"))
-
-    @words.command(name="add", description=label("command.admin.words.add"))
-    @app_commands.describe(
-        word=label("command.admin.words.add.word"), action=label("command.admin.words.add.action")
-    )
-    @app_commands.choices(action=WORD_ACTIONS)
-    async def add_word(
-        self,
-        interaction: discord.Interaction,
-        word: app_commands.Range[str, 1, MAX_WORD],
-        action: str = "block",
-    ) -> None:
-        """Add a word rule, or change what one does."""
+    @app_commands.command(name="language", description=label("command.admin.language"))
+    @app_commands.describe(name=label("command.admin.language.name"))
+    @app_commands.choices(name=LANGUAGES)
+    async def language(self, interaction: discord.Interaction, name: str) -> None:
+        """Choose what the bot speaks here: one language, or each member's own."""
         visit = await let_in(interaction)
-        chosen: WordAction = "warn" if action == "warn" else "block"
-        await visit.services.guilds.set_word(
-            visit.guild_id, clean_prompt(word), chosen, actor_id=visit.actor_id
-        )
-        await visit.say(f"admin.words.added.{chosen}", word=shown(word))
-
-    @words.command(name="remove", description=label("command.admin.words.remove"))
-    @app_commands.describe(word=label("command.admin.words.remove.word"))
-    async def remove_word(
-        self, interaction: discord.Interaction, word: app_commands.Range[str, 1, MAX_WORD]
-    ) -> None:
-        """Remove a word rule."""
-        visit = await let_in(interaction)
-        await visit.services.guilds.remove_word(visit.guild_id, word, actor_id=visit.actor_id)
-        await visit.say("admin.words.removed", word=shown(word))
-
-    @words.command(name="list", description=label("command.admin.words.list"))
-    async def list_words(self, interaction: discord.Interaction) -> None:
-        """List the word rules."""
-        visit = await let_in(interaction)
-        await visit.answer(words_page(visit.voice, await visit.holding()))
-
-    @remove_word.autocomplete("word")
-    async def known_words(self, interaction: discord.Interaction, current: str) -> Choices:
-        """Offer the words that there are rules for, to admins alone."""
-        guild = await _managed(interaction)
-        rules = guild.choices.words if guild is not None else ()
-        return matching(current, {rule.word: rule.word for rule in rules})
+        locales = visit.services.texts.locales
+        if name not in (*locales, EACH_ITS_OWN):
+            raise UnknownLanguageError("no such language")
+        chosen = None if name == EACH_ITS_OWN else name
+        await visit.services.guilds.choose(visit.guild_id, actor_id=visit.actor_id, language=chosen)
+        said = visit.voice.say(f"language.{name}")
+        await visit.say("admin.language.chosen", language=said)
 
     @app_commands.command(name="models", description=label("command.admin.models"))
     async def models(self, interaction: discord.Interaction) -> None:
@@ -137,101 +94,14 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
         models = visit.services.models
         await visit.answer(models_page(visit.voice, models.all, usual=models.chosen("remix", None)))
 
-    @presets.command(name="add", description=label("command.admin.presets.add"))
-    @app_commands.describe(
-        name=label("command.admin.presets.add.name"),
-        prompt=label("command.admin.presets.add.prompt"),
-        title=label("command.admin.presets.add.title"),
-        strength=label("command.admin.presets.add.strength"),
-        model=label("command.admin.presets.add.model"),
-        layers=label("command.admin.presets.add.layers"),
-        edits=label("command.admin.presets.add.edits"),
-        sample=label("command.admin.presets.add.sample"),
-    )
-    @app_commands.choices(sample=_named(sample_names()))
-    async def add_preset(
-        self,
-        interaction: discord.Interaction,
-        name: app_commands.Range[str, 1, NAME_LENGTH],
-        prompt: app_commands.Range[str, 1, MAX_PROMPT],
-        title: app_commands.Range[str, 1, 100] | None = None,
-        strength: app_commands.Range[float, 0.01, 1.0] = DEFAULT_STRENGTH,
-        model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
-        layers: app_commands.Range[str, 0, 100] = "",
-        edits: bool = False,
-        sample: str | None = None,
-    ) -> None:
-        """Add a preset of the server's own, or replace one of that name."""
+    @app_commands.command(name="jobs", description=label("command.admin.jobs"))
+    @app_commands.describe(state=label("command.admin.jobs.state"))
+    @app_commands.choices(state=STATES)
+    async def jobs(self, interaction: discord.Interaction, state: str = "failed") -> None:
+        """List the newest jobs that are in a state, such as those that failed for good."""
         visit = await let_in(interaction)
-        fields = {
-            "prompt": clean_prompt(prompt),
-            "title": clean_prompt(title or name),
-            "strength": strength,
-            "model": model,
-            "layers": _listed(layers),
-            "edits": edits,
-            "sample": sample,
-        }
-        preset = await visit.services.guilds.add_preset(
-            visit.guild_id, clean_prompt(name), fields, actor_id=visit.actor_id
-        )
-        try:
-            visit.services.models.able(preset)
-            await visit.say("admin.presets.added", title=shown(preset.title))
-        except PresetUnableError:
-            await visit.say("admin.presets.added.unable", title=shown(preset.title))
-
-    @add_preset.autocomplete("layers")
-    async def known_layers(self, interaction: discord.Interaction, current: str) -> Choices:
-        """Offer the layers, after those that were named already."""
-        del interaction
-        before, newest = _listed(current)[:-1], (_listed(current) or [""])[-1]
-        fitting = sorted(name for name in LAYER_NAMES if newest in name and name not in before)
-        lines = [", ".join([*before, name]) for name in fitting]
-        return [app_commands.Choice(name=line, value=line) for line in lines]
-
-    @presets.command(name="remove", description=label("command.admin.presets.remove"))
-    @app_commands.describe(name=label("command.admin.presets.remove.name"))
-    async def remove_preset(
-        self, interaction: discord.Interaction, name: app_commands.Range[str, 1, NAME_LENGTH]
-    ) -> None:
-        """Remove a preset of the server's own, or show a hidden one again."""
-        visit = await let_in(interaction)
-        await visit.services.guilds.remove_preset(visit.guild_id, name, actor_id=visit.actor_id)
-        await visit.say("admin.presets.removed", name=key_of(name))
-
-    @presets.command(name="hide", description=label("command.admin.presets.hide"))
-    @app_commands.describe(name=label("command.admin.presets.hide.name"))
-    async def hide_preset(
-        self, interaction: discord.Interaction, name: app_commands.Range[str, 1, NAME_LENGTH]
-    ) -> None:
-        """Offer a preset of the installation's here no more."""
-        visit = await let_in(interaction)
-        await visit.services.guilds.hide_preset(visit.guild_id, name, actor_id=visit.actor_id)
-        await visit.say("admin.presets.hid", name=key_of(name))
-
-    @presets.command(name="list", description=label("command.admin.presets.list"))
-    async def list_presets(self, interaction: discord.Interaction) -> None:
-        """List the presets that are offered here, and those that are hidden."""
-        visit = await let_in(interaction)
-        await visit.answer(presets_page(visit.voice, await visit.holding(), visit.services.models))
-
-    @remove_preset.autocomplete("name")
-    async def own_presets(self, interaction: discord.Interaction, current: str) -> Choices:
-        """Offer the server's own presets and those it hides, to admins alone."""
-        guild = await _managed(interaction)
-        names = guild.choices.presets if guild is not None else ()
-        return matching(current, {name: name for name in names})
-
-    @hide_preset.autocomplete("name")
-    async def shown_presets(self, interaction: discord.Interaction, current: str) -> Choices:
-        """Offer the installation's presets that are shown, to admins alone."""
-        guild = await _managed(interaction)
-        presets = guild.presets if guild is not None else {}
-        return matching(
-            current,
-            {name: it.title for name, it in presets.items() if guild and name not in guild.own},
-        )
+        found = await visit.services.jobs.listed(visit.guild_id, states=[JobState(state)])
+        await visit.answer(jobs_page(visit.voice, found, state=state))
 
     @app_commands.command(name="audit", description=label("command.admin.audit"))
     @app_commands.describe(before=label("command.admin.audit.before"))
@@ -244,13 +114,6 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
         visit = await let_in(interaction)
         acts = await visit.services.guilds.log(visit.guild_id, before_id=before)
         await visit.answer(audit_page(visit.voice, acts))
-
-
-async def _managed(interaction: discord.Interaction) -> Guild | None:
-    """Return what holds in a guild to those who manage it, None to all others."""
-    if not may_manage(interaction):
-        return None
-    return await services_of(interaction).guilds.holding(interaction.guild_id)
 
 
 async def setup(client: Atelier) -> None:

@@ -1,5 +1,6 @@
 """``/remix`` and the message menu "Remix": a picture changed by words."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 import discord
@@ -10,8 +11,11 @@ from bot.choices import NAME_LENGTH, matching, model_line, shape_choices, vae_li
 from bot.client import Atelier
 from bot.errors import (
     CompanionUnfitError,
+    NotAPainterError,
     PresetUnableError,
     PromptMissingError,
+    UnknownModelError,
+    UnusableModelError,
     WordsUnfitError,
 )
 from bot.forms import Filled, PictureForm
@@ -21,7 +25,7 @@ from bot.orders import LIKE_STRENGTH, Order, Picture, any_seed
 from bot.pictures import first_picture
 from bot.presets import DEFAULT_STRENGTH, Preset, preset_named
 from bot.prompts import MAX_PROMPT, clean_prompt
-from bot.services import client_of, presets_of, services_of, voice_of
+from bot.services import client_of, guild_of, presets_of, services_of, voice_of
 from bot.texts import label
 from generation.registry import PORTRAIT, VAE
 from generation.request import EDGES, MAX_SEED
@@ -103,20 +107,44 @@ def told(words: str, *, preset: Preset | None) -> str:
 
 
 def named_for(
-    models: Models, preset: Preset | None, *, model: str | None = None, paints: bool = False
+    models: Models,
+    preset: Preset | None,
+    *,
+    model: str | None = None,
+    usual: str | None = None,
+    paints: bool = False,
 ) -> str | None:
     """Return the checkpoint to name in an order: the member's, or the one that a preset needs.
 
-    With ``paints`` it is one that paints new things, such as margins.
+    With ``paints`` it is one that paints new things, such as margins. Where the member names none
+    and the server's ``usual`` one can do it, it is that.
 
     Raises:
         PresetUnableError: there is none that can do the preset.
         NotAPainterError, PainterMissingError: the one named does not paint, or none does.
     """
+    if model is None and usual is not None:
+        with suppress(PresetUnableError, NotAPainterError, UnknownModelError, UnusableModelError):
+            models.require("remix", usual)
+            return named_for(models, preset, model=usual, paints=paints)
     able = models.painter(model) if paints else None
     if preset:
         able = models.able(preset, model=model, paints=paints)
     return able.name if able else model
+
+
+async def preset_for(
+    interaction: discord.Interaction, words: str, *, preset: str | None, usual: str | None
+) -> Preset | None:
+    """Return the preset that a member names, or without words and name the server's usual one.
+
+    Raises:
+        UnknownPresetError: there is none of that name here.
+    """
+    here = await presets_of(interaction)
+    if preset:
+        return preset_named(preset, here)
+    return here.get(usual) if usual and not words else None
 
 
 def _require_plain(
@@ -212,9 +240,14 @@ class Remix(commands.Cog):
         services.models.require("remix", model, known=services.models.changers)
         shape = shape_of(extend) if extend else None
         words = clean_prompt(prompt)
-        chosen = preset_named(preset, await presets_of(interaction)) if preset else None
+        usual = (await guild_of(interaction)).choices
+        chosen = await preset_for(interaction, words, preset=preset, usual=usual.preset)
         prompt = told(words, preset=chosen)
-        model = named_for(services.models, chosen, model=model, paints=shape is not None)
+        model = named_for(
+            services.models, chosen, model=model, usual=usual.model, paints=shape is not None
+        )
+        if strength is None and chosen is None and shape is None:
+            strength = usual.strength
         picture = await services.pictures.upload(image)
         if shape is not None:
             services.limits.require_room(picture, shape=shape)
@@ -284,13 +317,14 @@ async def remix_message(interaction: discord.Interaction, message: discord.Messa
     """Ask for words and remix the first picture of a message."""
     attachment = first_picture(message.attachments)
     voice, services = voice_of(interaction), services_of(interaction)
+    usual = (await guild_of(interaction)).choices
 
     async def submit(sent: discord.Interaction, filled: Filled) -> None:
         await sent.response.defer(thinking=True)
         words = clean_prompt(filled.prompt)
-        chosen = preset_named(filled.preset, await presets_of(sent)) if filled.preset else None
+        chosen = await preset_for(sent, words, preset=filled.preset, usual=usual.preset)
         prompt = told(words, preset=chosen)
-        model = named_for(services.models, chosen)
+        model = named_for(services.models, chosen, usual=usual.model)
         order = remix_order(
             await services.pictures.upload(attachment),
             prompt=prompt,
@@ -307,7 +341,7 @@ async def remix_message(interaction: discord.Interaction, message: discord.Messa
         custom_id=f"atelier:remix:{interaction.id}",
         submit=submit,
         prompt="",
-        strength=DEFAULT_STRENGTH,
+        strength=usual.strength or DEFAULT_STRENGTH,
         presets=tuple(services.models.offered((await presets_of(interaction)).values())),
     )
     await client_of(interaction).open_form(interaction, form)

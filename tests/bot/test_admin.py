@@ -15,9 +15,11 @@ from bot.presets import preset_of, presets
 from bot.texts import Voice, load_texts
 from generation.registry import PIPELINES
 from generation.upkeep import mark
+from storage.blocks import BlockStore
 from storage.database import Database
 from storage.guilds import GuildStore, WordRule
 from storage.migrating import upgrade
+from storage.places import PlaceStore
 from tests.bot.checkpoints import painter
 from tests.bot.members import Member, text_of
 from tests.bot.stage import Stage, rows
@@ -297,7 +299,8 @@ async def test_what_another_process_changes_is_known_after_a_moment(tmp_path: Pa
     await asyncio.to_thread(upgrade, url)
     database, hand = Database.open(url), Hand()
     store = GuildStore(database)
-    guilds = Guilds(store, presets=presets(), clock=hand)
+    places, blocks = PlaceStore(database), BlockStore(database)
+    guilds = Guilds(store, places=places, blocks=blocks, presets=presets(), clock=hand)
     assert (await guilds.holding(5)).words.rules == ()
     await store.set_word(5, WordRule(word="gore", plain="gore", action="block"), actor_id=7)
     fields = {"prompt": "ink", "layers": ["glitter"]}

@@ -1,0 +1,155 @@
+"""Every act of an admin is in the log, holds at once, and holds where it should alone."""
+
+import asyncio
+
+from discord import app_commands
+
+from bot.composition import Bot
+from bot.presets import presets
+from tests.bot.members import text_of
+from tests.bot.stage import Stage, rows, settled
+from tests.bot.test_admin import admin, choices
+from tests.bot.test_presets import model
+
+LOOKS = {
+    "safety", "models", "jobs", "audit", "words list", "presets list", "quota show",
+    "members blocked", "pipelines list",
+}  # fmt: skip
+
+
+def acts(stage: Stage) -> list[tuple[str, dict[str, object], str]]:
+    """Return every act: its path, its options, and what the log calls it."""
+    ben, here = stage.ben.id, stage.cleo.channel_id
+    return [
+        ("safety", {"policy": "off"}, "safety"),
+        ("retention", {"days": 3}, "retention"),
+        ("language", {"name": "en-US"}, "language"),
+        ("words add", {"word": "gore"}, "word"),
+        ("words escalate", {"warnings": 2}, "warnings"),
+        ("words remove", {"word": "gore"}, "word"),
+        ("presets add", {"name": "house", "prompt": "in ink"}, "preset"),
+        ("presets remove", {"name": "house"}, "preset"),
+        ("presets hide", {"name": "night", "channel": here}, "preset"),
+        ("presets show", {"name": "night", "channel": here}, "preset"),
+        ("quota set", {"period": "day", "minutes": 5, "together": True}, "quota"),
+        ("quota grant", {"member": ben, "minutes": 5}, "top_up"),
+        ("quota reset", {"member": stage.ada.id}, "reset"),
+        ("quota timezone", {"name": "Europe/Berlin"}, "time_zone"),
+        ("members block", {"member": ben, "reason": "spam"}, "block"),
+        ("members unblock", {"member": ben}, "block"),
+        ("pipelines off", {"name": "remix"}, "pipeline"),
+        ("pipelines on", {"name": "remix"}, "pipeline"),
+        ("defaults set", {"strength": 0.4}, "strength"),
+        ("defaults clear", {}, "strength"),
+    ]
+
+
+async def logged(bot: Bot, count: int) -> list[str]:
+    """Wait until the log has so many lines, and return what they are called."""
+    for _ in range(1000):
+        found = [str(act) for (act,) in rows(bot, "SELECT act FROM audit ORDER BY id")]
+        if len(found) >= count:
+            return found
+        await asyncio.sleep(0.02)
+    raise AssertionError(found)
+
+
+async def test_every_act_of_an_admin_leaves_a_line_in_the_log(stage: Stage) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("a cat")
+    await stage.ada.result()
+    await settled(bot)
+    family = bot.client.tree.get_command("admin")
+    assert isinstance(family, app_commands.Group)
+    paths = {
+        each.qualified_name.removeprefix("admin ")
+        for each in family.walk_commands()
+        if isinstance(each, app_commands.Command)
+    }
+    assert {path for path, _, _ in acts(stage)} | LOOKS == paths
+    for number, (path, options, act) in enumerate(acts(stage), start=1):
+        assert (await admin(stage.cleo, path, **options))["status"] == 200
+        assert (await logged(bot, number))[number - 1 :] == [act], path
+    await admin(stage.cleo, "audit")
+    lines = text_of(await stage.cleo.text("What admins did")).splitlines()[1:]
+    assert len(lines) == len(acts(stage))
+    here = f"<#{stage.cleo.channel_id}>"
+    assert f"preset night: on in {here} → off in {here}" in "\n".join(lines)
+    assert all(f"<@{stage.cleo.id}>" in line for line in lines)
+
+
+async def test_who_is_blocked_is_told_why_alone_and_pays_nothing(stage: Stage) -> None:
+    bot = await stage.start()
+    await stage.ada.remix("a cat")
+    before = await stage.ada.result()
+    await admin(stage.cleo, "members block", member=stage.ada.id, reason="*spam*", hours=1)
+    await stage.cleo.text("may ask for no pictures here until")
+    await stage.ada.remix("a dog")
+    refusal = await stage.ada.text("let you ask for no pictures here until")
+    assert "\\*spam\\*" in text_of(refusal)
+    assert refusal["ephemeral_for"] == stage.ada.id
+    assert not [it for it in await stage.ben.messages() if "no pictures here" in text_of(it)]
+    await stage.ada.press(before, "Again")
+    await stage.ada.until(lambda it: "let you ask for no" in text_of(it), count=2)
+    await stage.ben.remix("a hen")
+    await stage.ben.result()
+    await admin(stage.cleo, "members blocked")
+    await stage.cleo.text("Blocked members: 1")
+    rows(bot, "UPDATE blocks SET until = '2020-01-01 00:00:00'")
+    await admin(stage.cleo, "members unblock", member=stage.ada.id)
+    await stage.cleo.text("Nothing keeps that member")
+    await stage.ada.remix("a dog")
+    await stage.ada.until(lambda it: "a dog" in text_of(it) and "Delete" in str(it))
+    await settled(bot)
+    assert rows(bot, "SELECT count(*) FROM jobs") == [(3,)]
+    assert rows(bot, "SELECT count(*) FROM ledger WHERE kind = 'reserve'") == [(3,)]
+
+
+async def test_what_is_off_what_is_usual_and_what_warns_holds_where_it_was_chosen(
+    stage: Stage,
+) -> None:
+    model(stage.folder / "data" / "models", "able")
+    bot = await stage.start()
+    other = next(
+        str(each["id"])
+        for each in stage.sandbox.details["channels"]
+        if str(each["id"]) != stage.cleo.channel_id
+    )
+    for act, options in (
+        ("pipelines off", {"name": "remix", "channel": other}),
+        ("presets hide", {"name": "night", "channel": stage.cleo.channel_id}),
+        ("defaults set", {"model": "able", "preset": "film", "strength": 0.4}),
+        ("words add", {"word": "gore", "action": "warn"}),
+        ("words escalate", {"warnings": 1}),
+    ):
+        await admin(stage.cleo, act, **options)
+    await logged(bot, 7)
+    image = await stage.ada.upload()
+    assert "night" not in await choices(stage.ada, "remix", image=image, preset="")
+    await stage.ada.remix("a cat", preset="night")
+    await stage.ada.text("There is no such preset")
+    await stage.ada.command("remix", None, image=image)
+    await stage.ada.result()
+    await stage.ada.remix("some gore")
+    await stage.ada.results(2)
+    await stage.ada.remix("some gore")
+    await stage.ada.text("You were warned 1 times within a day")
+    await stage.ada.remix("a hen")
+    await stage.ada.results(3)
+    await settled(bot)
+    kept = "model, parameters ->> '$.preset', parameters ->> '$.strength'"
+    assert rows(bot, f"SELECT {kept} FROM jobs ORDER BY created_at") == [
+        ("able", "film", presets()["film"].strength),
+        ("able", None, 0.4),
+        ("able", None, 0.4),
+    ]
+    stage.ada.channel_id = other
+    await stage.ada.remix("a cat")
+    await stage.ada.text("have switched remix off here")
+    await admin(stage.cleo, "pipelines list")
+    assert f"`remix` · off in <#{other}>" in text_of(await stage.cleo.text("Ways of making"))
+    await admin(stage.cleo, "pipelines on", name="remix")
+    await stage.cleo.text("It is not switched off there")
+    rows(bot, "UPDATE jobs SET state = 'failed', error = 'EngineLostError' WHERE model = 'able'")
+    await admin(stage.cleo, "jobs")
+    assert "failed, attempt 1" in text_of(await stage.cleo.text("Newest jobs: failed"))
