@@ -79,15 +79,15 @@ def flat(canvas: Canvas) -> Plane:
 
 def relief(canvas: Canvas) -> Plane:
     """Plasticine: rounded lumps under a lamp from the upper left, with thumb marks."""
-    lumps = _calm(_calm(canvas.rgb, 2.5 * canvas.unit), 3.5 * canvas.unit)
-    form = _grey(_calm(_calm(canvas.source, 2.5 * canvas.unit), 3 * canvas.unit))
-    marks = 0.008 * _mottle(canvas, cells=26) + 0.004 * _mottle(canvas, cells=80)
-    height = _smooth(form, 1.8 * canvas.unit) + 1.6 * _smooth(form, 5 * canvas.unit) + marks
+    lumps = _calm(_calm(canvas.rgb, 2.5 * canvas.unit), 3.0 * canvas.unit)
+    form = _grey(_calm(_calm(canvas.source, 2.0 * canvas.unit), 2.5 * canvas.unit))
+    marks = 0.010 * _mottle(canvas, cells=22) + 0.004 * _mottle(canvas, cells=80)
+    height = _smooth(form, 1.3 * canvas.unit) + 1.2 * _smooth(form, 3.5 * canvas.unit) + marks
     slope = (sobel(height, axis=0) + 0.8 * sobel(height, axis=1)) * canvas.unit
-    light = np.tanh(slope * 2.2)
-    rims = np.clip(_steepness(form, 1.6 * canvas.unit) * 1.9, 0, 0.32)
-    lit = lumps * (1 + 0.42 * light - rims)[..., None]
-    shine = np.clip(light - 0.45, 0, 1) ** 2 * 0.9
+    light = np.tanh(slope * 1.5)
+    seams = np.clip(_steepness(form, 1.2 * canvas.unit) * 1.2, 0, 0.16)
+    lit = lumps * (1 + 0.34 * light - seams)[..., None]
+    shine = np.clip(light - 0.35, 0, 1) ** 2 * 0.7
     return _faded(canvas, screen(np.clip(lit, 0, 1), tinted(shine, 1.0, 0.97, 0.92)))
 
 
