@@ -13,6 +13,7 @@ import typer
 
 from bot.commandline import Format, fail, made, read_settings, refusals, version
 from bot.commandline_models import models
+from bot.roles import Role
 
 app = typer.Typer(
     name="atelier",
@@ -76,16 +77,21 @@ def _options(
 
 
 @app.command()
-def run() -> None:
+def run(
+    role: Annotated[
+        Role,
+        typer.Option(help="On PostgreSQL: bot answers members, workers make pictures."),
+    ] = Role.ALL,
+) -> None:
     """Run the bot on Discord; without a token, the demo in your browser."""
     with refusals():
         settings = read_settings()
-        if settings.discord_token is None:
+        if settings.discord_token is None and role is Role.ALL:
             typer.echo("There is no DISCORD_TOKEN, so this is the demo.", err=True)
             _demo(None)
         from bot.app import run as run_bot
 
-        sys.exit(run_bot(settings))
+        sys.exit(run_bot(settings, role=role))
 
 
 @app.command()

@@ -135,7 +135,7 @@ class QuotaGroup(app_commands.Group):
     async def show(self, interaction: discord.Interaction, member: Someone | None = None) -> None:
         """List the limits that hold here, or say what one member has left."""
         visit = await let_in(interaction)
-        quotas, each_ms = visit.services.quotas, usual_price_ms(visit.services.executor)
+        quotas, each_ms = visit.services.quotas, usual_price_ms(visit.services.prices)
         if member is not None:
             balances = await quotas.balances(
                 guild_id=visit.guild_id,
@@ -203,7 +203,7 @@ def _target(
 
 def _amount(visit: Visit, amount_ms: int) -> dict[str, str]:
     """Return an amount as people say it."""
-    each_ms = usual_price_ms(visit.services.executor)
+    each_ms = usual_price_ms(visit.services.prices)
     return {
         "amount": device_time(amount_ms),
         "pictures": pictures(visit.voice, amount_ms, each_ms=each_ms),

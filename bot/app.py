@@ -16,8 +16,10 @@ from bot.client import Atelier
 from bot.composition import Bot, assembled
 from bot.logs import configure_logging
 from bot.redirect import connector
+from bot.roles import Role, require_room
 from bot.settings import Settings
 from bot.syncing import invite_link, sync_commands
+from bot.worker import working
 from storage.database import Database
 from storage.lock import hold
 from storage.migrating import upgrade
@@ -31,13 +33,21 @@ NO_TOKEN = 2
 log = structlog.get_logger()
 
 
-def run(settings: Settings) -> int:
-    """Run the bot until SIGTERM or SIGINT; return the exit status."""
+def run(settings: Settings, *, role: Role = Role.ALL) -> int:
+    """Run one process of the bot until SIGTERM or SIGINT; return the exit status.
+
+    Raises:
+        DatabaseHeldError: another process holds the database, or that role needs PostgreSQL.
+    """
+    require_room(role, database=settings.database)
+    if role is Role.WORKER:
+        with opened(settings):
+            return asyncio.run(_work(settings))
     if settings.discord_token is None:
         say("There is no DISCORD_TOKEN; see .env.example. `python -m bot demo` needs none.")
         return NO_TOKEN
     with opened(settings):
-        return asyncio.run(serve(settings, announce=_announce_invite))
+        return asyncio.run(serve(settings, announce=_announce_invite, role=role))
 
 
 def demo(settings: Settings, *, port: int | None = None) -> int:
@@ -81,18 +91,19 @@ def opened(settings: Settings) -> Iterator[None]:
         yield
 
 
-async def serve(settings: Settings, *, announce: Callable[[Bot], None]) -> int:
+async def serve(
+    settings: Settings, *, announce: Callable[[Bot], None], role: Role = Role.ALL
+) -> int:
     """Run the bot in this loop until SIGTERM or SIGINT.
 
     Args:
         settings: with a token.
         announce: called when the bot can answer members.
+        role: whether it has engines of its own.
     """
     assert settings.discord_token is not None, "the callers have looked"
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with assembled(settings) as bot:
+    stop = _told_to_stop()
+    async with assembled(settings, role=role) as bot:
         telling = asyncio.create_task(_tell_when_ready(bot, announce))
         try:
             await bot.run(settings.discord_token.get_secret_value(), stop=stop)
@@ -102,6 +113,23 @@ async def serve(settings: Settings, *, announce: Callable[[Bot], None]) -> int:
         finally:
             telling.cancel()
     return 0
+
+
+async def _work(settings: Settings) -> int:
+    """Make pictures for bots elsewhere until SIGTERM or SIGINT."""
+    stop = _told_to_stop()
+    async with working(settings) as worker:
+        say("Atelier's worker takes jobs.")
+        await worker.run(stop=stop)
+    return 0
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Return what is set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:

@@ -4,9 +4,6 @@ Everything that is opened here is closed here, in the opposite order, whatever h
 """
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -18,20 +15,23 @@ import structlog
 from bot.attachments import Downloader
 from bot.charts import ChartPool
 from bot.client import Atelier
+from bot.common import Common, Stores, executor_of, guilds_of, stores_of
 from bot.delivery import Delivery
-from bot.dispatcher import Dispatcher, Pace
+from bot.dispatcher import Dispatcher, under_way
 from bot.engine_metrics import EngineCounters
+from bot.fleet import Fleet
 from bot.guilds import Guilds
-from bot.job_pictures import JobPictures
-from bot.limits import Limits, arena_for
-from bot.making import Maker
-from bot.metrics import Metrics
+from bot.herald import Herald
+from bot.keepers import Keepers
+from bot.limits import Limits
 from bot.models import Models
 from bot.overview import Overview, overview
 from bot.pictures import Pictures
 from bot.presets import read_presets
 from bot.privacy import Exports
 from bot.redirect import connector
+from bot.roles import Role
+from bot.runner import Runner
 from bot.safety import Guard
 from bot.services import Services
 from bot.settings import Settings
@@ -40,21 +40,10 @@ from bot.texts import load_texts
 from bot.web import HealthPages
 from generation.artworks import artworks
 from generation.codecs import CodecPool, IntakePool
-from generation.executor.client import Executor, ExecutorConfig
-from generation.executor.config import TEMPLATE_AFTER_S
-from generation.registry import SAFETY, PipelineSpec, looking
-from storage.blocks import BlockStore
+from generation.executor.client import Executor
+from generation.registry import PipelineSpec
 from storage.database import Database, sqlite_path
-from storage.files import FileStore
-from storage.guilds import GuildStore
-from storage.jobs import JobStore
-from storage.places import PlaceStore
-from storage.policies import Ceilings
-from storage.privacy import Privacy
-from storage.quotas import Quotas
-from storage.reports import Reports
-from storage.retention import Retention
-from storage.settings import KeyValues
+from storage.records import Job
 
 HOUSEKEEPING_S = 6 * 3600.0
 FORGETTING_S = 60.0
@@ -63,30 +52,23 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stores:
-    """Everything that is remembered."""
-
-    files: FileStore
-    quotas: Quotas
-    jobs: JobStore
-    reports: Reports
-    retention: Retention
-    privacy: Privacy
-    kept: KeyValues
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """Everything that computes, in processes of its own."""
+    """Everything that computes, in processes of its own, or elsewhere."""
 
     intake: IntakePool
     codecs: CodecPool
-    executor: Executor
+    engines: Executor | Fleet
     charts: ChartPool
+
+    @property
+    def executor(self) -> Executor:
+        """The executor of a process that has engines."""
+        assert isinstance(self.engines, Executor), "this process has no engines"
+        return self.engines
 
 
 class Bot:
-    """The assembled bot.
+    """The assembled bot, which accepts and tells; it runs jobs too where it has engines.
 
     Args:
         settings: what the installation chose.
@@ -109,33 +91,55 @@ class Bot:
         self.models, self.guilds = models, guilds
         self.stores = stores
         self.workers = workers
-        self.guard = Guard(settings.safety, guilds=guilds, executor=workers.executor)
-        self.metrics = Metrics()
+        engines = workers.engines
+        self.guard = Guard(
+            settings.safety,
+            guilds=guilds,
+            executor=engines if isinstance(engines, Executor) else None,
+        )
+        self.common = Common(settings, stores=stores)
+        self.metrics = self.common.metrics
+        self.line, self.wakes = self.common.line, self.common.wakes
         self.client = Atelier(connector(settings), begin=self._begin)
         self.delivery = Delivery(
             self.client,
+            owner=self.common.owner,
             jobs=stores.jobs,
             files=stores.files,
             codecs=workers.codecs,
             texts=load_texts(),
             interval_s=settings.progress_interval_s,
         )
+        self.herald = Herald(
+            line=self.line,
+            jobs=stores.jobs,
+            delivery=self.delivery,
+            guard=self.guard,
+            wakes=self.wakes,
+            under_way=lambda: under_way(self.line, engines),
+            refresh_s=settings.progress_interval_s,
+            sweep_s=settings.redelivery_s,
+        )
         self.dispatcher = self._dispatcher()
+        self.runner: Runner | None = None
+        if isinstance(engines, Executor):
+            self.runner = self.common.runner(engines, codecs=workers.codecs, guard=self.guard)
         self._pictures = Pictures(downloader=downloader, intake=workers.intake, files=stores.files)
         self._pages = HealthPages(metrics=self.metrics, ready=self.ready, overview=self.overview)
+        self.keepers = Keepers()
         self._tasks: set[asyncio.Task[None]] = set()
         self.web_port = 0
 
     def ready(self) -> bool:
         """Tell whether members are answered now."""
-        return self.client.is_ready() and self.workers.executor.stats().engine_up
+        return self.client.is_ready() and self.workers.engines.stats().engine_up
 
     def overview(self) -> Overview:
         """Return what goes on now."""
         return overview(
-            self.workers.executor.stats(),
-            waiting=self.dispatcher.jobs_waiting(),
-            running=self.dispatcher.jobs_running(),
+            self.workers.engines.stats(),
+            waiting=self.line.waiting,
+            running=self.line.running,
             name=self.client.names,
         )
 
@@ -176,7 +180,22 @@ class Bot:
         except discord.HTTPException as err:
             log.error("the commands could not be registered", status=err.status, code=err.code)
         sole = sqlite_path(self.settings.database) is not None
-        await self.dispatcher.start(sole=sole)
+        left = await self.stores.jobs.unfinished()
+        if sole:
+            await self._release(left)
+        if left:
+            log.info("jobs are taken up again", jobs=len(left))
+        self.herald.begin(sole=sole, left=left)
+        self.wakes.start()
+        self.keepers.start(self.line.look, self.herald.places.refresh, self.herald.sweep)
+        if self.runner is not None:
+            self.keepers.start(self.runner.pump)
+
+    async def _release(self, left: list[Job]) -> None:
+        """Put back what earlier processes had taken: none of them is there any more."""
+        jobs = [*left, *await self.stores.jobs.undelivered()]
+        for owner in {job.owner for job in jobs if job.owner is not None}:
+            await self.stores.jobs.release(owner)
 
     async def _close(self) -> None:
         """Finish what can be finished, then leave."""
@@ -184,7 +203,12 @@ class Bot:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.dispatcher.close()
+        await self.keepers.close()
+        if self.runner is not None:
+            await self.runner.close()
+        await self.herald.close()
+        await self.stores.jobs.release(self.common.owner)
+        await self.wakes.close()
         await self.client.close()
         await self._pages.close()
 
@@ -211,37 +235,17 @@ class Bot:
                 log.warning("expired tokens are still there", exc_info=ends[0])
 
     def _dispatcher(self) -> Dispatcher:
-        settings, stores, workers = self.settings, self.stores, self.workers
-        owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         return Dispatcher(
-            owner=owner,
-            pace=Pace(
-                parallel_jobs=settings.parallel_jobs,
-                lease_s=settings.lease_s,
-                max_wait_s=settings.max_wait_s,
-                shutdown_s=settings.shutdown_s,
-                refresh_s=settings.progress_interval_s,
-                sweep_s=settings.redelivery_s,
-            ),
-            jobs=stores.jobs,
-            maker=Maker(
-                owner=owner,
-                lease_s=settings.lease_s,
-                jobs=stores.jobs,
-                pictures=JobPictures(
-                    files=stores.files, codecs=workers.codecs, metrics=self.metrics
-                ),
-                executor=workers.executor,
-                delivery=self.delivery,
-                guard=self.guard,
-                metrics=self.metrics,
-            ),
-            executor=workers.executor,
-            delivery=self.delivery,
+            line=self.line,
+            jobs=self.stores.jobs,
+            herald=self.herald,
+            prices=self.workers.engines,
             models=self.models,
             guilds=self.guilds,
             guard=self.guard,
             metrics=self.metrics,
+            wakes=self.wakes,
+            max_wait_s=self.settings.max_wait_s,
         )
 
     def _services(self) -> Services:
@@ -252,7 +256,7 @@ class Bot:
             guilds=self.guilds,
             guard=self.guard,
             dispatcher=self.dispatcher,
-            executor=self.workers.executor,
+            prices=self.workers.engines,
             jobs=self.stores.jobs,
             quotas=self.stores.quotas,
             bought_ms=self.settings.raised_ms,
@@ -266,20 +270,21 @@ class Bot:
         )
 
     def _measure(self) -> None:
-        stats = self.workers.executor.stats
+        self.common.measure()
+        stats = self.workers.engines.stats
         gauge = self.metrics.gauge
-        gauge("jobs_waiting", "Jobs that wait", lambda: self.dispatcher.waiting)
-        gauge("jobs_running", "Jobs that are under way", lambda: self.dispatcher.running)
         gauge("engine_restarts", "Engines that were replaced", lambda: stats().restarts)
         gauge("engine_up", "Whether the engine is up", lambda: stats().engine_up)
         self.metrics.registry.register(EngineCounters(lambda: stats().stations))
-        gauge("disk_free_bytes", "Free on the fullest disk", self.settings.room.free_bytes)
         gauge("ready", "Whether members are answered", self.ready)
 
 
 @asynccontextmanager
 async def assembled(
-    settings: Settings, *, pipelines: Mapping[str, PipelineSpec] | None = None
+    settings: Settings,
+    *,
+    role: Role = Role.ALL,
+    pipelines: Mapping[str, PipelineSpec] | None = None,
 ) -> AsyncIterator[Bot]:
     """Open everything, and close it when the block ends; the database is migrated already."""
     async with AsyncExitStack() as stack:
@@ -287,16 +292,22 @@ async def assembled(
         seals = await asyncio.to_thread(settings.seals)
         database = Database.open(settings.database, seals=seals)
         stack.push_async_callback(database.close)
-        stores = _stores(settings, database)
+        stores = stores_of(settings, database)
         offered = pipelines or settings.pipelines
-        workers = _workers(settings, offered)
+        fleet = Fleet(kept=stores.kept, pipelines=offered) if role is Role.BOT else None
+        workers = Workers(
+            intake=IntakePool(max_side=settings.max_side),
+            codecs=CodecPool(),
+            engines=fleet or executor_of(settings, offered),
+            charts=ChartPool(),
+        )
         models = Models(models_dir=settings.models_folder, pipelines=offered)
-        for worker in (workers.charts, workers.executor, workers.codecs, workers.intake):
+        for worker in (workers.charts, workers.engines, workers.codecs, workers.intake):
             stack.push_async_callback(worker.close)
         await asyncio.gather(
             workers.intake.start(),
             workers.codecs.start(),
-            workers.executor.start(),
+            workers.engines.start(),
             asyncio.to_thread(artworks),
             models.refresh(),
         )
@@ -313,59 +324,6 @@ async def assembled(
             stores=stores,
             workers=workers,
             models=models,
-            guilds=Guilds(
-                GuildStore(database),
-                places=PlaceStore(database),
-                blocks=BlockStore(database),
-                presets=presets,
-                safety=settings.safety_policy,
-                retention_days=settings.retention_days,
-            ),
+            guilds=guilds_of(settings, database, presets=presets),
             downloader=downloader,
         )
-
-
-def _stores(settings: Settings, database: Database) -> Stores:
-    files = settings.files
-    ceilings = Ceilings(
-        member_ms=round(settings.quota_device_s * 1000),
-        guild_ms=_milliseconds(settings.quota_guild_device_s),
-        total_ms=_milliseconds(settings.quota_total_device_s),
-    )
-    quotas = Quotas(database, ceilings=ceilings)
-    return Stores(
-        files=files,
-        quotas=quotas,
-        jobs=JobStore(database, quotas=quotas, files=files, room=settings.room),
-        reports=Reports(database),
-        retention=Retention(database, files=files),
-        privacy=Privacy(database, files=files),
-        kept=KeyValues(database),
-    )
-
-
-def _milliseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1000)
-
-
-def _workers(settings: Settings, pipelines: Mapping[str, PipelineSpec]) -> Workers:
-    folder = settings.safety.folder
-    pipelines = {**({SAFETY: looking(folder)} if folder is not None else {}), **pipelines}
-    return Workers(
-        intake=IntakePool(max_side=settings.max_side),
-        codecs=CodecPool(),
-        executor=Executor(
-            ExecutorConfig(
-                engine=settings.engine,
-                devices=settings.devices,
-                data_dir=settings.data_dir,
-                pipelines=pipelines,
-                max_wait_s=settings.max_wait_s,
-                preload=tuple(pipelines),
-                cluster=settings.cluster,
-                arena=arena_for(max_side=settings.max_side),
-                template_after_s=TEMPLATE_AFTER_S if settings.engine_template else None,
-            )
-        ),
-        charts=ChartPool(),
-    )

@@ -45,18 +45,25 @@ TOKEN_CODES = frozenset({50027, 10015, 10062})
 UNKNOWN_MESSAGE = 10008
 TOO_LARGE_CODE = 40005
 SHRINKS = 3
+LEASE_S = 120.0
+"""So long may a result take to get to Discord before another process tries, too."""
 SEARCHED_MESSAGES = 100
 
 log = structlog.get_logger()
 
 
 class Delivery:
-    """Brings what became of a job to its member."""
+    """Brings what became of a job to its member.
+
+    Args:
+        owner: this process, as claims name it.
+    """
 
     def __init__(
         self,
         client: discord.Client,
         *,
+        owner: str,
         jobs: JobStore,
         files: FileStore,
         codecs: CodecPool,
@@ -65,6 +72,7 @@ class Delivery:
         clock: Clock = utc_now,
     ) -> None:
         self._client = client
+        self._owner = owner
         self._jobs = jobs
         self._files = files
         self._codecs = codecs
@@ -91,6 +99,11 @@ class Delivery:
 
         return LiveMessage(edit, interval_s=self._interval_s)
 
+    def hears(self, job: Job) -> bool:
+        """Tell whether this process is the one that Discord tells of the job's guild."""
+        count, shards = self._client.shard_count or 1, getattr(self._client, "shards", {0: None})
+        return ((job.guild_id or 0) >> 22) % count in shards
+
     async def progress(self, job: Job, progress: Progress) -> Page:
         """Draw how far a job is."""
         files: tuple[discord.File, ...] = ()
@@ -113,13 +126,13 @@ class Delivery:
             await self._edit_original(job, page)
 
     async def deliver(self, job_id: str) -> None:
-        """Tell the member what became of a finished job; once, however often it is called.
+        """Tell the member what became of a finished job; once, whoever calls it how often.
 
         Raises:
             discord.HTTPException: Discord cannot be reached now; the job stays undelivered.
         """
-        job = await self._jobs.get(job_id)
-        if job.delivered_at is not None:
+        job = await self._jobs.claim_delivery(job_id, owner=self._owner, lease_s=LEASE_S)
+        if job is None:
             return
         message_id = await self._tell(job)
         await self._jobs.delivered(job_id, message_id=message_id)

@@ -10,9 +10,7 @@ from functools import partial
 
 import structlog
 
-from bot.delivery import Delivery
 from bot.job_pictures import JobPictures
-from bot.live import LiveMessage, Page
 from bot.metrics import Metrics
 from bot.orders import notes_to_json
 from bot.safety import Guard
@@ -30,6 +28,7 @@ MAX_ATTEMPTS = 3
 """A job that outlives so many bots is taken for what kills them."""
 
 Show = Callable[[int, Progress], None]
+Tell = Callable[[Progress], None]
 
 log = structlog.get_logger()
 
@@ -51,7 +50,7 @@ class Made:
 
 
 class Maker:
-    """Takes claimed jobs to their end in SQL; all methods belong to the bot's event loop.
+    """Takes claimed jobs to their end in SQL; all methods belong to one event loop.
 
     Args:
         owner: whose claims these are.
@@ -66,7 +65,6 @@ class Maker:
         jobs: JobStore,
         pictures: JobPictures,
         executor: Executor,
-        delivery: Delivery,
         guard: Guard,
         metrics: Metrics,
     ) -> None:
@@ -75,18 +73,17 @@ class Maker:
         self._jobs = jobs
         self._pictures = pictures
         self._executor = executor
-        self._delivery = delivery
         self._guard = guard
         self._metrics = metrics
         self._tickets: dict[str, list[Ticket]] = {}
         self._stopping: set[str] = set()
 
-    async def make(self, entry: Waiting, job: Job, live: LiveMessage) -> None:
-        """Make a job's pictures and settle it, or give its quota back."""
+    async def make(self, entry: Waiting, job: Job, tell: Tell) -> None:
+        """Make a job's pictures, telling how far they are, and settle it or give its quota back."""
         beat = asyncio.create_task(self._beat(job), name=f"heartbeat {job.id}")
         self._tickets[job.id] = []
         try:
-            making = self._make(entry, job, live)
+            making = self._make(entry, job, tell)
             (error,) = await asyncio.gather(making, return_exceptions=True)
             if error is not None:
                 await self._give_up(job, error)
@@ -104,7 +101,7 @@ class Maker:
         for ticket in self._tickets.get(job_id, ()):
             ticket.cancel()
 
-    async def _make(self, entry: Waiting, job: Job, live: LiveMessage) -> None:
+    async def _make(self, entry: Waiting, job: Job, tell: Tell) -> None:
         """Make the pictures and settle.
 
         Raises:
@@ -123,7 +120,7 @@ class Maker:
             seen[number] = progress
             whole = together(seen, newest=progress, count=len(requests))
             entry.spent_ms = entry.turn.cost_ms * whole.step / max(1, whole.total_steps)
-            live.show(partial(self._page, job, whole))
+            tell(whole)
 
         ends = await asyncio.gather(
             *(self._one(job, request, number, show) for number, request in enumerate(requests)),
@@ -139,12 +136,6 @@ class Maker:
         self._metrics.made(job, age_s=entry.age_s, promised_s=entry.promised_s)
         for each in made.values():
             self._metrics.retries.inc(each.result.attempts - 1)
-
-    async def _page(self, job: Job, progress: Progress) -> Page:
-        """Draw how far a job is; its guild may by now want that nobody sees it form."""
-        if progress.preview is not None and await self._guard.policy(job.guild_id) != "off":
-            progress = replace(progress, preview=None)
-        return await self._delivery.progress(job, progress)
 
     async def _one(self, job: Job, request: ImageRequest, number: int, show: Show) -> Made:
         """Make one of a job's pictures, have it looked at, and encode it."""

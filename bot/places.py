@@ -28,6 +28,7 @@ class Places:
     """Shows the places of a waiting room; those far behind are told less often.
 
     Args:
+        live: finds the message that shows a job, if it is shown here.
         under_way: how many jobs are before those who wait, and their milliseconds.
         refresh_s: how often changes are looked for.
     """
@@ -37,19 +38,21 @@ class Places:
         room: WaitingRoom,
         *,
         delivery: Delivery,
+        live: Callable[[str], LiveMessage | None],
         under_way: Callable[[], UnderWay],
         refresh_s: float,
     ) -> None:
         self._room = room
         self._delivery = delivery
+        self._live = live
         self._under_way = under_way
         self._refresh_s = refresh_s
 
     def show(self, job_id: str) -> None:
         """Show a job its place now."""
-        entry = self._room.get(job_id)
-        if entry is not None and entry.live is not None:
-            self._show(entry, entry.live, place=self._room.place(job_id)[0])
+        entry, live = self._room.get(job_id), self._live(job_id)
+        if entry is not None and live is not None:
+            self._show(entry, live, place=self._room.place(job_id)[0])
 
     async def refresh(self) -> None:
         """Wait a moment, then show the places that have changed."""
@@ -57,8 +60,9 @@ class Places:
         now = time.monotonic()
         for place, entry in enumerate(self._room):
             rested = place < NEAR_PLACES or now - entry.shown_at > FAR_REFRESH_S
-            if entry.live is not None and place != entry.shown_place and rested:
-                self._show(entry, entry.live, place=place)
+            live = self._live(entry.job.id)
+            if live is not None and place != entry.shown_place and rested:
+                self._show(entry, live, place=place)
 
     def _show(self, entry: Waiting, live: LiveMessage, *, place: int) -> None:
         entry.shown_place = place

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from bot.prices import Prices
 from bot.replies import bar
 from bot.texts import Voice
 from bot.usage import device_time
-from generation.executor.client import Executor
 from generation.request import Canvas, ImageRequest
 from storage.ledger import Scope
 from storage.policies import Ceilings, Policy
@@ -18,8 +18,8 @@ SHOWN_TO_MEMBERS = (Scope.MEMBER, Scope.CHANNEL, Scope.GUILD)
 """What the installation allows a guild or everybody is told only when it decides."""
 
 
-def usual_price_ms(executor: Executor) -> int:
-    """Return what an ordinary picture costs here, as the executor has learned."""
+def usual_price_ms(prices: Prices) -> int:
+    """Return what an ordinary picture costs here, as was learned."""
     usual = ImageRequest(
         job_id="usual",
         pipeline="remix",
@@ -28,7 +28,7 @@ def usual_price_ms(executor: Executor) -> int:
         strength=0.5,
         seed=0,
     )
-    return executor.cost_ms(usual)
+    return prices.cost_ms(usual)
 
 
 def own_price_ms(history: Usage, *, usual_ms: float) -> float:

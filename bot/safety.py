@@ -37,7 +37,7 @@ class Guard:
 
     Args:
         guilds: who know the policies.
-        executor: whose engines have the classifier.
+        executor: whose engines have the classifier; None where only policies are asked for.
         clock: seconds that only ever grow.
     """
 
@@ -46,7 +46,7 @@ class Guard:
         config: SafetyConfig,
         *,
         guilds: Guilds,
-        executor: Executor,
+        executor: Executor | None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
@@ -132,6 +132,7 @@ class Guard:
         found = await self._classifier()
         if isinstance(found, ModelUnavailableError):
             raise SafetyUnavailableError(str(found)) from found
+        assert self._executor is not None, "who has no engines makes nothing to look at"
         looking = ImageRequest(
             job_id=f"{request.job_id}-{SAFETY}",
             pipeline=SAFETY,

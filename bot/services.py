@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from bot.models import Models
     from bot.pictures import Pictures
     from bot.presets import Preset
+    from bot.prices import Prices
     from bot.privacy import Exports
     from bot.safety import Guard
-    from generation.executor.client import Executor
     from storage.files import FileStore
     from storage.jobs import JobStore
     from storage.privacy import Privacy
@@ -44,7 +44,7 @@ class Services:
     guilds: "Guilds"
     guard: "Guard"
     dispatcher: "Dispatcher"
-    executor: "Executor"
+    prices: "Prices"
     jobs: "JobStore"
     quotas: "Quotas"
     bought_ms: Mapping[int, int]

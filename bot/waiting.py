@@ -1,4 +1,4 @@
-"""The jobs that this process knows and nobody runs yet, in the order in which they start.
+"""The jobs that this process knows of and nobody runs yet, in the order in which they start.
 
 The order is the executor's own: guilds and members by what they were charged, the shorter job
 first, so that a member who drops a hundred jobs holds up nobody else.
@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
-from bot.live import LiveMessage
 from generation.executor.policy import Queue
 from storage.records import Job
 
@@ -41,7 +40,6 @@ class Waiting:
     """A job that waits.
 
     Args:
-        live: None when another process may show the place.
         promised_s: in how many seconds its member was told to expect the picture; None when that
             was before this process began.
         spent_ms: the device milliseconds that went into it since it started, as far as is known.
@@ -50,7 +48,6 @@ class Waiting:
 
     turn: Turn
     job: Job
-    live: LiveMessage | None
     promised_s: float | None = None
     spent_ms: float = 0.0
     shown_place: int = -1
@@ -90,12 +87,12 @@ class WaitingRoom:
         """Return what waits, None when the job does not."""
         return self._entries.get(job_id)
 
-    def add(self, job: Job, *, live: LiveMessage | None, promised_s: float | None = None) -> None:
+    def add(self, job: Job, *, promised_s: float | None = None) -> None:
         """Let a job wait that does not wait yet."""
         turn = self._turn(
             job.id, guild=job.guild_id or 0, member=job.member_id, cost_ms=job.reserve_ms
         )
-        self._entries[job.id] = Waiting(turn=turn, job=job, live=live, promised_s=promised_s)
+        self._entries[job.id] = Waiting(turn=turn, job=job, promised_s=promised_s)
         self._queue.add(turn)
 
     def remove(self, job_id: str) -> Waiting | None:

@@ -4,7 +4,8 @@ Accepting inserts the job, keyed by its interaction, and sets its quota aside. A
 job to an owner for the length of a lease and counts the attempt; owner and attempt are the
 fence: whoever lost the job to a later attempt can neither finish nor fail it. Finishing stores
 the output, charges what was used and refunds the rest; failing refunds everything. What no
-owner finished stays unfinished, whatever happens to the process, and is found again.
+owner finished stays unfinished, whatever happens to the process, and is found again. Telling the
+member is claimed likewise, so that of several processes one does.
 """
 
 from collections.abc import Collection, Mapping
@@ -154,13 +155,36 @@ class JobStore:
 
     @writes
     def release(self, session: Session, owner: str) -> int:
-        """Put back into the queue what an owner that is gone had claimed; return how many."""
-        result = session.execute(
-            update(JobRow)
-            .where(JobRow.state == JobState.RUNNING, JobRow.owner == owner)
-            .values(state=JobState.QUEUED, owner=None, lease_expires_at=None)
-        )
+        """Put back into the queue what an owner that is gone had claimed; return how many.
+
+        What it was about to deliver may be delivered by others, too.
+        """
+        free: dict[str, Any] = {"owner": None, "lease_expires_at": None}
+        owned = update(JobRow).where(JobRow.owner == owner)
+        running = owned.where(JobRow.state == JobState.RUNNING)
+        result = session.execute(running.values(state=JobState.QUEUED, **free))
+        session.execute(owned.where(JobRow.state.in_(FINISHED)).values(**free))
         return changed(result)
+
+    @writes
+    def claim_delivery(
+        self, session: Session, job_id: str, *, owner: str, lease_s: float
+    ) -> Job | None:
+        """Take it on to tell the member; None when that is done, or somebody else's for now.
+
+        Whoever takes it on twice is given it twice; another owner only once the lease is over.
+        """
+        now = self._clock()
+        fence = [
+            JobRow.id == job_id,
+            JobRow.state.in_(FINISHED),
+            JobRow.delivered_at.is_(None),
+            or_(JobRow.owner.is_(None), JobRow.owner == owner, JobRow.lease_expires_at < now),
+        ]
+        lease = now + timedelta(seconds=lease_s)
+        if not _change(session, fence, owner=owner, lease_expires_at=lease):
+            return None
+        return job_where(session, JobRow.id == job_id)
 
     @writes
     def delivering(self, session: Session, job_id: str, *, message_id: int) -> None:
@@ -170,7 +194,9 @@ class JobStore:
     @writes
     def delivered(self, session: Session, job_id: str, *, message_id: int | None = None) -> bool:
         """Remember that the member got the answer; False when that was known already."""
-        values: dict[str, Any] = {"delivered_at": self._clock()}
+        values: dict[str, Any] = {
+            "delivered_at": self._clock(), "owner": None, "lease_expires_at": None
+        }  # fmt: skip
         if message_id is not None:
             values["message_id"] = message_id
         fence = [JobRow.id == job_id, JobRow.delivered_at.is_(None)]
@@ -187,10 +213,12 @@ class JobStore:
         )
 
     @reads
-    def claimable(self, session: Session) -> list[str]:
-        """Return the ids of the jobs that wait or whose lease is over, oldest first."""
-        found = select(JobRow.id).where(_claimable(self._clock()))
-        return list(session.scalars(found.order_by(JobRow.created_at, JobRow.id)))
+    def under_way(self, session: Session) -> dict[str, bool]:
+        """Return the unfinished jobs, oldest first, and whether somebody's lease on them runs."""
+        claimable = _claimable(self._clock())
+        found = select(JobRow.id, claimable).where(JobRow.state.in_(UNFINISHED))
+        rows = session.execute(found.order_by(JobRow.created_at, JobRow.id))
+        return {job_id: not free for job_id, free in rows}
 
     @reads
     def several(self, session: Session, job_ids: Collection[str]) -> list[Job]:

@@ -16,6 +16,9 @@ from sqlalchemy import Connection
 from storage.database import connect_once, sqlite_path
 from storage.errors import SchemaOutdatedError, SchemaTooNewError
 
+_LOCK = 4_019_771_262
+"""Any number that no other program is likely to lock in the same database."""
+
 
 def upgrade(url: str, *, backup: bool = True, revision: str = "head") -> Path | None:
     """Apply the migrations, all or none, and return the copy made before, if one was made.
@@ -103,6 +106,9 @@ def alembic_config(connection: Connection | None = None) -> Config:
 
 
 def _run(action: Callable[[Config, str], None], revision: str, connection: Connection) -> None:
+    """Migrate, one process after the other where several start at once."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
     action(alembic_config(connection), revision)
 
 

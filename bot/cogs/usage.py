@@ -48,7 +48,7 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
         )
         since, until = period_until(utc_now(), "month")
         history = await services.reports.member_usage(guild, member.id, since=since, until=until)
-        each_ms = own_price_ms(history.total, usual_ms=usual_price_ms(services.executor))
+        each_ms = own_price_ms(history.total, usual_ms=usual_price_ms(services.prices))
         text = own_page(voice_of(interaction), balances, each_ms=each_ms)
         await interaction.edit_original_response(view=notice(text, colour=ACCENT))
 

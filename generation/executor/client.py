@@ -127,6 +127,10 @@ class Executor:
         """
         return request.model or self._spec(request).model
 
+    def learned(self) -> dict[str, object]:
+        """Return what was learned of costs, as values for JSON."""
+        return self._costs.learned()
+
     @property
     def engine_pid(self) -> int | None:
         """The process id of the first engine that there is, None while there is none."""

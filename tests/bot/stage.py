@@ -56,23 +56,28 @@ async def running(
 ) -> AsyncIterator[Bot]:
     """Run the bot while the block runs."""
     await asyncio.to_thread(upgrade, settings.database)
-    assert settings.discord_token is not None
+    async with assembled(settings, pipelines=pipelines) as bot, serving(bot):
+        yield bot
+
+
+@asynccontextmanager
+async def serving(bot: Bot) -> AsyncIterator[None]:
+    """Have an assembled bot serve while the block runs."""
+    token = bot.settings.discord_token
+    assert token is not None
     stop = asyncio.Event()
-    async with assembled(settings, pipelines=pipelines) as bot:
-        task = asyncio.create_task(
-            bot.run(settings.discord_token.get_secret_value(), stop=stop), name="bot"
-        )
-        began = asyncio.create_task(bot.client.began.wait())
-        await asyncio.wait((task, began), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            task.result()
-        await bot.client.wait_until_ready()
-        try:
-            yield bot
-        finally:
-            stop.set()
-            await task
-            await heartbeats_ended()
+    task = asyncio.create_task(bot.run(token.get_secret_value(), stop=stop), name="bot")
+    began = asyncio.create_task(bot.client.began.wait())
+    await asyncio.wait((task, began), return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    await bot.client.wait_until_ready()
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+        await heartbeats_ended()
 
 
 def rows(bot: Bot, *statements: str) -> list[tuple[object, ...]]:

@@ -56,7 +56,7 @@ async def test_a_job_that_another_bot_took_is_left_to_it(stage: Stage) -> None:
     )
     await stage.ada.press(first, "Stop")
     await stage.ada.text("Stopped.")
-    assert bot.dispatcher.running == 0
+    assert not bot.line.own
     # Nobody prolongs that lease: once it is over the job is taken up again.
     await stage.ben.result()
     await stage.settled(bot)

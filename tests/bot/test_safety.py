@@ -177,10 +177,10 @@ async def test_a_preview_of_before_is_not_shown_once_pictures_are_looked_at(
     job = await bot.stores.jobs.get(job_of(await stage.ada.result()))
     preview = Pixels(width=8, height=8, data=bytes(192))
     progress = Progress(job_id=job.id, stage=Way.RUNNING, step=1, total_steps=4, preview=preview)
-    maker = bot.dispatcher._maker
-    assert len((await maker._page(job, progress)).files) == 1
+    herald = bot.herald
+    assert len((await herald.page(job, progress)).files) == 1
     await choose(stage, "block", "Safety here: Block")
-    assert (await maker._page(job, progress)).files == ()
+    assert (await herald.page(job, progress)).files == ()
 
 
 @pytest.mark.slow

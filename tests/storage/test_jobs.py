@@ -122,7 +122,9 @@ async def test_claimable_is_what_waits_and_what_was_lost(stores: Stores) -> None
     held = await stores.claimed()
     stores.clock.advance(seconds=1)
     waiting = await stores.accept()
-    assert await stores.jobs.claimable() == [lost.id, waiting.id]
+    under_way = await stores.jobs.under_way()
+    assert under_way == {lost.id: False, held.id: True, waiting.id: False}
+    assert list(under_way) == [lost.id, held.id, waiting.id]
     found = await stores.jobs.several([waiting.id, held.id, "nobody"])
     assert [job.id for job in found] == [held.id, waiting.id]
     assert await stores.jobs.several([]) == []

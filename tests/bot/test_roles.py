@@ -1,0 +1,123 @@
+"""Bots and workers as processes of their own on one PostgreSQL: who accepts, makes and tells."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.composition import Bot, assembled
+from bot.roles import Role, require_room
+from bot.settings import Settings
+from bot.worker import Worker, working
+from storage.errors import DatabaseHeldError
+from tests.bot.members import job_of, text_of
+from tests.bot.pipelines import PIPELINES
+from tests.bot.stage import Stage, serving, settings_for, settled
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def shared_settings(stage: Stage, url: str, name: str) -> Settings:
+    """Return settings of one of several processes: folders of their own, but for the pictures."""
+    folder = stage.folder / name
+    folder.mkdir()
+    pictures = stage.folder / "pictures"
+    pictures.mkdir(exist_ok=True)
+    (folder / "files").symlink_to(pictures)
+    return settings_for(stage.sandbox, folder, database_url=url)
+
+
+@asynccontextmanager
+async def answering(settings: Settings) -> AsyncIterator[Bot]:
+    """Run a bot without engines while the block runs."""
+    async with (
+        assembled(settings, role=Role.BOT, pipelines=PIPELINES) as bot,
+        serving(bot),
+    ):
+        yield bot
+
+
+@asynccontextmanager
+async def at_work(settings: Settings) -> AsyncIterator[Worker]:
+    """Run a worker while the block runs."""
+    stop = asyncio.Event()
+    async with working(settings, pipelines=PIPELINES) as worker:
+        task = asyncio.create_task(worker.run(stop=stop))
+        try:
+            yield worker
+        finally:
+            stop.set()
+            await task
+
+
+async def kept_right(bot: Bot) -> None:
+    """Wait until nothing is left to do, and check the books."""
+    await settled(bot)
+    assert await bot.stores.quotas.audit() == []
+
+
+async def test_a_bot_without_engines_has_workers_make_the_pictures(
+    stage: Stage, fresh_postgres_url: str
+) -> None:
+    async with answering(shared_settings(stage, fresh_postgres_url, "bot")) as bot:
+        await stage.ada.remix("slow night", seed=1)
+        waits = await stage.ada.text("Yours is next")
+        assert not bot.ready()
+        async with at_work(shared_settings(stage, fresh_postgres_url, "worker")) as worker:
+            await stage.ada.text("step")
+            result = await stage.ada.result()
+            assert result["id"] == waits["id"]
+            await stage.ben.remix("endless night")
+            await stage.ada.press(await stage.ben.text("step"), "Stop")
+            await stage.ben.press(await stage.ben.text("step"), "Stop")
+            await stage.ben.text("Stopped.")
+            await kept_right(bot)
+            assert not worker.line.own
+            job = await bot.stores.jobs.get(job_of(result))
+            assert (job.attempt, job.owner, job.wait_ms is not None) == (1, None, True)
+            assert bot.ready()
+            [station] = bot.workers.engines.stats().stations
+            assert station.up
+
+
+async def test_what_a_dead_worker_held_goes_to_another_and_is_told_once(
+    stage: Stage, fresh_postgres_url: str
+) -> None:
+    async with answering(shared_settings(stage, fresh_postgres_url, "bot")) as bot:
+        await stage.ada.remix("slow night")
+        await stage.ada.text("Yours is next")
+        [job] = await bot.stores.jobs.unfinished()
+        taken = await bot.stores.jobs.claim_job(job.id, owner="a worker that died", lease_s=0.5)
+        assert taken is not None
+        async with at_work(shared_settings(stage, fresh_postgres_url, "worker")):
+            result = await stage.ada.result()
+            await kept_right(bot)
+        job = await bot.stores.jobs.get(job_of(result))
+        assert job.attempt == 2
+        assert len(await stage.ada.messages()) == 1
+
+
+async def test_two_bots_that_hear_the_same_accept_and_deliver_once(
+    stage: Stage, fresh_postgres_url: str
+) -> None:
+    first, second, third = (
+        shared_settings(stage, fresh_postgres_url, name) for name in ("one", "two", "worker")
+    )
+    async with answering(first) as bot, answering(second), at_work(third):
+        for number in range(3):
+            await stage.ada.remix(f"night {number}", seed=number)
+        results = await stage.ada.results(3)
+        await kept_right(bot)
+        assert len(results) == len(await stage.ada.messages()) == 3
+        assert sorted(text_of(it).count("seed") for it in results) == [1, 1, 1]
+
+
+@pytest.mark.parametrize("role", [Role.BOT, Role.WORKER])
+def test_several_processes_are_refused_on_sqlite(role: Role, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'atelier.sqlite3'}"
+    with pytest.raises(DatabaseHeldError, match="SQLite serves one"):
+        require_room(role, database=url)
+    require_room(Role.ALL, database=url)
+    require_room(role, database="postgresql://atelier@/atelier")
