@@ -16,10 +16,11 @@ from bot.commandline import Format, fail
 from bot.settings import Settings
 from storage.backup import back_up
 from storage.backup import restore as restore_backup
+from storage.cuts import Dimension
 from storage.database import Database, sqlite_path
 from storage.lock import hold
 from storage.migrating import check, head_of, upgrade
-from storage.reports import Reports, Usage, UsageReport
+from storage.reports import Question, Report, Reports, Usage
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _COLUMNS = (
@@ -128,19 +129,19 @@ def report(settings: Settings, *, period: str, output_format: Format) -> None:
             sys.stdout.write("\n")
 
 
-async def _usage(url: str, *, since: datetime, until: datetime) -> UsageReport:
+async def _usage(url: str, *, since: datetime, until: datetime) -> Report:
     database = Database.open(url, read_only=True)
     try:
-        return await Reports(database).installation(since=since, until=until)
+        by = (Dimension.MEMBER, Dimension.PIPELINE)
+        return await Reports(database).report(Question(since=since, until=until, by=by))
     finally:
         await database.close()
 
 
-def _rows(usage: UsageReport) -> Iterator[Row]:
-    for member in usage.members:
-        yield _row("member", str(member.member_id), member.usage)
-    for pipeline in usage.pipelines:
-        yield _row("pipeline", pipeline.pipeline, pipeline.usage)
+def _rows(usage: Report) -> Iterator[Row]:
+    for dimension, lines in usage.groups.items():
+        for line in lines:
+            yield _row(dimension.value, str(line.key), line.usage)
     yield _row("total", "", usage.total)
 
 
@@ -157,16 +158,16 @@ def _row(kind: str, name: str, usage: Usage) -> Row:
     }
 
 
-def _as_json(usage: UsageReport) -> dict[str, object]:
+def _as_json(usage: Report) -> dict[str, object]:
     return {
-        "since": usage.since.isoformat(),
-        "until": usage.until.isoformat(),
+        "since": usage.question.since.isoformat(),
+        "until": usage.question.until.isoformat(),
         "rows": list(_rows(usage)),
     }
 
 
-def _print_tables(usage: UsageReport) -> None:
-    span = f"{usage.since:%Y-%m-%d %H:%M} to {usage.until:%Y-%m-%d %H:%M} UTC"
+def _print_tables(usage: Report) -> None:
+    span = f"{usage.question.since:%Y-%m-%d %H:%M} to {usage.question.until:%Y-%m-%d %H:%M} UTC"
     table = Table(title=f"Usage, {span}")
     for name in ("", "name", "jobs", "done", "failed", "cancelled", "device s", "mean wait s"):
         table.add_column(name, justify="left" if name in ("", "name") else "right")

@@ -33,6 +33,7 @@ from storage.quotas import Quotas
 from storage.reports import Reports
 from storage.retention import Retention
 from storage.settings import KeyValues
+from storage.usage import UsageSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Stores:
     quotas: Quotas
     jobs: JobStore
     reports: Reports
+    sums: UsageSums
     retention: Retention
     privacy: Privacy
     kept: KeyValues
@@ -119,6 +121,7 @@ def stores_of(settings: Settings, database: Database) -> Stores:
         quotas=quotas,
         jobs=JobStore(database, quotas=quotas, files=files, room=settings.room),
         reports=Reports(database),
+        sums=UsageSums(database),
         retention=Retention(database, files=files),
         privacy=Privacy(database, files=files),
         kept=KeyValues(database),

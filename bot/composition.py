@@ -47,6 +47,7 @@ from storage.records import Job
 
 HOUSEKEEPING_S = 6 * 3600.0
 FORGETTING_S = 60.0
+SUMS_S = 300.0
 
 log = structlog.get_logger()
 
@@ -159,6 +160,7 @@ class Bot:
             self.models.keep_fresh(),
             self._keep_house(),
             self._forget_tokens(),
+            self._keep_sums(),
         ):
             self._tasks.add(asyncio.create_task(work))
         serving = asyncio.create_task(self.client.start(token), name="client")
@@ -233,6 +235,14 @@ class Bot:
             ends = await asyncio.gather(work, return_exceptions=True)
             if isinstance(ends[0], BaseException):
                 log.warning("expired tokens are still there", exc_info=ends[0])
+
+    async def _keep_sums(self) -> None:
+        """Add up the usage of the days that are over, and of what has changed of them since."""
+        while True:
+            (found,) = await asyncio.gather(self.stores.sums.add_up(), return_exceptions=True)
+            if isinstance(found, BaseException):
+                log.error("usage was not added up; it is tried again", exc_info=found)
+            await asyncio.sleep(SUMS_S)
 
     def _dispatcher(self) -> Dispatcher:
         return Dispatcher(

@@ -36,6 +36,7 @@ from storage.lock import holder
 from storage.migrating import check, head_of
 from storage.policies import Ceilings
 from storage.quotas import Quotas
+from storage.usage import UsageSums
 
 PYTHON = (3, 11)
 SAFE_SQLITE = (3, 51, 3)
@@ -88,6 +89,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield shared_memory()
     yield database(settings.database)
     yield ledger(settings.database)
+    yield usage(settings.database)
     yield sqlite_version()
     yield token(settings)
     yield phone_pictures()
@@ -195,6 +197,31 @@ async def _discrepancies(url: str) -> list[Discrepancy]:
     opened = Database.open(url, read_only=True)
     try:
         return await Quotas(opened, ceilings=Ceilings(member_ms=0)).audit()
+    finally:
+        await opened.close()
+
+
+def usage(url: str) -> Finding:
+    """Check that the sums that reports are read from are those of the jobs."""
+    try:
+        check(url)
+        wrong = asyncio.run(_contradictions(url))
+    except (StorageError, SQLAlchemyError, OSError, ImportError):
+        return Finding(name="Usage", state=State.FINE, found="not looked at: see the database")
+    if not wrong:
+        return Finding(name="Usage", state=State.FINE, found="every sum is that of its jobs")
+    return Finding(
+        name="Usage",
+        state=State.BROKEN,
+        found=f"{len(wrong)} contradictions: {'; '.join(wrong[:SHOWN_DISCREPANCIES])}",
+        cure="somebody changed the database by hand; go back to a copy, and report it otherwise",
+    )
+
+
+async def _contradictions(url: str) -> list[str]:
+    opened = Database.open(url, read_only=True)
+    try:
+        return await UsageSums(opened).audit()
     finally:
         await opened.close()
 

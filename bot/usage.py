@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from bot.charts import MAX_BARS, Bars
 from bot.replies import span
 from bot.texts import Voice
-from storage.reports import Usage, UsageReport
+from storage.cuts import Dimension
+from storage.reports import Report, Usage
 
 SHOWN_ROWS = 10
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -22,12 +23,14 @@ def device_time(device_ms: int) -> str:
     return f"{seconds:.1f} s" if seconds < 90 else span(seconds)
 
 
-def report_total(voice: Voice, report: UsageReport) -> str:
+def report_total(voice: Voice, report: Report) -> str:
     """Return the line about everything."""
     total = report.total
     if not total.jobs:
         return voice.say("usage.report.empty")
-    return voice.say("usage.report.total", members=len(report.members), **_numbers(total))
+    return voice.say(
+        "usage.report.total", members=len(report.lines(Dimension.MEMBER)), **_numbers(total)
+    )
 
 
 def report_lines(voice: Voice, rows: Sequence[tuple[str, Usage]]) -> str:
@@ -41,36 +44,39 @@ def report_lines(voice: Voice, rows: Sequence[tuple[str, Usage]]) -> str:
     return "\n".join(lines)
 
 
-def member_rows(report: UsageReport) -> list[tuple[str, Usage]]:
+def member_rows(report: Report) -> list[tuple[str, Usage]]:
     """Return the members as mentions, which Discord shows by name and which alert nobody."""
-    return [(f"<@{row.member_id}>", row.usage) for row in report.members]
+    return [(f"<@{row.key}>", row.usage) for row in report.lines(Dimension.MEMBER)]
 
 
-def pipeline_rows(report: UsageReport) -> list[tuple[str, Usage]]:
+def pipeline_rows(report: Report) -> list[tuple[str, Usage]]:
     """Return the pipelines by name."""
-    return [(f"`{row.pipeline}`", row.usage) for row in report.pipelines]
+    return [(f"`{row.key}`", row.usage) for row in report.lines(Dimension.PIPELINE)]
 
 
-def charts_of(voice: Voice, report: UsageReport, names: Mapping[int, str]) -> tuple[Bars, Bars]:
+def charts_of(voice: Voice, report: Report, names: Mapping[int, str]) -> tuple[Bars, Bars]:
     """Return the two halves of the chart."""
-    members = [(names.get(row.member_id, str(row.member_id)), row.usage) for row in report.members]
-    pipelines = [(row.pipeline, row.usage) for row in report.pipelines]
+    members = [
+        (names.get(int(row.key), str(row.key)), row.usage) for row in report.lines(Dimension.MEMBER)
+    ]
+    pipelines = [(str(row.key), row.usage) for row in report.lines(Dimension.PIPELINE)]
     return (
         _bars(voice, voice.say("usage.chart.members"), members),
         _bars(voice, voice.say("usage.chart.pipelines"), pipelines),
     )
 
 
-def csv_of(report: UsageReport, names: Mapping[int, str]) -> bytes:
+def csv_of(report: Report, names: Mapping[int, str]) -> bytes:
     """Return all rows as CSV, in which no cell is a formula to a spreadsheet."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(COLUMNS)
-    for member in report.members:
-        name = names.get(member.member_id, "")
-        writer.writerow(_cells("member", str(member.member_id), name, member.usage))
-    for pipeline in report.pipelines:
-        writer.writerow(_cells("pipeline", pipeline.pipeline, pipeline.pipeline, pipeline.usage))
+    for member in report.lines(Dimension.MEMBER):
+        name = names.get(int(member.key), "")
+        writer.writerow(_cells("member", str(member.key), name, member.usage))
+    for pipeline in report.lines(Dimension.PIPELINE):
+        name = str(pipeline.key)
+        writer.writerow(_cells("pipeline", name, name, pipeline.usage))
     writer.writerow(_cells("total", "", "", report.total))
     return table.getvalue().encode("utf-8-sig")
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.types import TypeDecorator
 
-from storage.tables import Base
+from storage.tables import TRIGGERS, Base, UsageMarkRow
 
 
 def render_item(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:  # noqa: ANN401
@@ -33,6 +33,14 @@ def migrate(connection: Connection) -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
+        make_triggers(connection)
+
+
+def make_triggers(connection: Connection) -> None:
+    """Make the triggers anew, where there is what they write to."""
+    if inspect(connection).has_table(UsageMarkRow.__tablename__):
+        for statement in TRIGGERS[connection.dialect.name]:
+            connection.exec_driver_sql(statement)
 
 
 def migrate_by_hand() -> None:

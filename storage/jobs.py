@@ -104,7 +104,12 @@ class JobStore:
             InvalidAmountError: ``device_ms`` is negative or absurd; nothing was changed.
         """
         now = self._clock()
-        values = {"device_ms": ledger.checked_amount(device_ms), "notes": clean_json(notes)}
+        values = {
+            "device_ms": ledger.checked_amount(device_ms),
+            "notes": clean_json(notes),
+            "pictures": len(outputs),
+            "output_bytes": sum(output.size_bytes for output in outputs.values()),
+        }
         if message_id is not None:
             values["message_id"] = message_id
         fence = _running(job_id, owner=owner, attempt=attempt)
@@ -373,6 +378,8 @@ def _insert(session: Session, new: NewJob, *, now: datetime) -> bool:
             "nonce": new.nonce,
             "interaction_token": new.interaction_token,
             "token_expires_at": new.token_expires_at,
+            "role_ids": list(new.standing.role_ids),
+            "input_bytes": sum(each.size_bytes for each in new.inputs.values()),
             "reserve_ms": ledger.checked_amount(new.reserve_ms, least=1),
             "state": JobState.QUEUED,
             "attempt": 0,

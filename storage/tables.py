@@ -117,7 +117,11 @@ class FileRow(Base):
 
 
 class JobRow(Base):
-    """One picture asked for, from acceptance to delivery; a purge empties it but keeps it."""
+    """One picture asked for, from acceptance to delivery; a purge empties it but keeps it.
+
+    The roles are those that the member had when they asked. How many pictures came out and the
+    bytes that went in and came out stay when the files go; jobs of before lack all four.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -174,6 +178,10 @@ class JobRow(Base):
     delivered_at: Mapped[Moment | None]
     deleted_at: Mapped[Moment | None]
     purged_at: Mapped[Moment | None]
+    role_ids: Mapped[Json | None]
+    pictures: Mapped[int | None]
+    input_bytes: Mapped[Amount | None]
+    output_bytes: Mapped[Amount | None]
 
 
 class InputRow(Base):
@@ -389,3 +397,123 @@ class AuditRow(Base):
     before: Mapped[Json | None]
     after: Mapped[Json | None]
     created_at: Mapped[Moment]
+
+
+class UsageRow(Base):
+    """What the jobs of one guild amounted to in one UTC hour, day or month, by some dimensions.
+
+    ``storage.cuts`` names the cuts. What a cut does not tell apart is 0 or empty, and so is the
+    model of jobs that name none. ``storage.tallies`` says what the numbers are.
+    """
+
+    __tablename__ = "usage"
+    __table_args__ = (
+        _one_of("grain", "hour", "day", "month"),
+        {"sqlite_with_rowid": False},
+    )
+
+    cut: Mapped[Word] = mapped_column(primary_key=True)
+    grain: Mapped[Word] = mapped_column(primary_key=True)
+    guild_id: Mapped[SnowflakeKey]
+    start: Mapped[Moment] = mapped_column(primary_key=True)
+    member_id: Mapped[SnowflakeKey]
+    channel_id: Mapped[SnowflakeKey]
+    role_id: Mapped[SnowflakeKey]
+    pipeline: Mapped[Word] = mapped_column(primary_key=True)
+    model: Mapped[Name] = mapped_column(primary_key=True)
+    jobs: Mapped[Amount]
+    done: Mapped[Amount]
+    failures: Mapped[Amount]
+    cancelled: Mapped[Amount]
+    pictures: Mapped[Amount]
+    device_ms: Mapped[Amount]
+    refunded_ms: Mapped[Amount]
+    waited: Mapped[Amount]
+    wait_ms: Mapped[Amount]
+    run_ms: Mapped[Amount]
+    stored_bytes: Mapped[Amount]
+    kept_bytes: Mapped[Amount]
+    details: Mapped[Json]
+
+
+class UsageMarkRow(Base):
+    """That the sums of a guild's day or month may not be up to date; triggers on jobs add these.
+
+    Rows are only added and deleted: two transactions that change one day wait for each other in
+    neither database, and what is deleted is what was read before the day was added up anew.
+    """
+
+    __tablename__ = "usage_marks"
+    __table_args__ = (_one_of("grain", "day", "month"), Index(None, "guild_id", "start"))
+
+    id: Mapped[CountedKey]
+    grain: Mapped[Word]
+    guild_id: Mapped[Snowflake]
+    start: Mapped[Moment]
+
+
+class DigestRow(Base):
+    """Where a guild wants its weekly report; a week is claimed by whoever sends it."""
+
+    __tablename__ = "digests"
+
+    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
+    channel_id: Mapped[Snowflake]
+    claimed_until: Mapped[Moment | None]
+    created_at: Mapped[Moment]
+
+
+_COUNTED = (
+    "guild_id, created_at, member_id, channel_id, role_ids, pipeline, model, state, error,"
+    " reserve_ms, device_ms, wait_ms, started_at, finished_at, deleted_at, purged_at, pictures,"
+    " input_bytes, output_bytes"
+)
+"""The columns that usage is made of; ``storage.tallies.job_numbers`` reads them."""
+
+
+def _marking(row: str) -> str:
+    """Return the statement that marks a job's day in SQLite, where a moment is a text."""
+    day = f"substr({row}.created_at, 1, 10) || ' 00:00:00.000000'"
+    return f"INSERT INTO usage_marks (grain, guild_id, start) SELECT 'day', {row}.guild_id, {day}"
+
+
+_MOVED = "WHERE OLD.guild_id <> NEW.guild_id OR OLD.created_at <> NEW.created_at"
+TRIGGERS = {
+    "sqlite": (
+        "DROP TRIGGER IF EXISTS usage_of_new_jobs",
+        "DROP TRIGGER IF EXISTS usage_of_old_jobs",
+        "DROP TRIGGER IF EXISTS usage_of_changed_jobs",
+        f"CREATE TRIGGER usage_of_new_jobs AFTER INSERT ON jobs BEGIN {_marking('NEW')}; END",
+        f"CREATE TRIGGER usage_of_old_jobs AFTER DELETE ON jobs BEGIN {_marking('OLD')}; END",
+        f"CREATE TRIGGER usage_of_changed_jobs AFTER UPDATE OF {_COUNTED} ON jobs"
+        f" BEGIN {_marking('NEW')}; {_marking('OLD')} {_MOVED}; END",
+    ),
+    "postgresql": (
+        """
+        CREATE OR REPLACE FUNCTION mark_usage() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO usage_marks (grain, guild_id, start)
+                VALUES ('day', NEW.guild_id, date_trunc('day', NEW.created_at, 'UTC'));
+            END IF;
+            IF TG_OP = 'DELETE' THEN
+                INSERT INTO usage_marks (grain, guild_id, start)
+                VALUES ('day', OLD.guild_id, date_trunc('day', OLD.created_at, 'UTC'));
+            ELSIF TG_OP = 'UPDATE' THEN
+                INSERT INTO usage_marks (grain, guild_id, start)
+                SELECT 'day', OLD.guild_id, date_trunc('day', OLD.created_at, 'UTC')
+                WHERE OLD.guild_id <> NEW.guild_id OR OLD.created_at <> NEW.created_at;
+            END IF;
+            RETURN NULL;
+        END $$
+        """,
+        "DROP TRIGGER IF EXISTS usage_of_jobs ON jobs",
+        f"CREATE TRIGGER usage_of_jobs AFTER INSERT OR DELETE OR UPDATE OF {_COUNTED} ON jobs"
+        " FOR EACH ROW EXECUTE FUNCTION mark_usage()",
+    ),
+}
+"""What marks the day of every job that is added, changed or deleted, by whomever it is.
+
+The migrations' environment makes them anew at its end, for SQLite drops a table's triggers where
+Alembic's batch mode builds the table anew.
+"""

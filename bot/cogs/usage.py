@@ -24,7 +24,9 @@ from bot.usage import (
     report_total,
 )
 from storage.clock import utc_now
-from storage.reports import UsageReport
+from storage.cuts import Dimension
+from storage.recall import guild_key
+from storage.reports import Question, Report
 
 PERIODS = {"day": 1, "week": 7, "month": 30, "year": 365}
 PERIOD_CHOICES = [app_commands.Choice(name=label(f"period.{name}"), value=name) for name in PERIODS]
@@ -47,7 +49,9 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
             guild_id=guild, member_id=member.id, standing=standing_of(interaction)
         )
         since, until = period_until(utc_now(), "month")
-        history = await services.reports.member_usage(guild, member.id, since=since, until=until)
+        history = await services.reports.report(
+            Question(since=since, until=until, guild_id=guild_key(guild), member_id=member.id)
+        )
         each_ms = own_price_ms(history.total, usual_ms=usual_price_ms(services.prices))
         text = own_page(voice_of(interaction), balances, each_ms=each_ms)
         await interaction.edit_original_response(view=notice(text, colour=ACCENT))
@@ -61,7 +65,14 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
         guild_id = administered_guild(interaction)
         services, voice = services_of(interaction), voice_of(interaction)
         since, until = period_until(utc_now(), period)
-        report = await services.reports.usage(guild_id, since=since, until=until)
+        report = await services.reports.report(
+            Question(
+                since=since,
+                until=until,
+                guild_id=guild_id,
+                by=(Dimension.MEMBER, Dimension.PIPELINE),
+            )
+        )
         names = await member_names(interaction, report)
         chart = await services.charts.draw(charts_of(voice, report, names))
         table = await asyncio.to_thread(csv_of, report, names)
@@ -79,16 +90,16 @@ def period_until(now: datetime, period: str) -> tuple[datetime, datetime]:
     return now - timedelta(days=PERIODS.get(period, PERIODS[DEFAULT_PERIOD])), now
 
 
-async def member_names(interaction: discord.Interaction, report: UsageReport) -> dict[int, str]:
+async def member_names(interaction: discord.Interaction, report: Report) -> dict[int, str]:
     """Return the names of those who used most; whoever has left Discord keeps their number."""
-    wanted = [row.member_id for row in report.members[:NAMED_MEMBERS]]
+    wanted = [int(row.key) for row in report.lines(Dimension.MEMBER)[:NAMED_MEMBERS]]
     users = await asyncio.gather(
         *map(interaction.client.fetch_user, wanted), return_exceptions=True
     )
     return {user.id: user.display_name for user in users if isinstance(user, discord.User)}
 
 
-def report_page(voice: Voice, report: UsageReport, *, period: str) -> ui.LayoutView:
+def report_page(voice: Voice, report: Report, *, period: str) -> ui.LayoutView:
     """Return the report with its chart and its file."""
     title = voice.say("usage.report.title", period=voice.say(f"period.{period}"))
     box = ui.Container[ui.LayoutView](

@@ -41,8 +41,8 @@ def test_everything_that_make_run_sets_up_is_found_whole(
     broken = [finding for finding in findings if finding.state is State.BROKEN]
     assert broken == []
     assert {finding.name for finding in findings} == {
-        "Python", "Disk", "Shared memory", "Database", "Ledger", "SQLite", "Token", "HEIC", "Fonts",
-        "Artworks", "Weights", "Safety", "Cluster", "Device",
+        "Python", "Disk", "Shared memory", "Database", "Ledger", "Usage", "SQLite", "Token", "HEIC",
+        "Fonts", "Artworks", "Weights", "Safety", "Cluster", "Device",
     }  # fmt: skip
     assert all(finding.cure for finding in findings if finding.state is not State.FINE)
     assert doctor.show(iter(findings)) == 0

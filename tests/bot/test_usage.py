@@ -17,21 +17,23 @@ from bot.rights import administered_guild
 from bot.texts import Voice, load_texts
 from bot.usage import csv_of, harmless, report_lines
 from storage.clock import utc_now
-from storage.reports import MemberUsage, PipelineUsage, Usage, UsageReport
+from storage.cuts import Dimension
+from storage.reports import Line, Question, Report, Usage
 from tests.bot.members import parts, text_of
 from tests.bot.stage import Stage
 
 VOICE = Voice(load_texts())
 
 
-def report_of(*, members: int) -> UsageReport:
+def report_of(*, members: int) -> Report:
     now = utc_now()
     usage = Usage(jobs=2, done=1, failures=1, device_ms=1500, mean_wait_s=0.25)
-    return UsageReport(
-        since=now - timedelta(days=1),
-        until=now,
-        members=tuple(MemberUsage(member_id=number, usage=usage) for number in range(members)),
-        pipelines=(PipelineUsage(pipeline="remix", usage=usage),),
+    return Report(
+        question=Question(since=now - timedelta(days=1), until=now),
+        groups={
+            Dimension.MEMBER: tuple(Line(key=number, usage=usage) for number in range(members)),
+            Dimension.PIPELINE: (Line(key="remix", usage=usage),),
+        },
         total=usage,
     )
 
@@ -140,7 +142,7 @@ def test_b10_no_cell_of_the_csv_is_a_formula(name: str) -> None:
 
 def test_more_members_than_are_shown_are_in_the_file() -> None:
     report = report_of(members=30)
-    rows = [(str(row.member_id), row.usage) for row in report.members]
+    rows = [(str(row.key), row.usage) for row in report.lines(Dimension.MEMBER)]
     assert report_lines(VOICE, rows).endswith("... and 20 more in the file.")
     assert csv_of(report, {}).count(b"member,") == 30
 

@@ -15,6 +15,7 @@ from storage.records import Job, NewJob
 from storage.reports import Reports
 from storage.retention import Retention
 from storage.sealing import Seals
+from storage.usage import UsageSums
 
 GUILD, MEMBER, CHANNEL = 2**53 + 11, 2**53 + 77, 2**63 - 1
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -64,6 +65,10 @@ class Stores:
     @property
     def reports(self) -> Reports:
         return Reports(self.database)
+
+    @property
+    def sums(self) -> UsageSums:
+        return UsageSums(self.database, clock=self.clock)
 
     @property
     def retention(self) -> Retention:

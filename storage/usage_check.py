@@ -1,0 +1,106 @@
+"""Whether the sums of usage are right: they, the jobs, and what keeps them up to date."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, String, func, select, text, type_coerce
+from sqlalchemy.orm import Session
+
+from storage.cuts import Grain, month_of
+from storage.tables import TRIGGERS, JobRow, UsageMarkRow, UsageRow
+
+_DAY = 10
+"""Characters of a date."""
+Sums = tuple[int, int]
+"""How many jobs, and their device milliseconds."""
+
+
+def contradictions(session: Session) -> list[str]:
+    """Return what contradicts the jobs or itself, in words; there should be nothing.
+
+    What is marked is left out, for it is known to be old. All jobs are read once.
+    """
+    return [*_of_triggers(session), *_of_days(session), *_of_months(session), *_of_cuts(session)]
+
+
+def _of_triggers(session: Session) -> Iterator[str]:
+    dialect = session.get_bind().dialect.name
+    listed = {
+        "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'jobs'",
+        "postgresql": "SELECT tgname FROM pg_trigger WHERE tgrelid = 'jobs'::regclass",
+    }
+    there = set(session.scalars(text(listed[dialect])))
+    for statement in TRIGGERS[dialect]:
+        words = statement.split()
+        if words[:2] == ["CREATE", "TRIGGER"] and words[2] not in there:
+            yield f"the trigger {words[2]} is missing, so reports do not hear of changes"
+
+
+def _of_days(session: Session) -> Iterator[str]:
+    marked = {(guild, start.date().isoformat()) for guild, start in _marked(session, Grain.DAY)}
+    day = _day_of_job(session)
+    counted = {
+        (guild_id, date): (jobs, int(device_ms or 0))
+        for guild_id, date, jobs, device_ms in session.execute(
+            select(
+                JobRow.guild_id, day, func.count(), func.coalesce(func.sum(JobRow.device_ms), 0)
+            ).group_by(JobRow.guild_id, day)
+        )
+    }
+    kept = {
+        (guild_id, start.date().isoformat()): sums
+        for (guild_id, start), sums in _kept(session, Grain.DAY).items()
+    }
+    for place in sorted((counted.keys() | kept.keys()) - marked):
+        jobs, sums = counted.get(place, (0, 0)), kept.get(place, (0, 0))
+        if jobs != sums:
+            yield f"guild {place[0]}, {place[1]}: added up {sums}, the jobs {jobs}"
+
+
+def _of_months(session: Session) -> Iterator[str]:
+    days: dict[tuple[int, Any], Sums] = defaultdict(lambda: (0, 0))
+    for (guild_id, start), (jobs, device_ms) in _kept(session, Grain.DAY).items():
+        before = days[guild_id, month_of(start)]
+        days[guild_id, month_of(start)] = (before[0] + jobs, before[1] + device_ms)
+    old = _marked(session, Grain.MONTH)
+    for place, sums in sorted(_kept(session, Grain.MONTH).items()):
+        if place not in old and sums != days[place]:
+            yield f"guild {place[0]}, {place[1]:%Y-%m}: added up {sums}, its days {days[place]}"
+
+
+def _of_cuts(session: Session) -> Iterator[str]:
+    sums = (func.sum(UsageRow.jobs), func.sum(UsageRow.device_ms))
+    place = (UsageRow.grain, UsageRow.guild_id, UsageRow.cut)
+    found: dict[Any, dict[str, Sums]] = defaultdict(dict)
+    # A job counts under each role of its member, so those sums are others.
+    for grain, guild_id, cut, jobs, device_ms in session.execute(
+        select(*place, *sums).where(UsageRow.cut != "role").group_by(*place)
+    ):
+        found[grain, guild_id][cut] = int(jobs), int(device_ms)
+    for (grain, guild_id), cuts in found.items():
+        if len(set(cuts.values())) > 1:
+            yield f"guild {guild_id}, by {grain}: the cuts differ: {cuts}"
+
+
+def _kept(session: Session, grain: Grain) -> dict[tuple[int, Any], Sums]:
+    rows = session.execute(
+        select(UsageRow.guild_id, UsageRow.start, UsageRow.jobs, UsageRow.device_ms).filter_by(
+            cut="guild", grain=grain.value
+        )
+    )
+    return {(guild_id, start): (jobs, device_ms) for guild_id, start, jobs, device_ms in rows}
+
+
+def _marked(session: Session, grain: Grain) -> set[tuple[int, Any]]:
+    rows = session.execute(
+        select(UsageMarkRow.guild_id, UsageMarkRow.start).filter_by(grain=grain.value).distinct()
+    )
+    return {(guild_id, start) for guild_id, start in rows}
+
+
+def _day_of_job(session: Session) -> ColumnElement[str]:
+    """Return the UTC date that a job was accepted on, as text."""
+    if session.get_bind().dialect.name == "sqlite":
+        return func.substr(type_coerce(JobRow.created_at, String), 1, _DAY)
+    return func.to_char(func.timezone("UTC", JobRow.created_at), text("'YYYY-MM-DD'"))
