@@ -13,7 +13,7 @@ import typer
 
 from bot.commandline import Format, fail, made, read_settings, refusals, version
 from bot.commandline_models import models
-from bot.roles import Role
+from bot.roles import Role, Shards
 
 app = typer.Typer(
     name="atelier",
@@ -82,16 +82,24 @@ def run(
         Role,
         typer.Option(help="On PostgreSQL: bot answers members, workers make pictures."),
     ] = Role.ALL,
+    shards: Annotated[
+        str | None,
+        typer.Option(metavar="0-1/4", help="Hear only of the servers in these shards of so many."),
+    ] = None,
 ) -> None:
     """Run the bot on Discord; without a token, the demo in your browser."""
     with refusals():
         settings = read_settings()
+        try:
+            held = Shards.parse(shards) if shards is not None else None
+        except ValueError as err:
+            fail(f"--shards: {err}")
         if settings.discord_token is None and role is Role.ALL:
             typer.echo("There is no DISCORD_TOKEN, so this is the demo.", err=True)
             _demo(None)
         from bot.app import run as run_bot
 
-        sys.exit(run_bot(settings, role=role))
+        sys.exit(run_bot(settings, role=role, shards=held))
 
 
 @app.command()

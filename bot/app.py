@@ -16,7 +16,7 @@ from bot.client import Atelier
 from bot.composition import Bot, assembled
 from bot.logs import configure_logging
 from bot.redirect import connector
-from bot.roles import Role, require_room
+from bot.roles import Role, Shards, require_room
 from bot.settings import Settings
 from bot.syncing import invite_link, sync_commands
 from bot.worker import working
@@ -33,13 +33,13 @@ NO_TOKEN = 2
 log = structlog.get_logger()
 
 
-def run(settings: Settings, *, role: Role = Role.ALL) -> int:
+def run(settings: Settings, *, role: Role = Role.ALL, shards: Shards | None = None) -> int:
     """Run one process of the bot until SIGTERM or SIGINT; return the exit status.
 
     Raises:
         DatabaseHeldError: another process holds the database, or that role needs PostgreSQL.
     """
-    require_room(role, database=settings.database)
+    require_room(role, database=settings.database, shards=shards)
     if role is Role.WORKER:
         with opened(settings):
             return asyncio.run(_work(settings))
@@ -47,7 +47,7 @@ def run(settings: Settings, *, role: Role = Role.ALL) -> int:
         say("There is no DISCORD_TOKEN; see .env.example. `python -m bot demo` needs none.")
         return NO_TOKEN
     with opened(settings):
-        return asyncio.run(serve(settings, announce=_announce_invite, role=role))
+        return asyncio.run(serve(settings, announce=_announce_invite, role=role, shards=shards))
 
 
 def demo(settings: Settings, *, port: int | None = None) -> int:
@@ -92,7 +92,11 @@ def opened(settings: Settings) -> Iterator[None]:
 
 
 async def serve(
-    settings: Settings, *, announce: Callable[[Bot], None], role: Role = Role.ALL
+    settings: Settings,
+    *,
+    announce: Callable[[Bot], None],
+    role: Role = Role.ALL,
+    shards: Shards | None = None,
 ) -> int:
     """Run the bot in this loop until SIGTERM or SIGINT.
 
@@ -100,10 +104,11 @@ async def serve(
         settings: with a token.
         announce: called when the bot can answer members.
         role: whether it has engines of its own.
+        shards: which part of the guilds it hears of; None for all.
     """
     assert settings.discord_token is not None, "the callers have looked"
     stop = _told_to_stop()
-    async with assembled(settings, role=role) as bot:
+    async with assembled(settings, role=role, shards=shards) as bot:
         telling = asyncio.create_task(_tell_when_ready(bot, announce))
         try:
             await bot.run(settings.discord_token.get_secret_value(), stop=stop)

@@ -5,6 +5,7 @@ import pkgutil
 from collections import deque
 from collections.abc import Awaitable, Callable
 from importlib import import_module
+from typing import Any
 
 import aiohttp
 import discord
@@ -17,6 +18,7 @@ from bot.answers import answer_error
 from bot.controls import BUTTONS
 from bot.forms import PictureForm
 from bot.notices import refusal
+from bot.roles import Shards
 from bot.services import Services, voice_of
 from bot.texts import TableTranslator, load_texts
 
@@ -38,18 +40,27 @@ class Tree(app_commands.CommandTree["Atelier"]):
         await answer_error(interaction, error)
 
 
-class Atelier(commands.Bot):
+class Atelier(commands.AutoShardedBot):
     """The bot: guild events only, no mention ever, commands found by walking ``bot.cogs``.
 
     Args:
         begin: called once the client has logged in, before it hears of any interaction.
+        shards: which part of the guilds this process hears of; None for all of them, in as many
+            shards as Discord proposes.
     """
 
     services: Services
 
     def __init__(
-        self, connector: aiohttp.BaseConnector, *, begin: Callable[[], Awaitable[None]]
+        self,
+        connector: aiohttp.BaseConnector,
+        *,
+        begin: Callable[[], Awaitable[None]],
+        shards: Shards | None = None,
     ) -> None:
+        part: dict[str, Any] = {}
+        if shards is not None:
+            part = {"shard_ids": list(shards.numbers), "shard_count": shards.count}
         super().__init__(
             command_prefix=commands.when_mentioned,
             help_command=None,
@@ -59,6 +70,7 @@ class Atelier(commands.Bot):
             max_messages=None,
             guild_ready_timeout=GUILD_READY_S,
             connector=connector,
+            **part,
         )
         self.opened_forms: deque[str] = deque(maxlen=MAX_FORMS)
         self.began = asyncio.Event()

@@ -30,7 +30,7 @@ from bot.pictures import Pictures
 from bot.presets import read_presets
 from bot.privacy import Exports
 from bot.redirect import connector
-from bot.roles import Role
+from bot.roles import Role, Shards
 from bot.runner import Runner
 from bot.safety import Guard
 from bot.services import Services
@@ -76,6 +76,7 @@ class Bot:
         stores: what is remembered.
         workers: what computes.
         downloader: what fetches attachments.
+        shards: which part of the guilds this process hears of; None for all.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Bot:
         models: Models,
         guilds: Guilds,
         downloader: Downloader,
+        shards: Shards | None = None,
     ) -> None:
         self.settings = settings
         self.models, self.guilds = models, guilds
@@ -101,7 +103,7 @@ class Bot:
         self.common = Common(settings, stores=stores)
         self.metrics = self.common.metrics
         self.line, self.wakes = self.common.line, self.common.wakes
-        self.client = Atelier(connector(settings), begin=self._begin)
+        self.client = Atelier(connector(settings), begin=self._begin, shards=shards)
         self.delivery = Delivery(
             self.client,
             owner=self.common.owner,
@@ -294,6 +296,7 @@ async def assembled(
     settings: Settings,
     *,
     role: Role = Role.ALL,
+    shards: Shards | None = None,
     pipelines: Mapping[str, PipelineSpec] | None = None,
 ) -> AsyncIterator[Bot]:
     """Open everything, and close it when the block ends; the database is migrated already."""
@@ -336,4 +339,5 @@ async def assembled(
             models=models,
             guilds=guilds_of(settings, database, presets=presets),
             downloader=downloader,
+            shards=shards,
         )

@@ -61,7 +61,7 @@ class Delivery:
 
     def __init__(
         self,
-        client: discord.Client,
+        client: discord.AutoShardedClient,
         *,
         owner: str,
         jobs: JobStore,
@@ -101,8 +101,8 @@ class Delivery:
 
     def hears(self, job: Job) -> bool:
         """Tell whether this process is the one that Discord tells of the job's guild."""
-        count, shards = self._client.shard_count or 1, getattr(self._client, "shards", {0: None})
-        return ((job.guild_id or 0) >> 22) % count in shards
+        shard = ((job.guild_id or 0) >> 22) % (self._client.shard_count or 1)
+        return shard in self._client.shards
 
     async def progress(self, job: Job, progress: Progress) -> Page:
         """Draw how far a job is."""

@@ -14,23 +14,6 @@ class Role(StrEnum):
     WORKER = "worker"
 
 
-def require_room(role: Role, *, database: str) -> None:
-    """Refuse several processes where there is room for one.
-
-    Raises:
-        DatabaseHeldError: on SQLite one process writes.
-    """
-    # Help has to come at once, and asks for the names of roles alone.
-    from storage.database import sqlite_path
-    from storage.errors import DatabaseHeldError
-
-    if role is not Role.ALL and sqlite_path(database) is not None:
-        raise DatabaseHeldError(
-            f"the role {role} shares its database with other processes, and SQLite serves one: "
-            "set ATELIER_DATABASE_URL to a PostgreSQL database, or leave --role out"
-        )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shards:
     """The shards that a process holds, of how many there are."""
@@ -53,3 +36,24 @@ class Shards:
         if not first <= last < count:
             raise ValueError(f"{text!r} names no shards: they are counted from 0 to {count - 1}")
         return cls(numbers=tuple(range(first, last + 1)), count=count)
+
+
+def require_room(role: Role, *, database: str, shards: Shards | None = None) -> None:
+    """Refuse several processes where there is room for one.
+
+    Raises:
+        DatabaseHeldError: on SQLite one process writes.
+    """
+    # Help has to come at once, and asks for the names of roles alone.
+    from storage.database import sqlite_path
+    from storage.errors import DatabaseHeldError
+
+    if sqlite_path(database) is None:
+        return
+    is_part = shards is not None and len(shards.numbers) < shards.count
+    if role is not Role.ALL or is_part:
+        option = f"--role {role}" if role is not Role.ALL else "a part of the shards"
+        raise DatabaseHeldError(
+            f"{option} is for several processes, and SQLite serves one: set ATELIER_DATABASE_URL "
+            "to a PostgreSQL database, or leave that out"
+        )

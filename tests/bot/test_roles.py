@@ -6,34 +6,38 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bot.composition import Bot, assembled
-from bot.roles import Role, require_room
+from bot.roles import Role, Shards, require_room
 from bot.settings import Settings
 from bot.worker import Worker, working
 from storage.errors import DatabaseHeldError
+from storage.sealing import new_key
 from tests.bot.members import job_of, text_of
 from tests.bot.pipelines import PIPELINES
 from tests.bot.stage import Stage, serving, settings_for, settled
 
+KEYS = SecretStr(new_key())
 pytestmark = pytest.mark.timeout(60)
 
 
 def shared_settings(stage: Stage, url: str, name: str) -> Settings:
-    """Return settings of one of several processes: folders of their own, but for the pictures."""
+    """Return settings of one of several processes: its own folder, common pictures and keys."""
     folder = stage.folder / name
     folder.mkdir()
     pictures = stage.folder / "pictures"
     pictures.mkdir(exist_ok=True)
     (folder / "files").symlink_to(pictures)
-    return settings_for(stage.sandbox, folder, database_url=url)
+    return settings_for(stage.sandbox, folder, database_url=url, keys=KEYS)
 
 
 @asynccontextmanager
-async def answering(settings: Settings) -> AsyncIterator[Bot]:
+async def answering(settings: Settings, *, shards: str = "0/1") -> AsyncIterator[Bot]:
     """Run a bot without engines while the block runs."""
+    held = Shards.parse(shards)
     async with (
-        assembled(settings, role=Role.BOT, pipelines=PIPELINES) as bot,
+        assembled(settings, role=Role.BOT, shards=held, pipelines=PIPELINES) as bot,
         serving(bot),
     ):
         yield bot
@@ -114,10 +118,39 @@ async def test_two_bots_that_hear_the_same_accept_and_deliver_once(
         assert sorted(text_of(it).count("seed") for it in results) == [1, 1, 1]
 
 
+async def test_bots_hear_of_their_shards_alone_and_one_delivers_what_another_has_left(
+    stage: Stage, fresh_postgres_url: str
+) -> None:
+    home = (int(stage.guild_id) >> 22) % 2
+    async with answering(
+        shared_settings(stage, fresh_postgres_url, "other"), shards=f"{1 - home}/2"
+    ) as other:
+        async with answering(
+            shared_settings(stage, fresh_postgres_url, "home"), shards=f"{home}/2"
+        ) as bot:
+            await stage.ada.remix("night")
+            await stage.ada.text("Yours is next")
+            assert [len(it.client.guilds) for it in (bot, other)] == [1, 0]
+        async with at_work(shared_settings(stage, fresh_postgres_url, "worker")):
+            await stage.ada.result()
+            await kept_right(other)
+    assert len(await stage.ada.messages()) == 1
+
+
+def test_shards_are_read_as_they_are_written() -> None:
+    assert Shards.parse("0-1/4") == Shards(numbers=(0, 1), count=4)
+    assert Shards.parse("3/4") == Shards(numbers=(3,), count=4)
+    for text in ("4/4", "1-0/4", "1", "a/b", "0-1", "-1/4"):
+        with pytest.raises(ValueError, match=r"0-1/4|no shards"):
+            Shards.parse(text)
+
+
 @pytest.mark.parametrize("role", [Role.BOT, Role.WORKER])
 def test_several_processes_are_refused_on_sqlite(role: Role, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'atelier.sqlite3'}"
     with pytest.raises(DatabaseHeldError, match="SQLite serves one"):
         require_room(role, database=url)
-    require_room(Role.ALL, database=url)
+    with pytest.raises(DatabaseHeldError, match="part of the shards"):
+        require_room(Role.ALL, database=url, shards=Shards.parse("0/2"))
+    require_room(Role.ALL, database=url, shards=Shards.parse("0-1/2"))
     require_room(role, database="postgresql://atelier@/atelier")
