@@ -40,6 +40,9 @@ Seed = Annotated[
     int | None,
     typer.Option(min=0, max=MAX_SEED, help="Same seed, same picture; one is drawn by default."),
 ]
+LossWeight = Annotated[
+    float, typer.Option(min=0, max=100, help="Of a loss of gatys, times the usual one.")
+]
 Count = Annotated[
     int, typer.Option(min=1, max=MAX_COUNT, help="How many; they are numbered, as are the seeds.")
 ]
@@ -287,17 +290,37 @@ def style(
     preset: Annotated[str | None, typer.Option(help="A built-in artwork, by name.")] = None,
     strength: Strength = 0.7,
     seed: Seed = None,
-    method: Annotated[str, typer.Option(help="How it is painted.")] = "collage",
+    method: Annotated[str, typer.Option(help="How it is painted; auto measures both.")] = "auto",
+    artwork2: Annotated[Path | None, typer.Option(help="A second artwork.")] = None,
+    mix: Annotated[
+        float | None, typer.Option(min=0.05, max=0.95, help="How much the second artwork counts.")
+    ] = None,
+    content_weight: LossWeight = 1.0,
+    style_weight: LossWeight = 1.0,
+    tv_weight: LossWeight = 1.0,
+    from_noise: Annotated[bool, typer.Option(help="Begin gatys with noise.")] = False,
+    steps: Annotated[int | None, typer.Option(min=1, help="Evaluations of gatys.")] = None,
+    keep_colours: Annotated[bool, typer.Option(help="Keep the picture's colours.")] = False,
 ) -> None:
     """Repaint a picture in the manner of an artwork."""
     with refusals():
-        from bot.commandline_pictures import PictureOrder, chosen_artwork, make
+        from bot.commandline_pictures import PictureOrder, chosen_artwork, chosen_manner, make
 
+        weights = {
+            "content_weight": content_weight,
+            "style_weight": style_weight,
+            "tv_weight": tv_weight,
+        }
         order = PictureOrder(
             pipeline=method,
             source=source,
             target=target,
             artwork=chosen_artwork(artwork=artwork, preset=preset),
+            artwork2=artwork2,
+            steps=steps,
+            manner=chosen_manner(
+                mix, artwork2=artwork2, weights=weights, noise=from_noise, keep=keep_colours
+            ),
             strength=strength,
             seed=seed,
         )

@@ -206,6 +206,8 @@ def order_of(job: Job) -> Order:
         negative_prompt=kept.negative_prompt,
         guidance_scale=kept.guidance_scale,
         num_inference_steps=kept.num_inference_steps,
+        manner=kept.manner,
+        chosen=kept.chosen,
         control=kept.control,
         like_strength=kept.like_strength,
         direction=kept.direction,

@@ -24,7 +24,7 @@ from generation.codecs import CodecPool, ImageFormat, IntakePool
 from generation.errors import IntakeError
 from generation.executor.client import Executor, ExecutorConfig, Ticket
 from generation.outpainting import outpainted
-from generation.registry import PIPELINES
+from generation.registry import AUTO, PIPELINES, methods
 from generation.request import (
     MAX_SEED,
     UNREAD,
@@ -32,6 +32,7 @@ from generation.request import (
     Control,
     ImageRequest,
     Like,
+    Manner,
     Note,
     Pixels,
     Result,
@@ -63,6 +64,7 @@ class PictureOrder:
         source: the picture to start from, or the canvas of one from words alone.
         mask: where to make it anew.
         ratio: the width by the height to extend it to.
+        manner: how style transfer goes about it, with ``artwork2`` a second artwork.
         control: what of a picture's build is to be followed, with ``control_picture`` its own.
         like: how much the result is to be like ``like_picture``.
         count: how many; the seeds count up from the first.
@@ -76,6 +78,9 @@ class PictureOrder:
     ratio: float | None = None
     prompt: str = ""
     artwork: Path | None = None
+    artwork2: Path | None = None
+    steps: int | None = None
+    manner: Manner | None = None
     control: Control | None = None
     control_picture: Path | None = None
     like: Like | None = None
@@ -87,8 +92,9 @@ class PictureOrder:
     @property
     def sources(self) -> tuple[Path, ...]:
         """The files that it is made from."""
-        given = (self.source, self.mask, self.artwork, self.control_picture, self.like_picture)
-        return tuple(path for path in given if isinstance(path, Path))
+        given = (self.source, self.mask, self.artwork, self.artwork2)
+        more = (self.control_picture, self.like_picture)
+        return tuple(path for path in (*given, *more) if isinstance(path, Path))
 
     @property
     def targets(self) -> tuple[Path, ...]:
@@ -125,6 +131,31 @@ def chosen_artwork(*, artwork: Path | None, preset: str | None) -> Path:
     if preset not in known:
         fail(f"there is no preset {preset!r}; there are: {', '.join(known)}")
     return known[preset].path
+
+
+def chosen_manner(
+    mix: float | None,
+    *,
+    artwork2: Path | None,
+    weights: Mapping[str, float],
+    noise: bool,
+    keep: bool,
+) -> Manner:
+    """Return how style transfer is told to go about it.
+
+    Raises:
+        InvalidRequestError: a weight is beyond reason.
+    """
+    if artwork2 is None and mix is not None:
+        fail("--mix goes with --artwork2 FILE")
+    first = 0.5 if mix is None else 1 - mix
+    return Manner(
+        **weights,
+        begin="noise" if noise else "content",
+        keep_colours=keep,
+        weight=1.0 if artwork2 is None else first,
+        others=() if artwork2 is None else ((UNREAD, 1 - first),),
+    )
 
 
 def chosen_canvas(text: str) -> Canvas:
@@ -206,12 +237,17 @@ def _check(order: PictureOrder) -> ImageFormat:
 
 def _check_method(order: PictureOrder, settings: Settings) -> None:
     """Refuse a method of style that there is not, or whose weights there are not."""
-    styles = [name for name, spec in settings.pipelines.items() if spec.takes_style_image]
-    if order.artwork is None or order.pipeline in styles:
+    if order.artwork is None:
         return
-    if (spec := PIPELINES.get(order.pipeline)) and spec.takes_style_image:
-        fail(f"{order.pipeline} needs {' or '.join(spec.weights)} in {settings.models_folder}")
-    fail(f"there is no method {order.pipeline!r}; there are: {', '.join(styles)}")
+    name, styles = order.pipeline, methods(settings.pipelines)
+    able = methods(settings.pipelines, manner=order.manner)
+    if name in able or (name == AUTO and able):
+        return
+    if name in (AUTO, *styles):
+        fail(f"{name} cannot do all of this; these can: {', '.join(able) or 'none'}")
+    if name in methods(PIPELINES):
+        fail(f"{name} needs {' or '.join(PIPELINES[name].weights)} in {settings.models_folder}")
+    fail(f"there is no method {name!r}; there are: {', '.join((AUTO, *styles))}")
 
 
 def _cleaned(prompt: str) -> str:
@@ -236,10 +272,23 @@ async def _make(
             image = order.source
         else:
             image, notes = await read(order.source)
-        mask, style_image, control_picture, like_picture = [
+        mask, style_image, second, control_picture, like_picture = [
             (await read(path))[0] if path else None
-            for path in (order.mask, order.artwork, order.control_picture, order.like_picture)
+            for path in (
+                order.mask,
+                order.artwork,
+                order.artwork2,
+                order.control_picture,
+                order.like_picture,
+            )
         ]
+        manner = order.manner
+        if manner is not None and second is not None:
+            manner = replace(manner, others=((second, manner.others[0][1]),))
+        if order.pipeline == AUTO and isinstance(image, Pixels) and style_image is not None:
+            able = methods(settings.pipelines, manner=manner)
+            choice = await codecs.style_choice(image, style_image, able=able)
+            order = replace(order, pipeline=choice.method)
         if isinstance(image, Pixels) and order.ratio is not None:
             image, mask = await asyncio.to_thread(outpainted, image, ratio=order.ratio)
         first = secrets.randbelow(MAX_SEED + 1) if order.seed is None else order.seed
@@ -249,6 +298,8 @@ async def _make(
             image=image,
             mask=mask,
             style_image=style_image,
+            manner=manner,
+            num_inference_steps=order.steps,
             control=order.control and replace(order.control, picture=control_picture),
             like=order.like and replace(order.like, picture=like_picture or UNREAD),
             prompt=order.prompt,

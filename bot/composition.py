@@ -127,7 +127,12 @@ class Bot:
         self.runner: Runner | None = None
         if isinstance(engines, Executor):
             self.runner = self.common.runner(engines, codecs=workers.codecs, guard=self.guard)
-        self._pictures = Pictures(downloader=downloader, intake=workers.intake, files=stores.files)
+        self._pictures = Pictures(
+            downloader=downloader,
+            intake=workers.intake,
+            codecs=workers.codecs,
+            files=stores.files,
+        )
         self._pages = HealthPages(metrics=self.metrics, ready=self.ready, overview=self.overview)
         self.keepers = Keepers()
         self._tasks: set[asyncio.Task[None]] = set()

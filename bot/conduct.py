@@ -1,5 +1,7 @@
 """What a guild's admins allow whom to ask for, looked at before anything is reserved."""
 
+from collections.abc import Iterable
+
 from bot.errors import (
     BlockedError,
     BlockedUntilError,
@@ -37,6 +39,15 @@ async def require_allowed(guilds: Guilds, order: Order, origin: Origin) -> tuple
             raise WarnedTooOftenError("warned before", count=choices.warnings)
         await guilds.blocks.warn(guild_id, member_id, interaction_id=origin.interaction_id)
     return notes
+
+
+async def switched_on(guilds: Guilds, pipelines: Iterable[str], origin: Origin) -> tuple[str, ...]:
+    """Return those of some pipelines that a guild's admins have not switched off there."""
+    names = tuple(pipelines)
+    if origin.guild_id is None:
+        return names
+    here, off = origin.channel_ids, (await guilds.holding(origin.guild_id)).choices.off
+    return tuple(name for name in names if not is_off(off, "pipeline", name, channel_ids=here))
 
 
 async def require_unblocked(guilds: Guilds, guild_id: int, member_id: int) -> None:

@@ -9,6 +9,7 @@ from bot.notices import ACCENT, notice
 from bot.orders import Parameters, seed_of
 from bot.texts import Voice
 from generation.registry import PORTRAIT
+from generation.request import Manner
 from storage.records import Job, Likeness
 
 
@@ -24,6 +25,8 @@ def details(voice: Voice, job: Job) -> str:
         "mix": kept.mix,
         "size": f"{kept.width} x {kept.height}" if job.image is None else None,
         "ratio": kept.ratio,
+        "chosen": voice.say(f"chosen.{kept.chosen}") if kept.chosen else None,
+        **_manner(kept),
         "steps": kept.num_inference_steps,
         "guidance": None if kept.guidance_scale is None else f"{kept.guidance_scale:g}",
         "seconds": f"{(job.device_ms or 0) / 1000:.1f}",
@@ -34,6 +37,18 @@ def details(voice: Voice, job: Job) -> str:
         if value is not None
     )
     return " · ".join((str(outcome.get("model", job.pipeline)), *said))
+
+
+def _manner(kept: Parameters) -> dict[str, object]:
+    """Return what of a manner of style is not as usual."""
+    manner, usual = kept.manner or Manner(), Manner()
+    return {
+        "second": f"{1 - manner.weight:g}" if manner.weight != usual.weight else None,
+        "style_weight": (
+            f"{manner.style_weight:g}" if manner.style_weight != usual.style_weight else None
+        ),
+        "colours": "" if manner.keep_colours else None,
+    }
 
 
 def _is_of_a_seed(job: Job) -> bool:

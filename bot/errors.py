@@ -42,6 +42,9 @@ BotError
 │   ├── BadSizeError          a picture cannot have that size
 │   ├── UnknownArtworkError   there is no such artwork
 │   ├── ArtworkMissingError   neither an artwork nor a preset was given
+│   ├── SecondArtworkMissingError  artworks were to be mixed, and there is one
+│   ├── UnknownMethodError    there is no such method of style
+│   ├── MethodUnfitError      the method of style cannot do all that was asked
 │   ├── MaskMissingError      neither a mask was given nor is the picture transparent anywhere
 │   ├── MaskEmptyError        the mask leaves everything as it is
 │   ├── BadNumberError        a form's number is not one, or outside its range
@@ -242,6 +245,18 @@ class UnknownArtworkError(RefusedError):
 
 class ArtworkMissingError(RefusedError):
     """Neither an artwork nor a preset was given."""
+
+
+class SecondArtworkMissingError(RefusedError):
+    """Artworks were to be mixed, and there is one."""
+
+
+class UnknownMethodError(RefusedError):
+    """There is no such method of style, or its weights are not there."""
+
+
+class MethodUnfitError(RefusedError):
+    """The method of style cannot do all that was asked, such as blend artworks."""
 
 
 class MaskMissingError(RefusedError):

@@ -16,6 +16,7 @@ from generation.request import (
     Control,
     ImageRequest,
     Like,
+    Manner,
     Pixels,
     Portrait,
     Result,
@@ -58,6 +59,7 @@ class JobPictures:
             image=image or Canvas(width=kept.width, height=kept.height),
             mask=mask,
             style_image=given.get("style_image"),
+            manner=manner_of(kept.manner, second=given.get("style_image2")),
             control=Control.told(control, picture=given.get("control")) if control else None,
             like=Like(picture=like, weight=kept.like_strength) if like else None,
             portrait=Portrait(mix=kept.mix) if kept.mix is not None else None,
@@ -131,6 +133,13 @@ class JobPictures:
 
     async def _pixels(self, sha256: str) -> Pixels:
         return await self._codecs.decode(await self._files.read(sha256))
+
+
+def manner_of(manner: Manner | None, *, second: Pixels | None) -> Manner | None:
+    """Return how style transfer goes about it, a second artwork weighed by what is left of 1."""
+    if manner is None or second is None:
+        return manner
+    return replace(manner, others=((second, 1 - manner.weight),))
 
 
 def frames_of(result: Result) -> int:

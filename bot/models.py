@@ -16,6 +16,7 @@ from bot.errors import (
     PresetUnableError,
     PromptForOthersError,
     PromptUnfitError,
+    UnknownMethodError,
     UnknownModelError,
     UnusableModelError,
 )
@@ -30,7 +31,7 @@ from generation.designers import PAINTER, Designer, designing
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.families import FAMILIES
 from generation.portraits import Portraitist, portraitists
-from generation.registry import DESIGN, PORTRAIT, VAE, PipelineSpec
+from generation.registry import DESIGN, PIPELINES, PORTRAIT, VAE, PipelineSpec, methods
 from generation.request import EDGES, UNREAD, Canvas, Control
 from generation.vaes import Vae, vaes
 
@@ -73,6 +74,11 @@ class Models:
         own = self._pipelines["remix"].model
         found = (it for it in self._there.values() if it.usable and len(it.name) <= NAME_LENGTH)
         return tuple(sorted(found, key=lambda entry: (entry.name != own, entry.name)))
+
+    @property
+    def registered(self) -> Mapping[str, PipelineSpec]:
+        """The pipelines that are offered."""
+        return self._pipelines
 
     @property
     def vaes(self) -> tuple[Vae, ...]:
@@ -151,7 +157,10 @@ class Models:
             UnknownModelError: there is none of that name; the sentence names those that can be
                 used.
             UnusableModelError: it is there but incomplete, damaged or marked; likewise.
+            UnknownMethodError: it is a method of style whose weights are gone by now.
         """
+        if pipeline not in self._pipelines and pipeline in methods(PIPELINES):
+            raise UnknownMethodError(pipeline, known=", ".join(methods(self._pipelines)))
         if pipeline == PORTRAIT:
             self._require_portraitist(model)
             return

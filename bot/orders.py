@@ -10,7 +10,7 @@ import discord
 
 from bot.texts import DEFAULT_LOCALE
 from generation.outpainting import outer_size, parsed_ratio
-from generation.request import MAX_SEED, Canvas, Note, NoteCode
+from generation.request import MAX_SEED, Canvas, Manner, Note, NoteCode
 from storage.files import StoredFile
 from storage.records import Job
 
@@ -38,7 +38,10 @@ class Order:
         command: the command's family, which gives the title.
         image: the picture to start from, or an empty canvas for one from words alone.
         beside: the other pictures, by the names that requests give them: ``style_image``,
-            ``mask``, ``control``, ``like``.
+            ``mask``, ``control``, ``like``; ``style_image2`` is a second artwork.
+        manner: how style transfer goes about it; None is as its method does by itself. Of a second
+            artwork the weight is what the first one's leaves of 1.
+        chosen: what decided for the method of style, if the member left that to us.
         control: the kind of control that is to be followed; edges need no picture of their own.
         like_strength: how much the picture counts that the result is to be like.
         mix: a second seed whose picture is mixed in, of pictures of a seed alone.
@@ -63,6 +66,8 @@ class Order:
     guidance_scale: float | None = None
     num_inference_steps: int | None = None
     beside: Mapping[str, StoredFile] = field(default_factory=dict)
+    manner: Manner | None = None
+    chosen: str = ""
     control: str | None = None
     like_strength: float = LIKE_STRENGTH
     direction: str = ""
@@ -149,6 +154,8 @@ class Parameters:
     negative_prompt: str = ""
     guidance_scale: float | None = None
     num_inference_steps: int | None = None
+    manner: Manner | None = None
+    chosen: str = ""
     control: str | None = None
     like_strength: float = LIKE_STRENGTH
     direction: str = ""
@@ -173,6 +180,8 @@ class Parameters:
             negative_prompt=order.negative_prompt,
             guidance_scale=order.guidance_scale,
             num_inference_steps=order.num_inference_steps,
+            manner=order.manner,
+            chosen=order.chosen,
             control=order.control,
             like_strength=order.like_strength,
             direction=order.direction,
@@ -202,7 +211,8 @@ class Parameters:
         known, stored = {each.name for each in fields(cls)}, job.parameters or PURGED
         found = {name: value for name, value in stored.items() if name in known}
         layers, notes = tuple(stored.get("layers", ())), notes_from_json(stored.get("notes"))
-        return cls(**{**found, "layers": layers, "notes": notes})
+        manner = stored.get("manner") and Manner(**{**stored["manner"], "others": ()})
+        return cls(**{**found, "layers": layers, "notes": notes, "manner": manner})
 
 
 def result_size(width: int, height: int, *, ratio: str | None) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """Uploads and artworks, made safe and stored; what the engine is given comes from here."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
 import discord
@@ -10,8 +10,9 @@ from bot.attachments import Downloader
 from bot.errors import MaskEmptyError, MaskMissingError, NoPictureError, UnknownArtworkError
 from bot.orders import Picture
 from generation.artworks import Artwork, artworks
-from generation.codecs import IntakePool, PreparedImage, PreparedMask
+from generation.codecs import CodecPool, IntakePool, PreparedImage, PreparedMask
 from generation.request import Note, NoteCode
+from generation.traits import Choice
 from storage.files import FileStore, StoredFile
 
 SAME_SHAPE = 1.03
@@ -22,9 +23,12 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif", ".heic", "
 class Pictures:
     """Brings pictures from Discord, or from the artworks that ship, into the file store."""
 
-    def __init__(self, *, downloader: Downloader, intake: IntakePool, files: FileStore) -> None:
+    def __init__(
+        self, *, downloader: Downloader, intake: IntakePool, codecs: CodecPool, files: FileStore
+    ) -> None:
         self._downloader = downloader
         self._intake = intake
+        self._codecs = codecs
         self._files = files
 
     async def upload(self, attachment: discord.Attachment) -> Picture:
@@ -81,6 +85,21 @@ class Pictures:
         artwork = artwork_named(name)
         data = await asyncio.to_thread(artwork.path.read_bytes)
         return await self._keep(await self._intake.prepare(data))
+
+    async def style_choice(
+        self, content: Picture, artwork: Picture, *, able: Collection[str]
+    ) -> Choice:
+        """Return the method of style that suits a picture and an artwork, of those that are able.
+
+        Raises:
+            InvalidRequestError: none is.
+            FileMissingError: one was swept away.
+        """
+        pixels = [
+            await self._codecs.decode(await self._files.read(each.file.sha256))
+            for each in (content, artwork)
+        ]
+        return await self._codecs.style_choice(*pixels, able=able)
 
     async def _fetch(self, attachment: discord.Attachment) -> bytes:
         return await self._downloader.fetch(attachment.url, size=attachment.size)

@@ -3,14 +3,15 @@
 Uploads and results have pools of their own, so that an evil upload delays no delivery.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from generation import comparing, encoding, intake
+from generation import comparing, encoding, intake, traits
 from generation.children import ChildPool, Limits
 from generation.comparing import Comparison, Pair
 from generation.encoding import EncodedImage, ImageFormat
 from generation.intake import PreparedImage, PreparedMask
 from generation.request import Pixels
+from generation.traits import Choice
 
 __all__ = [
     "CodecPool",
@@ -126,6 +127,16 @@ class CodecPool(ChildPool):
     async def compare(self, pair: Pair) -> Comparison:
         """Return how much a result differs from what it was made from."""
         return await self.call(comparing.compare, pair)
+
+    async def style_choice(
+        self, content: Pixels, artwork: Pixels, *, able: Collection[str]
+    ) -> Choice:
+        """Return the method of style that suits a picture and an artwork, of those that are able.
+
+        Raises:
+            InvalidRequestError: none is.
+        """
+        return await self.call(traits.chosen, content, artwork, able)
 
     async def thumbnail(self, pixels: Pixels, *, max_side: int = 256) -> EncodedImage:
         """Encode a small JPEG, for previews."""

@@ -1,7 +1,7 @@
 """The pipelines by name; importing this costs no torch."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -9,14 +9,15 @@ from typing import cast
 
 from generation.errors import InvalidRequestError
 from generation.pipelines.base import Loader
+from generation.request import Manner
 from generation.weights import STARTER
 
 VGG19_FILES = "vgg19-????????.pth"
 """torchvision's VGG19 weights, named after the beginning of their SHA-256."""
 ENCODER_FILE = "style/encoder/model.safetensors"
 """The style encoder, ours or the operator's."""
-DECODER_FILE = "style/decoder/model.safetensors"
-"""AdaIN's decoder, likewise."""
+ADAIN_FILE = "style/adain/model.safetensors"
+"""AdaIN's network, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,8 @@ class PipelineSpec:
         target: ``module:Class``, imported when first used.
         model: the checkpoint or method that is used when the request names none.
         takes_style_image: whether the request needs an artwork.
+        mixes: whether it takes several artworks.
+        weighs: whether it knows the weights of losses, and what an optimisation begins with.
         takes_words: whether prompts mean anything to it.
         weights: patterns of files in the operator's models folder or among our starters, without
             any of which it is not offered; none where nothing but checkpoints is needed.
@@ -37,6 +40,8 @@ class PipelineSpec:
     target: str
     model: str
     takes_style_image: bool = False
+    mixes: bool = False
+    weighs: bool = False
     takes_words: bool = True
     weights: tuple[str, ...] = ()
     typical_device_ms: int
@@ -70,6 +75,8 @@ PIPELINES: dict[str, PipelineSpec] = {
         target="generation.pipelines.style_transfer:StyleTransferPipeline",
         model="gatys",
         takes_style_image=True,
+        mixes=True,
+        weighs=True,
         takes_words=False,
         weights=(VGG19_FILES, ENCODER_FILE),
         typical_device_ms=6000,
@@ -79,8 +86,9 @@ PIPELINES: dict[str, PipelineSpec] = {
         target="generation.pipelines.adain:AdainPipeline",
         model="adain",
         takes_style_image=True,
+        mixes=True,
         takes_words=False,
-        weights=(DECODER_FILE,),
+        weights=(ADAIN_FILE,),
         typical_device_ms=500,
         typical_load_ms=4000,
     ),
@@ -106,6 +114,8 @@ PIPELINES: dict[str, PipelineSpec] = {
 }
 
 VAE, DESIGN, PORTRAIT = "vae", "design", "portrait"
+AUTO = "auto"
+"""Stands for the method of style that the pictures' traits suggest."""
 
 SAFETY = "safety"
 """What a classifier of the operator's is called; members cannot ask for it."""
@@ -128,6 +138,27 @@ def offered(*, models_dir: Path) -> dict[str, PipelineSpec]:
         for name, spec in PIPELINES.items()
         if not spec.weights or any(there(each, models_dir=models_dir) for each in spec.weights)
     }
+
+
+def methods(
+    pipelines: Mapping[str, PipelineSpec], *, manner: Manner | None = None, several: bool = False
+) -> tuple[str, ...]:
+    """Return the methods of style that know what is asked of them.
+
+    Args:
+        pipelines: those that are offered.
+        manner: how it is to be gone about; None is as they do by themselves.
+        several: whether there is more than one artwork.
+    """
+    asked = manner or Manner()
+    plain = Manner(keep_colours=asked.keep_colours, weight=asked.weight, others=asked.others)
+    return tuple(
+        name
+        for name, spec in pipelines.items()
+        if spec.takes_style_image
+        and (spec.mixes or not (several or asked.others))
+        and (spec.weighs or asked == plain)
+    )
 
 
 def there(pattern: str, *, models_dir: Path) -> bool:

@@ -21,7 +21,7 @@ from generation.weights import STARTER
 
 SHOWN, REASON = 3, 300
 """Of what does not fit: how much a refusal names, and its letters at most."""
-BESIDE = frozenset({"network", "encoder"})
+BESIDE = frozenset({"network"})
 """What a configuration says beside the network's own arguments."""
 
 NetworkT = TypeVar("NetworkT", bound=nn.Module)

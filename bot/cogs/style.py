@@ -4,17 +4,26 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.choices import matching
+from bot.choices import NAME_LENGTH, matching
 from bot.client import Atelier
-from bot.errors import ArtworkMissingError
-from bot.orders import Order, Picture, any_seed
+from bot.conduct import switched_on
+from bot.errors import (
+    ArtworkMissingError,
+    MethodUnfitError,
+    SecondArtworkMissingError,
+    UnknownMethodError,
+)
+from bot.orders import Order, Origin, Picture, any_seed
 from bot.pictures import artwork_named
 from bot.services import services_of, voice_of
 from bot.texts import label
 from generation.artworks import artworks
-from generation.request import MAX_SEED
+from generation.registry import AUTO, methods
+from generation.request import MAX_SEED, Manner
 
 DEFAULT_STRENGTH = 0.7
+EVENLY = 0.5
+MAX_STYLE_WEIGHT = 10.0
 
 
 class Style(commands.Cog):
@@ -27,7 +36,12 @@ class Style(commands.Cog):
         image=label("command.style.image"),
         artwork=label("command.style.artwork"),
         preset=label("command.style.preset"),
+        method=label("command.style.method"),
         strength=label("command.style.strength"),
+        artwork2=label("command.style.artwork2"),
+        mix=label("command.style.mix"),
+        style_weight=label("command.style.style_weight"),
+        keep_colours=label("command.style.keep_colours"),
         seed=label("command.style.seed"),
     )
     async def style(
@@ -36,12 +50,26 @@ class Style(commands.Cog):
         image: discord.Attachment,
         artwork: discord.Attachment | None = None,
         preset: app_commands.Range[str, 1, 40] | None = None,
+        method: app_commands.Range[str, 1, NAME_LENGTH] = AUTO,
         strength: app_commands.Range[float, 0.0, 1.0] = DEFAULT_STRENGTH,
+        artwork2: discord.Attachment | None = None,
+        mix: app_commands.Range[float, 0.05, 0.95] | None = None,
+        style_weight: app_commands.Range[float, 0.1, MAX_STYLE_WEIGHT] = 1.0,
+        keep_colours: bool = False,
         seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
     ) -> None:
         """Paint a picture in the manner of an upload, or of an artwork that ships."""
         await interaction.response.defer(thinking=True)
-        pictures = services_of(interaction).pictures
+        if artwork2 is None and mix is not None:
+            raise SecondArtworkMissingError("a share of an artwork that is not there")
+        first = EVENLY if mix is None else 1 - mix
+        manner = Manner(
+            style_weight=style_weight,
+            keep_colours=keep_colours,
+            weight=1.0 if artwork2 is None else first,
+        )
+        able = _able(interaction, method, manner=manner, several=artwork2 is not None)
+        pictures, guilds = services_of(interaction).pictures, services_of(interaction).guilds
         style: Picture
         if preset is not None and artwork is None:
             subject = artwork_named(preset).title
@@ -51,11 +79,20 @@ class Style(commands.Cog):
             style = await pictures.upload(artwork)
         else:
             raise ArtworkMissingError("one artwork, not none and not two")
+        content = await pictures.upload(image)
+        reason = ""
+        # What decided is kept with the job, and so is the method: asked for again, it is the same.
+        if method == AUTO:
+            on = await switched_on(guilds, able, Origin.of(interaction))
+            choice = await pictures.style_choice(content, style, able=on or able)
+            method, reason = choice.method, choice.reason
         order = Order(
             command="style",
-            pipeline="collage",
-            image=await pictures.upload(image),
-            beside={"style_image": style.file},
+            pipeline=method,
+            image=content,
+            beside={"style_image": style.file, **await pictures.beside(style_image2=artwork2)},
+            manner=None if manner == Manner() else manner,
+            chosen=reason,
             subject=subject,
             strength=strength,
             seed=any_seed(seed),
@@ -69,6 +106,36 @@ class Style(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         """Offer the artworks whose name or title holds what was typed."""
         return matching(current, {name: artwork.title for name, artwork in artworks().items()})
+
+    @style.autocomplete("method")
+    async def methods(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer the methods whose weights are there, and that the pictures decide."""
+        voice, there = voice_of(interaction), services_of(interaction).models.registered
+        names = (AUTO, *methods(there))
+        return matching(current, {name: voice.say(f"method.{name}") for name in names})
+
+
+def _able(
+    interaction: discord.Interaction, method: str, *, manner: Manner, several: bool
+) -> tuple[str, ...]:
+    """Return the methods that may be chosen from, before anything is fetched.
+
+    Raises:
+        UnknownMethodError: there is no such method here.
+        MethodUnfitError: it cannot do what is asked, or none can.
+    """
+    there = services_of(interaction).models.registered
+    able = methods(there, manner=manner, several=several)
+    if method not in (AUTO, *methods(there)):
+        known = ", ".join((AUTO, *methods(there)))
+        raise UnknownMethodError(f"no method {method[:40]!r}", known=known)
+    if not able:
+        raise MethodUnfitError("none is able")
+    if method not in (AUTO, *able):
+        raise MethodUnfitError(f"{method} is not able", known=", ".join(able))
+    return able
 
 
 async def setup(client: Atelier) -> None:

@@ -23,7 +23,7 @@ from generation.devices import torch_device
 from generation.errors import InvalidRequestError
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
-from generation.pipelines.collage_colours import match_colours
+from generation.pipelines.collage_colours import match_colours, with_colours
 from generation.pipelines.collage_patches import (
     FEATURES,
     MASKS,
@@ -202,7 +202,9 @@ class CollagePipeline(OneByOne):
 
     def _blended(self, row: CollageRow) -> Tensor:
         """Return the canvas laid over the content, nearly opaque from strength 0.7 on."""
-        return torch.lerp(row.content, row.canvas, 1 - (1 - row.request.strength) ** 3)
+        canvas = torch.lerp(row.content, row.canvas, 1 - (1 - row.request.strength) ** 3)
+        manner = row.request.manner
+        return with_colours(canvas, row.content) if manner and manner.keep_colours else canvas
 
     @property
     def counted(self) -> Mapping[str, int]:

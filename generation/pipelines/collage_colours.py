@@ -19,6 +19,7 @@ SAMPLES = 2048
 NODES = 13
 ROUNDS = 5
 SMOOTHNESS = 0.06
+LUMA = (0.299, 0.587, 0.114)
 
 
 def match_colours(content_image: Tensor, style_image: Tensor) -> Tensor:
@@ -34,6 +35,32 @@ def match_colours(content_image: Tensor, style_image: Tensor) -> Tensor:
     mapped = functional.grid_sample(table, places, padding_mode="border", align_corners=True)
     matched: Tensor = mapped.squeeze(2)
     return matched
+
+
+def match_linearly(contents: Tensor, styles: Tensor) -> Tensor:
+    """Return contents in the colours of styles as far as one linear map for each takes them.
+
+    Shape:
+        - contents, styles: ``(N, 3, H, W)`` in [0, 1], of any sizes; returns contents' shape.
+    """
+    matched = []
+    for content, style in zip(contents, styles, strict=True):
+        flat, wanted = content.flatten(1).T, style.flatten(1).T
+        gain = monge_kantorovitch(_covariance(flat), _covariance(wanted))
+        moved = (flat - flat.mean(0)) @ gain + wanted.mean(0)
+        matched.append(moved.T.reshape(content.shape))
+    return torch.stack(matched).clamp(0, 1)
+
+
+def with_colours(painted: Tensor, picture: Tensor) -> Tensor:
+    """Return the brightness of what was painted in the colours of the picture (Gatys 2017, 5.1).
+
+    Shape:
+        - painted, picture: ``(N, 3, H, W)`` in [0, 1]; returns the same.
+    """
+    weights = torch.tensor(LUMA, device=picture.device).view(1, 3, 1, 1)
+    shift = ((painted - picture) * weights).sum(1, keepdim=True)
+    return (picture + shift).clamp(0, 1)
 
 
 def colour_table(content: Tensor, style: Tensor) -> Tensor:

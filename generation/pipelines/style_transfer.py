@@ -22,7 +22,7 @@ from torch.nn import functional
 from generation.devices import move, torch_device, weight_bytes
 from generation.imaging import to_pixels, to_tensor
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
-from generation.pipelines.collage_colours import match_colours
+from generation.pipelines.collage_colours import match_colours, with_colours
 from generation.pipelines.eyes import Eye, load_eye
 from generation.pipelines.img2img_finish import resized
 from generation.pipelines.kept import Kept, digest
@@ -34,7 +34,6 @@ PREVIEW_SIDE = 256
 MAX_STEPS = 1000
 FULL_COLOURS = 0.6
 """The strength from which the content is all in the artworks' colours."""
-LUMA = (0.299, 0.587, 0.114)
 
 Grams = Mapping[str, Tensor]
 
@@ -297,14 +296,3 @@ def total_variation(picture: Tensor) -> Tensor:
     """
     down = functional.mse_loss(picture[..., 1:, :], picture[..., :-1, :])
     return down + functional.mse_loss(picture[..., 1:], picture[..., :-1])
-
-
-def with_colours(painted: Tensor, picture: Tensor) -> Tensor:
-    """Return the brightness of what was painted in the colours of the picture (CVPR 2017, 5.1).
-
-    Shape:
-        - painted, picture: ``(N, 3, H, W)`` in [0, 1]; returns the same.
-    """
-    weights = torch.tensor(LUMA, device=picture.device).view(1, 3, 1, 1)
-    shift = ((painted - picture) * weights).sum(1, keepdim=True)
-    return (picture + shift).clamp(0, 1)

@@ -71,10 +71,30 @@ class Bank:
     labels: NDArray[np.int64]
     known: NDArray[np.float32]
 
-    def crops(self, count: int, *, side: int, rng: torch.Generator, held_out: bool) -> Crops:
-        """Return random crops: zoomed, mirrored, turned by quarters, in changed colours."""
+    def crops(
+        self,
+        count: int,
+        *,
+        side: int,
+        rng: torch.Generator,
+        held_out: bool,
+        evenly: bool = False,
+    ) -> Crops:
+        """Return random crops: zoomed, mirrored, turned by quarters, in changed colours.
+
+        Args:
+            count: how many.
+            side: of a crop in pixels.
+            rng: draws them.
+            held_out: whether they are of the pictures that are not trained on.
+            evenly: whether every family is drawn as often, however many pictures it has.
+        """
         chosen = [number for number in range(len(self.pictures)) if self._out(number) == held_out]
-        picks = torch.randint(len(chosen), (count,), generator=rng).tolist()
+        odds = torch.ones(len(chosen))
+        if evenly:
+            labels = torch.from_numpy(self.labels[chosen])
+            odds = 1 / torch.bincount(labels)[labels]
+        picks = torch.multinomial(odds, count, replacement=True, generator=rng).tolist()
         parts = [self._crop(chosen[pick], side=side, rng=rng) for pick in picks]
         return Crops(
             pictures=torch.stack([picture for picture, _ in parts]),

@@ -199,7 +199,18 @@ def test_no_command_at_all_shows_help() -> None:
         (["style", "in.jpg", "out.png", "--preset", "wave", "--method", "x"], "no method 'x'"),
         (
             ["style", "in.jpg", "out.png", "--preset", "wave", "--method", "adain"],
-            "adain needs style/decoder",
+            "adain needs style/adain",
+        ),
+        (
+            ["style", "in.jpg", "out.png", "--preset", "wave", "--mix", "0.5"],
+            "--mix goes with --artwork2 FILE",
+        ),
+        (
+            [
+                *("style", "in.jpg", "out.png", "--preset", "wave"),
+                *("--method", "collage", "--style-weight", "2"),
+            ],
+            "collage cannot do all of this; these can: gatys",
         ),
         (["report", "--period", "7 fortnights"], "is not a period"),
         (["report"], "there is no database yet"),
@@ -249,10 +260,10 @@ def test_an_error_of_the_real_program_has_no_traceback() -> None:
 @pytest.mark.timeout(240)
 def test_style_repaints_a_photograph_and_keeps_nothing_of_its_metadata(tmp_path: Path) -> None:
     source, target = upload(tmp_path), tmp_path / "out.webp"
-    done = program("style", source, target, "--preset", "woodcut", "--seed", "7")
+    done = program("style", source, target, "--preset", "woodcut", "--seed", "7", "--keep-colours")
     assert done.returncode == 0, done.stderr
     assert re.fullmatch(
-        rf"{re.escape(str(target))}: 240 x 160, collage, seed 7, \d+\.\d s\n", done.stdout
+        rf"{re.escape(str(target))}: 240 x 160, hybrid, seed 7, \d+\.\d s\n", done.stdout
     )
     assert b"Secret" in source.read_bytes()
     assert b"Secret" not in target.read_bytes()

@@ -10,20 +10,21 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from generation.errors import ModelUnavailableError
-from generation.pipelines.adain import AdainPipeline, load_pair
+from generation.pipelines.adain import AdainPipeline
 from generation.pipelines.adain_nets import (
-    LAST,
-    StyleDecoder,
+    ADAIN,
+    STYLED,
+    AdainNet,
     adain,
-    mixed_styles,
+    mixed,
+    noise_of,
     statistics,
-    style_loss,
 )
 from generation.pipelines.base import EngineConfig
-from generation.pipelines.encoder import LEVELS, StyleEncoder
+from generation.pipelines.encoder import StyleEncoder
 from generation.registry import PIPELINES, offered, resolve
 from generation.request import ImageRequest, Manner, Pixels
-from generation.trained import fingerprint, load_trained
+from generation.trained import load_trained
 from generation.training.cards import Trained, write_model
 from tests.generation.test_style_transfer import _picture, lively_encoder
 
@@ -31,30 +32,28 @@ torch.set_num_threads(1)
 WIDTHS = (4, 4, 8, 8)
 
 
-def save_pair(folder: Path, *, fingerprint_of: StyleEncoder | None = None) -> None:
-    """Write a tiny untrained pair as the trainings write theirs."""
-    encoder, decoder = lively_encoder(), StyleDecoder(widths=WIDTHS)
-    told = {"widths": list(WIDTHS)}
-    known = {"encoder": fingerprint(fingerprint_of or encoder)}
-    for name, network, more in (("encoder", encoder, {}), ("decoder", decoder, known)):
-        kind = type(network)
-        trained = Trained(
-            title=name,
-            about="Tiny.",
-            network=f"{kind.__module__}:{kind.__name__}",
-            arguments={**told, **more},
-            recipe={},
-            origin="nothing",
-            history=[],
-            limits="All.",
-        )
-        write_model(folder / "style" / name, network, trained=trained)
+def save_network(folder: Path) -> AdainNet:
+    """Write a tiny untrained network as the training writes its own."""
+    network = AdainNet(widths=WIDTHS)
+    network.encoder.load_state_dict(lively_encoder().state_dict())
+    trained = Trained(
+        title="AdaIN",
+        about="Tiny.",
+        network="generation.pipelines.adain_nets:AdainNet",
+        arguments={"widths": list(WIDTHS)},
+        recipe={},
+        origin="nothing",
+        history=[],
+        limits="All.",
+    )
+    write_model(folder / ADAIN, network, trained=trained)
+    return network
 
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    save_pair(folder)
+    save_network(folder)
     return folder
 
 
@@ -94,35 +93,39 @@ def test_with_anothers_statistics_it_has_them() -> None:
 
 
 def test_styles_are_weighed_and_one_alone_is_adain() -> None:
-    content, first, second = _features(0), statistics(_features(1)), statistics(_features(2))
-    both = mixed_styles(content, [(first, 0.25), (second, 0.75)])
-    torch.testing.assert_close(both, 0.25 * adain(content, first) + 0.75 * adain(content, second))
-    assert torch.equal(mixed_styles(content, [(first, 1.0)]), adain(content, first))
+    content = _features(0)
+    first, second = (dict.fromkeys(STYLED, statistics(_features(seed))) for seed in (1, 2))
+    level = STYLED[0]
+    both = adain(content, mixed([(first, 0.25), (second, 0.75)])[level])
+    wanted = 0.25 * adain(content, first[level]) + 0.75 * adain(content, second[level])
+    torch.testing.assert_close(both, wanted)
+    assert torch.equal(adain(content, mixed([(first, 1.0)])[level]), adain(content, first[level]))
 
 
-def test_the_style_loss_is_0_for_the_style_itself_and_counts_means_and_deviations() -> None:
-    answers = {level: _features(number) for number, level in enumerate(LEVELS)}
-    styles = {level: statistics(each) for level, each in answers.items()}
-    assert float(style_loss(answers, styles)) == 0
-    moved = {level: each + 2 for level, each in answers.items()}
-    assert float(style_loss(moved, styles)) == pytest.approx(4 * len(LEVELS), rel=1e-4)
-
-
-def test_it_is_offered_where_its_decoder_is(models: Path) -> None:
+def test_it_is_offered_where_its_weights_are(models: Path, tmp_path: Path) -> None:
     assert resolve(PIPELINES["adain"].target) is AdainPipeline
     assert "adain" in offered(models_dir=models)
+    with pytest.raises(ModelUnavailableError, match="train adain"):
+        AdainPipeline.load(model="adain", config=EngineConfig(device="cpu", models_dir=tmp_path))
 
 
-def test_alpha_0_is_the_decoders_reconstruction(pipeline: AdainPipeline, models: Path) -> None:
-    row = pipeline.admit(_request(strength=1e-12))
-    pipeline.advance([row])
-    encoder, decoder = load_pair(models)
-    with torch.inference_mode():
-        data = torch.frombuffer(bytearray(_picture().data), dtype=torch.uint8)
-        picture = data.view(1, 32, 40, 3).permute(0, 3, 1, 2).float() / 255
-        plain = decoder(encoder(picture)[LAST]).clamp(0, 1)
-    assert row.result is not None
-    torch.testing.assert_close(row.result, plain, atol=1e-5, rtol=0)
+def test_at_alpha_0_neither_style_nor_noise_counts(models: Path) -> None:
+    network = load_trained(models / ADAIN, AdainNet)
+    rng = torch.Generator().manual_seed(0)
+    picture, *artworks = (torch.rand((1, 3, 24, 32), generator=rng) for _ in range(3))
+    noises = [noise_of((1, 24, 32), rng=rng) for _ in artworks]
+    first, second = (
+        network(picture, network.style(artwork), alpha=torch.tensor(0.0), noise=noise)
+        for artwork, noise in zip(artworks, noises, strict=True)
+    )
+    assert torch.equal(first, second)
+    one = network(picture, network.style(artworks[0]), alpha=torch.tensor(1.0), noise=noises[0])
+    assert not torch.equal(first, one)
+
+
+def test_the_seed_draws_the_noise(pipeline: AdainPipeline) -> None:
+    first, again, other = (_finish(pipeline, _request(seed=seed)) for seed in (5, 5, 6))
+    assert first == again != other
 
 
 def test_the_same_bytes_alone_and_in_a_crowd_and_strength_0_is_the_input(
@@ -149,31 +152,24 @@ def test_artworks_are_looked_at_once_and_weighed(pipeline: AdainPipeline) -> Non
     assert now["artwork_hits"] - before["artwork_hits"] >= 3
 
 
-def test_a_pair_that_does_not_belong_together_is_refused(tmp_path: Path) -> None:
-    torch.manual_seed(1)
-    save_pair(tmp_path, fingerprint_of=StyleEncoder(widths=WIDTHS))
-    with pytest.raises(ModelUnavailableError, match="trained with another encoder"):
-        load_pair(tmp_path)
-
-
 def test_a_foreign_damaged_or_infinite_file_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    save_pair(tmp_path)
-    folder = tmp_path / "style" / "encoder"
-    with pytest.raises(ModelUnavailableError, match="holds a StyleEncoder, where a StyleDecoder"):
-        load_trained(folder, StyleDecoder)
+    save_network(tmp_path)
+    folder = tmp_path / ADAIN
+    with pytest.raises(ModelUnavailableError, match="holds a AdainNet, where a StyleEncoder"):
+        load_trained(folder, StyleEncoder)
     weights = load_file(folder / "model.safetensors")
     name = next(iter(weights))
     save_file(
         {**weights, name: torch.full_like(weights[name], torch.inf)}, folder / "model.safetensors"
     )
     with pytest.raises(ModelUnavailableError, match="not finite"):
-        load_trained(folder, StyleEncoder)
+        load_trained(folder, AdainNet)
     save_file({"other": torch.zeros(2)}, folder / "model.safetensors")
-    with pytest.raises(ModelUnavailableError, match="holds no StyleEncoder"):
-        load_trained(folder, StyleEncoder)
+    with pytest.raises(ModelUnavailableError, match="holds no AdainNet"):
+        load_trained(folder, AdainNet)
     (folder / "model.safetensors").write_bytes(b"no weights at all")
-    with pytest.raises(ModelUnavailableError, match="holds no StyleEncoder"):
-        load_trained(folder, StyleEncoder)
+    with pytest.raises(ModelUnavailableError, match="holds no AdainNet"):
+        load_trained(folder, AdainNet)
     (folder / "config.json").write_text(json.dumps({"widths": [4]}))
     with pytest.raises(ModelUnavailableError, match="not understood"):
-        load_trained(folder, StyleEncoder)
+        load_trained(folder, AdainNet)
