@@ -14,6 +14,8 @@ from PIL import Image, ImageChops, ImageDraw
 Colour: TypeAlias = tuple[float, float, float]
 Point: TypeAlias = tuple[float, float]
 Points: TypeAlias = Sequence[Point]
+Mask: TypeAlias = tuple[int, int, Image.Image]
+"""The left and the top of a mask on the paper, and the mask: no larger than what it shows."""
 
 SCALE = 3
 """Drawn so many times larger, so that edges come out smooth."""
@@ -117,7 +119,9 @@ class Pen:
     @contextmanager
     def within(self, points: Points) -> Iterator[None]:
         """Keep what is painted meanwhile to a shape."""
-        before, mask = self._within, self._polygon(points)
+        before, (left, top, small) = self._within, self._polygon(points)
+        mask = Image.new("L", self._paper.size)
+        mask.paste(small, (left, top))
         self._within = mask if before is None else ImageChops.multiply(before, mask)
         try:
             yield
@@ -144,36 +148,53 @@ class Pen:
 
     def line(self, points: Points, colour: Colour, *, width: float) -> None:
         """Draw a curve through points, round at its ends."""
-        mask = Image.new("L", self._paper.size)
-        draw, broad = ImageDraw.Draw(mask), width * self._big
-        path = self._places(smooth(points, closed=False))
+        broad = width * self._big
+        places = self._places(smooth(points, closed=False))
+        left, top, mask = self._around(places, beyond=broad)
+        draw = ImageDraw.Draw(mask)
+        path = [(x - left, y - top) for x, y in places]
         draw.line(path, fill=255, width=max(1, round(broad)), joint="curve")
         for x, y in path:
             draw.ellipse((x - broad / 2, y - broad / 2, x + broad / 2, y + broad / 2), fill=255)
-        self._cover(mask, colour, shade=0.0)
+        self._cover((left, top, mask), colour, shade=0.0)
 
-    def _polygon(self, points: Points) -> Image.Image:
-        mask = Image.new("L", self._paper.size)
-        ImageDraw.Draw(mask).polygon(self._places(points), fill=255)
-        return mask
+    def _polygon(self, points: Points) -> Mask:
+        places = self._places(points)
+        left, top, mask = self._around(places, beyond=0)
+        ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in places], fill=255)
+        return left, top, mask
+
+    def _around(self, places: Points, *, beyond: float) -> Mask:
+        """Return an empty mask that is just large enough for places, and some way around them."""
+        reach = math.ceil(beyond) + 1
+        low, high = (
+            [pick(place[axis] for place in places) for axis in (0, 1)] for pick in (min, max)
+        )
+        left, top = (min(self._big - 1, max(0, math.floor(each) - reach)) for each in low)
+        right, foot = (max(1, min(self._big, math.ceil(each) + reach + 1)) for each in high)
+        return left, top, Image.new("L", (max(1, right - left), max(1, foot - top)))
 
     def _places(self, points: Points) -> list[Point]:
         return [(x * self._big, y * self._big) for x, y in points]
 
-    def _cover(self, mask: Image.Image, colour: Colour, *, shade: float) -> None:
+    def _cover(self, where: Mask, colour: Colour, *, shade: float) -> None:
+        left, top, mask = where
         if self._within is not None:
-            mask = ImageChops.multiply(mask, self._within)
+            seen = (left, top, left + mask.width, top + mask.height)
+            mask = ImageChops.multiply(mask, self._within.crop(seen))
         box = mask.getbbox()
         if box is None:
             return
+        place = (left + box[0], top + box[1], left + box[2], top + box[3])
+        if not shade:
+            self._paper.paste(_bytes(colour), place, mask.crop(box))
+            return
+        # Rows are of one colour each, so that one column says it all.
         size = (box[2] - box[0], box[3] - box[1])
-        paint = Image.new("RGB", size, _bytes(colour))
-        if shade:
-            top, foot = (
-                Image.new("RGB", size, _bytes(lighter(colour, by))) for by in (shade, -shade)
-            )
-            paint = Image.composite(foot, top, Image.linear_gradient("L").resize(size))
-        self._paper.paste(paint, box, mask.crop(box))
+        light, dark = (Image.new("RGB", (1, size[1]), _bytes(lighter(colour, by)))
+                       for by in (shade, -shade))  # fmt: skip
+        column = Image.composite(dark, light, Image.linear_gradient("L").resize((1, size[1])))
+        self._paper.paste(column.resize(size, Image.Resampling.NEAREST), place, mask.crop(box))
 
 
 def _bytes(colour: Colour) -> tuple[int, int, int]:
