@@ -13,10 +13,10 @@ FUZZ_S ?= 600
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint types bench soak fuzz lock clean
+.PHONY: help run test test-slow lint types bench soak soak-cluster fuzz lock clean
 
 help: ## Show what can be made.
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 run: $(RUN_STAMP) ## Start the bot, or without a DISCORD_TOKEN the demo in your browser.
 	@$(BIN)/python -m bot run
@@ -41,6 +41,9 @@ bench: $(DEV_STAMP) ## Measure beside the peers (a quarter of an hour); BENCH_AR
 
 soak: $(DEV_STAMP) ## Run the whole bot under load for SOAK_S seconds.
 	$(BIN)/python -m tests.soak --seconds $(SOAK_S)
+
+soak-cluster: $(DEV_STAMP) ## Kill bots and workers on one PostgreSQL at random for SOAK_S seconds.
+	$(BIN)/python -m tests.soak.cluster --seconds $(SOAK_S)
 
 fuzz: $(DEV_STAMP) ## Fuzz the picture intake for FUZZ_S seconds.
 	$(BIN)/python -m tests.fuzz.fuzz_intake --seconds $(FUZZ_S)

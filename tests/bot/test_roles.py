@@ -17,6 +17,9 @@ from storage.sealing import new_key
 from tests.bot.members import job_of, text_of
 from tests.bot.pipelines import PIPELINES
 from tests.bot.stage import Stage, serving, settings_for, settled
+from tests.requirements import require
+from tests.soak.cluster import soak
+from tests.storage.postgres import CURE, server_programs
 
 KEYS = SecretStr(new_key())
 pytestmark = pytest.mark.timeout(60)
@@ -154,3 +157,12 @@ def test_several_processes_are_refused_on_sqlite(role: Role, tmp_path: Path) -> 
         require_room(Role.ALL, database=url, shards=Shards.parse("0/2"))
     require_room(Role.ALL, database=url, shards=Shards.parse("0-1/2"))
     require_room(role, database="postgresql://atelier@/atelier")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(590)
+async def test_bots_and_workers_killed_at_random_lose_nothing_and_deliver_nothing_twice(
+    tmp_path: Path,
+) -> None:
+    require("postgres", available=server_programs() is not None, cure=CURE)
+    assert await soak(seconds=20, kill_every_s=4, seed=11, folder=tmp_path) == []

@@ -102,9 +102,14 @@ async def load(crowd: Crowd, *, demo: int, seconds: float, rng: random.Random) -
 
 
 async def audit(folder: Path) -> tuple[Counter[str], list[str]]:
-    """Return how many jobs ended how, and everything that is wrong in the books."""
+    """Audit the SQLite database in a folder."""
     path = await asyncio.to_thread(lambda: next(folder.rglob("*.sqlite3")))
-    database = Database.open(f"sqlite:///{path}")
+    return await audit_of(f"sqlite:///{path}")
+
+
+async def audit_of(url: str) -> tuple[Counter[str], list[str]]:
+    """Return how many jobs ended how, and everything that is wrong in the books."""
+    database = Database.open(url)
     try:
         rows = await database.read(lambda session: session.scalars(select(JobRow)).all())
         wrong = [

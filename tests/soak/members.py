@@ -1,6 +1,8 @@
 """Members who use the demo over the sandbox's interface, and what they saw."""
 
+import json
 import random
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import aiohttp
 
 Json = dict[str, Any]
+LOADING = 1 << 7
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +33,7 @@ class Crowd:
     def __init__(self, session: aiohttp.ClientSession, *, page: str, rng: random.Random) -> None:
         self._session = session
         self._page = page.rstrip("/")
-        self._rng = rng
+        self.rng = rng
         self.details: Json = {}
         self.seen = Seen()
 
@@ -40,14 +43,14 @@ class Crowd:
 
     async def send(self, picture: bytes, *, presets: list[str]) -> None:
         """Send one command as one of the members, and note whether it was acknowledged."""
-        member = self._rng.choice(self.details["members"])["id"]
+        member = self.rng.choice(self.details["members"])["id"]
         channel = self.details["channels"][0]["id"]
         uploaded = await self._upload(member, picture)
-        if self._rng.random() < 0.5:
-            order: Json = {"name": "remix", "options": {"prompt": self._rng.choice(presets)}}
+        if self.rng.random() < 0.5:
+            order: Json = {"name": "remix", "options": {"prompt": self.rng.choice(presets)}}
         else:
             order = {"name": "style", "options": {"preset": "mosaic"}}
-        order["options"] |= {"image": uploaded, "seed": self._rng.randrange(2**32)}
+        order["options"] |= {"image": uploaded, "seed": self.rng.randrange(2**32)}
         body = {"kind": "command", "channel_id": channel, **order}
         start = time.perf_counter()
         try:
@@ -56,6 +59,17 @@ class Crowd:
             self.seen.failed += 1
         else:
             self.seen.acknowledged_s.append(time.perf_counter() - start)
+
+    async def messages(self) -> list[Json]:
+        """Return all messages that the first member sees."""
+        member, channel = self.details["members"][0]["id"], self.details["channels"][0]["id"]
+        path = f"/sandbox/members/{member}/channels/{channel}/messages"
+        found: list[Json] = []
+        before: Json = {}
+        while page := await self._call("GET", path, params={"limit": 100, **before}):
+            found += page
+            before = {"before": min(page, key=lambda it: int(it["id"]))["id"]}
+        return found
 
     async def fault(self, order: Json) -> None:
         """Order a fault."""
@@ -78,3 +92,14 @@ class Crowd:
             if response.status == 204:
                 return None
             return await response.json()
+
+
+def waits(message: Json) -> bool:
+    """Tell whether a command was acknowledged and nothing said yet."""
+    return bool(int(message.get("flags", 0)) & LOADING)
+
+
+def shown_job(message: Json) -> str:
+    """Return the job whose finished picture a message shows, "" when it shows none."""
+    found = re.search(r"atelier:delete:([0-9a-f]{32})", json.dumps(message))
+    return found[1] if found else ""

@@ -1,0 +1,39 @@
+"""`python -m tests.soak.process bot|worker`: one process of the installation, on tiny pipelines.
+
+It is what ``python -m bot run --role`` runs, but for the engines' pipelines, which need no torch.
+"""
+
+import asyncio
+import signal
+import sys
+
+from bot.app import opened
+from bot.composition import assembled
+from bot.roles import Role
+from bot.settings import Settings
+from bot.worker import working
+from tests.bot.pipelines import PIPELINES
+
+
+async def serve(settings: Settings, role: Role) -> None:
+    """Serve until SIGTERM."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    if role is Role.WORKER:
+        async with working(settings, pipelines=PIPELINES) as worker:
+            await worker.run(stop=stop)
+        return
+    assert settings.discord_token is not None
+    async with assembled(settings, role=role, pipelines=PIPELINES) as bot:
+        await bot.run(settings.discord_token.get_secret_value(), stop=stop)
+
+
+def main() -> None:
+    """Read the role and the environment."""
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    with opened(settings):
+        asyncio.run(serve(settings, Role(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()
