@@ -137,6 +137,24 @@ def migrate() -> None:
 
 
 @app.command()
+def encrypt(
+    new_key: Annotated[
+        bool, typer.Option(help="Make a key, print it and do nothing else.")
+    ] = False,
+) -> None:
+    """Encrypt all that is kept with the newest of ATELIER_KEYS, while no bot runs."""
+    with refusals():
+        if new_key:
+            from storage.sealing import new_key as made
+
+            typer.echo(made())
+            return
+        from bot.commandline_database import encrypt as run_encrypt
+
+        run_encrypt(read_settings())
+
+
+@app.command()
 def backup(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The archive; it must not exist.")],
 ) -> None:

@@ -21,6 +21,7 @@ from storage.database import Database, sqlite_path
 from storage.lock import hold
 from storage.migrating import check, head_of, upgrade
 from storage.reports import Question, Report, Reports, Usage
+from storage.resealing import Resealed, Resealer
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _COLUMNS = (
@@ -85,6 +86,28 @@ def restore(settings: Settings, *, archive: Path) -> None:
     )
     if done.discrepancies:
         fail(f"{done.discrepancies} accounts differ from their ledger, as they did before")
+
+
+def encrypt(settings: Settings) -> None:
+    """Encrypt all that is kept with the newest key, and say what was.
+
+    Raises:
+        StorageError: there is no key, one is missing, or a bot holds the database.
+    """
+    check(settings.database)
+    with hold(settings.database):
+        done = asyncio.run(_encrypted(settings))
+    sys.stdout.write(f"Encrypted anew: jobs: {done.jobs}, pictures: {done.files}.\n")
+    if done.lost:
+        fail(f"{done.lost} pictures are damaged or gone; older keys stay needed for them")
+    sys.stdout.write("Only the first of ATELIER_KEYS is needed from now on.\n")
+
+
+async def _encrypted(settings: Settings) -> Resealed:
+    from bot.common import database_of
+
+    async with database_of(settings) as database:
+        return await Resealer(database, files=settings.files).run()
 
 
 def _beside(settings: Settings) -> dict[str, Path]:

@@ -1,9 +1,11 @@
 """What every process that serves a database has, whatever its role: stores, a line, its name."""
 
+import asyncio
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bot.guilds import Guilds
@@ -26,6 +28,7 @@ from storage.database import Database
 from storage.files import FileStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
+from storage.keybook import KeyBook
 from storage.places import PlaceStore
 from storage.policies import Ceilings
 from storage.privacy import Privacy
@@ -105,6 +108,22 @@ class Common:
         gauge("jobs_waiting", "Jobs that wait", lambda: len(line.room))
         gauge("jobs_running", "Jobs that are under way", lambda: len(line.running))
         gauge("disk_free_bytes", "Free on the fullest disk", self._settings.room.free_bytes)
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[Database]:
+    """Open the database with its keys, and close it when the block ends.
+
+    Raises:
+        KeyMissingError: something in it is encrypted with a key that is not there.
+    """
+    seals = await asyncio.to_thread(settings.seals)
+    database = Database.open(settings.database, seals=seals)
+    try:
+        await KeyBook(database).admit(seals.contents)
+        yield database
+    finally:
+        await database.close()
 
 
 def stores_of(settings: Settings, database: Database) -> Stores:

@@ -15,7 +15,7 @@ import structlog
 from bot.attachments import Downloader
 from bot.charts import ChartPool
 from bot.client import Atelier
-from bot.common import Common, Stores, executor_of, guilds_of, stores_of
+from bot.common import Common, Stores, database_of, executor_of, guilds_of, stores_of
 from bot.delivery import Delivery
 from bot.dispatcher import Dispatcher, under_way
 from bot.engine_metrics import EngineCounters
@@ -42,7 +42,7 @@ from generation.artworks import artworks
 from generation.codecs import CodecPool, IntakePool
 from generation.executor.client import Executor
 from generation.registry import PipelineSpec
-from storage.database import Database, sqlite_path
+from storage.database import sqlite_path
 from storage.records import Job
 
 HOUSEKEEPING_S = 6 * 3600.0
@@ -307,9 +307,7 @@ async def assembled(
     """Open everything, and close it when the block ends; the database is migrated already."""
     async with AsyncExitStack() as stack:
         presets = await asyncio.to_thread(read_presets, settings.own_presets)
-        seals = await asyncio.to_thread(settings.seals)
-        database = Database.open(settings.database, seals=seals)
-        stack.push_async_callback(database.close)
+        database = await stack.enter_async_context(database_of(settings))
         stores = stores_of(settings, database)
         offered = pipelines or settings.pipelines
         fleet = Fleet(kept=stores.kept, pipelines=offered) if role is Role.BOT else None

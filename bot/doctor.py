@@ -30,12 +30,14 @@ from generation.weights import checkpoint_folder, checkpoint_names
 from generation.wholeness import damage_of
 from storage.books import Discrepancy
 from storage.database import Database, sqlite_path
-from storage.errors import SchemaTooNewError, StorageError
+from storage.errors import KeyMissingError, SchemaTooNewError, StorageError
 from storage.guilds import GuildStore
+from storage.keybook import KeyBook
 from storage.lock import holder
 from storage.migrating import check, head_of
 from storage.policies import Ceilings
 from storage.quotas import Quotas
+from storage.sealing import KeyRing
 from storage.usage import UsageSums
 
 PYTHON = (3, 11)
@@ -90,6 +92,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield database(settings.database)
     yield ledger(settings.database)
     yield usage(settings.database)
+    yield encryption(settings)
     yield sqlite_version()
     yield token(settings)
     yield phone_pictures()
@@ -222,6 +225,36 @@ async def _contradictions(url: str) -> list[str]:
     opened = Database.open(url, read_only=True)
     try:
         return await UsageSums(opened).audit()
+    finally:
+        await opened.close()
+
+
+def encryption(settings: Settings) -> Finding:
+    """Tell whether prompts and pictures are encrypted, and check that no key is missing."""
+    ring = settings.ring
+    try:
+        check(settings.database)
+        asyncio.run(_require_keys(settings.database, ring))
+    except KeyMissingError as err:
+        cure = "put the key back into ATELIER_KEYS; without it what is kept cannot be read"
+        return Finding(name="Encryption", state=State.BROKEN, found=str(err), cure=cure)
+    except (StorageError, SQLAlchemyError, OSError, ImportError):
+        return Finding(name="Encryption", state=State.FINE, found="not looked at: see the database")
+    if ring:
+        older = len(ring.fingerprints) - 1
+        found = f"prompts and pictures, with the key {ring.fingerprints[0]}; older keys: {older}"
+        return Finding(name="Encryption", state=State.FINE, found=found)
+    found = "off: whoever reads the disk reads prompts and pictures"
+    cure = (
+        "`python -m bot encrypt --new-key` makes a key for ATELIER_KEYS; docs/privacy.md says more"
+    )
+    return Finding(name="Encryption", state=State.FINE, found=found, cure=cure)
+
+
+async def _require_keys(url: str, ring: KeyRing) -> None:
+    opened = Database.open(url, read_only=True)
+    try:
+        await KeyBook(opened).require(ring)
     finally:
         await opened.close()
 

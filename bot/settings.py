@@ -126,7 +126,7 @@ class Settings(BaseSettings):
     )
     keys: SecretStr | None = Field(
         default=None,
-        description="keys of interaction tokens, the newest first; one of its own",
+        description="keys that prompts and pictures are encrypted with, the newest first; off",
     )
     least_free_bytes: int = Field(
         default=500_000_000,
@@ -330,18 +330,15 @@ class Settings(BaseSettings):
             FilesAddressError: the address names no bucket, or the library for it is missing.
         """
         if self.files_url is None:
-            return FileStore(self.files_folder)
-        return FileStore(
-            Bucket(
-                BucketConfig(
-                    address=self.files_url,
-                    endpoint=self.files_endpoint,
-                    region=self.files_region,
-                    key_id=self.files_key_id,
-                    secret=self.files_secret.get_secret_value() if self.files_secret else None,
-                )
-            )
+            return FileStore(self.files_folder, ring=self.ring)
+        bucket = BucketConfig(
+            address=self.files_url,
+            endpoint=self.files_endpoint,
+            region=self.files_region,
+            key_id=self.files_key_id,
+            secret=self.files_secret.get_secret_value() if self.files_secret else None,
         )
+        return FileStore(Bucket(bucket), ring=self.ring)
 
     @property
     def ring(self) -> KeyRing:
@@ -362,7 +359,7 @@ class Settings(BaseSettings):
             OSError: the file can be neither read nor made.
         """
         kept = kept_key(self.data_dir / "token.key")
-        return Seals(tokens=KeyRing([*self.listed_keys, kept]))
+        return Seals(contents=self.ring, tokens=KeyRing([*self.listed_keys, kept]))
 
     @property
     def room(self) -> Room:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 
-from bot.common import Common, Stores, executor_of, guilds_of, stores_of
+from bot.common import Common, Stores, database_of, executor_of, guilds_of, stores_of
 from bot.engine_metrics import EngineCounters
 from bot.fleet import Reporter
 from bot.guilds import Guilds
@@ -20,7 +20,6 @@ from generation.artworks import artworks
 from generation.codecs import CodecPool
 from generation.executor.client import Executor
 from generation.registry import PipelineSpec
-from storage.database import Database
 
 log = structlog.get_logger()
 
@@ -101,9 +100,7 @@ async def working(
     """Open everything, and close it when the block ends; the database is migrated already."""
     async with AsyncExitStack() as stack:
         presets = await asyncio.to_thread(read_presets, settings.own_presets)
-        seals = await asyncio.to_thread(settings.seals)
-        database = Database.open(settings.database, seals=seals)
-        stack.push_async_callback(database.close)
+        database = await stack.enter_async_context(database_of(settings))
         executor = executor_of(settings, pipelines or settings.pipelines)
         codecs = CodecPool()
         for each in (executor, codecs):

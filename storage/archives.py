@@ -2,7 +2,7 @@
 
 ::
 
-    files/<sha256>      a stored picture
+    files/<sha256>      a stored picture; if it is encrypted, as it lies in the store
     beside/<name>       a small file of the data folder, such as the operator's presets
     database/<sha256>   the snapshot of the database
     manifest/<sha256>   what there has to be, as JSON; the last member
@@ -19,7 +19,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -30,6 +30,9 @@ from storage.snapshots import Snapshot
 FORMAT = 1
 LARGEST_MANIFEST = 2**30
 _NAME = re.compile(r"(files|database|manifest)/([0-9a-f]{64})|beside/([a-z]{1,32}\.json)", re.ASCII)
+NAMED_BY_CONTENT = ("database/", "manifest/")
+NEWER = ("sealed", "keys")
+"""What is left out where nothing is encrypted, so that older versions restore it, too."""
 _CHUNK = 2**20
 UNREADABLE = (
     tarfile.TarError, ValueError, KeyError, TypeError, AttributeError, EOFError, OverflowError,
@@ -48,6 +51,8 @@ class Manifest:
         beside: digests of small files by their names.
         lost: files that could not be read when the archive was made.
         forgotten: files that are in it though they were deleted while it was made.
+        sealed: the digests of encrypted files as they lie in it, by their names.
+        keys: fingerprints of the keys that are needed to read it.
     """
 
     made_at: str
@@ -56,12 +61,14 @@ class Manifest:
     beside: Mapping[str, str]
     lost: Sequence[str]
     forgotten: Sequence[str]
+    sealed: Mapping[str, str] = field(default_factory=dict)
+    keys: Sequence[str] = ()
 
     @property
     def members(self) -> dict[str, str]:
         """The digests of the members that there have to be, by their names."""
         kept = self.snapshot.files.keys() - set(self.lost) | set(self.forgotten)
-        files = {f"files/{sha256}": sha256 for sha256 in kept}
+        files = {f"files/{sha256}": self.sealed.get(sha256, sha256) for sha256 in kept}
         beside = {f"beside/{name}": sha256 for name, sha256 in self.beside.items()}
         return {f"database/{self.database}": self.database, **files, **beside}
 
@@ -86,7 +93,8 @@ class ArchiveWriter:
 
     def close_with(self, manifest: Manifest) -> None:
         """Add what says that the archive is complete."""
-        told = json.dumps({"format": FORMAT, **asdict(manifest)}, separators=(",", ":")).encode()
+        fields = {key: it for key, it in asdict(manifest).items() if it or key not in NEWER}
+        told = json.dumps({"format": FORMAT, **fields}, separators=(",", ":")).encode()
         self.add(f"manifest/{hashlib.sha256(told).hexdigest()}", told)
 
     def _add(self, name: str, file: IO[bytes], *, size: int) -> None:
@@ -135,13 +143,16 @@ def read_manifest(path: Path, *, database_to: Path) -> Manifest:
             data = member.read(LARGEST_MANIFEST) if name.startswith("manifest/") else None
             copy = database_to if name.startswith("database/") else None
             found[name] = sha256 = _digest_of(BytesIO(data) if data is not None else member, copy)
-            if not name.startswith("beside/") and name.partition("/")[2] != sha256:
+            if name.startswith(NAMED_BY_CONTENT) and name.partition("/")[2] != sha256:
                 raise ArchiveError(f"{name} is damaged")
             if data is not None:
                 manifest = _parsed(data)
                 del found[name]
         if manifest is None:
             raise ArchiveError("it is cut, or the backup was broken off")
+        for name, sha256 in manifest.members.items():
+            if found.get(name, sha256) != sha256:
+                raise ArchiveError(f"{name} is damaged")
         if found != manifest.members:
             raise ArchiveError("it does not hold what it says")
     return manifest

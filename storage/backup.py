@@ -26,14 +26,12 @@ from storage.errors import (
     UnsupportedDatabaseError,
 )
 from storage.files import FileStore
+from storage.keybook import KeyBook, require_keys
 from storage.lock import hold
 from storage.migrating import refuse_newer
 from storage.policies import Ceilings
 from storage.quotas import Quotas
 from storage.snapshots import check_sqlite, load_snapshot, require_empty, take_snapshot
-
-MEDIA_TYPE = "application/octet-stream"
-"""Of a file that is put back; its row says what it really is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +63,12 @@ async def back_up(url: str, *, files: FileStore, beside: Mapping[str, Path], to:
     ):
         dump = Path(folder) / "database"
         there: set[str] = set()
+        sealed: dict[str, str] = {}
         gone: set[str] | None = None
         while True:
             snapshot = await take_snapshot(url, to=dump)
-            lost = await _add_files(archive, files, snapshot.files.keys() - there)
+            wanted = snapshot.files.keys() - there
+            lost = await _add_files(archive, files, wanted, sealed=sealed)
             there |= snapshot.files.keys() - lost
             if not lost or lost == gone:
                 break
@@ -80,6 +80,8 @@ async def back_up(url: str, *, files: FileStore, beside: Mapping[str, Path], to:
             beside=await asyncio.to_thread(_add_beside, archive, beside),
             lost=sorted(lost),
             forgotten=sorted(there - snapshot.files.keys()),
+            sealed=sealed,
+            keys=await _keys_of(url),
         )
         await asyncio.to_thread(archive.close_with, manifest)
     return manifest
@@ -100,6 +102,7 @@ async def restore(
         SchemaTooNewError: a newer program has made it.
         UnsupportedDatabaseError: it holds another kind of database than ``url`` names.
         DatabaseHeldError: a bot holds the database.
+        KeyMissingError: it is encrypted, and a key for it is not there.
         DumpError: ``pg_restore`` is missing or failed.
         OSError: something cannot be read or written.
     """
@@ -108,6 +111,7 @@ async def restore(
         await asyncio.to_thread(require_empty, url)
         manifest = await asyncio.to_thread(read_manifest, archive, database_to=dump)
         await asyncio.to_thread(_require_fit, manifest, dump=dump, on_sqlite=place is not None)
+        require_keys(list(manifest.keys), files.ring)
         await _require_no_others(files, manifest)
         await _put_files(files, archive, wanted=manifest.snapshot.files.keys())
         await asyncio.to_thread(_put_beside, archive, beside)
@@ -120,17 +124,38 @@ async def restore(
         await database.close()
 
 
-async def _add_files(archive: ArchiveWriter, files: FileStore, digests: Iterable[str]) -> set[str]:
-    """Add files, and return those that are not there or damaged."""
+async def _keys_of(url: str) -> list[str]:
+    """Return the fingerprints of the keys that a database and its files need."""
+    database = Database.open(url, read_only=True)
+    try:
+        return await KeyBook(database).needed()
+    finally:
+        await database.close()
+
+
+async def _add_files(
+    archive: ArchiveWriter, files: FileStore, digests: Iterable[str], *, sealed: dict[str, str]
+) -> set[str]:
+    """Add files as they lie in the store, and return those that are not there or damaged.
+
+    What encrypted ones are in the archive is written down in ``sealed``.
+    """
     lost = set()
     for sha256 in sorted(digests):
         try:
-            data = await files.read(sha256)
+            data = await files.read_sealed(sha256)
         except (FileMissingError, FileDamagedError):
             lost.add(sha256)
-        else:
-            await asyncio.to_thread(archive.add, f"files/{sha256}", data)
+            continue
+        found = await asyncio.to_thread(_add_file, archive, sha256, data)
+        if found != sha256:
+            sealed[sha256] = found
     return lost
+
+
+def _add_file(archive: ArchiveWriter, name: str, data: bytes) -> str:
+    archive.add(f"files/{name}", data)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _add_beside(archive: ArchiveWriter, beside: Mapping[str, Path]) -> dict[str, str]:
@@ -177,9 +202,10 @@ async def _put_files(files: FileStore, archive: Path, *, wanted: Collection[str]
     for sha256, data in contents(archive, "files"):
         if sha256 not in wanted:
             continue
-        stored = await files.put(data, media_type=MEDIA_TYPE)
-        if stored.sha256 != sha256:
-            raise ArchiveError(f"{archive} has changed while it was restored")
+        try:
+            await files.put_sealed(sha256, data)
+        except FileDamagedError as err:
+            raise ArchiveError(f"{archive} has changed while it was restored") from err
 
 
 def _put_beside(archive: Path, beside: Mapping[str, Path]) -> None:

@@ -1,11 +1,14 @@
 """Pictures by the hash of their bytes, in a folder or in a store of others.
 
+With keys, what is stored is encrypted, and the hash is keyed, so that nobody who sees the names can
+tell whether a picture that they have is among them. What was stored before there were keys, or with
+another of them, is read as before.
+
 ``put`` twice with the same bytes gives one file. Names are made from the digest alone, so no
 text of a member ever becomes part of a path.
 """
 
 import asyncio
-import hashlib
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -13,11 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from storage.errors import FileDamagedError, InvalidDigestError
+from storage.errors import FileDamagedError, InvalidDigestError, KeyMissingError
 from storage.folder import Folder
+from storage.sealing import KeyRing
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SETTLING_S = 60.0
+WITHOUT_KEYS = KeyRing()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +67,13 @@ class FileStore:
     """Files by hash in one place; a path stands for a folder of this machine."""
 
     def __init__(
-        self, place: Path | Place, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        place: Path | Place,
+        *,
+        ring: KeyRing = WITHOUT_KEYS,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.ring = ring
         self._place: Place = Folder(place) if isinstance(place, Path) else place
         self._monotonic = monotonic
         self._guard = asyncio.Lock()
@@ -80,14 +90,14 @@ class FileStore:
             StoreFullError: the disk is full; nothing half-written stays behind.
             FileRefusedError: the place does not take them for another reason.
         """
-        sha256 = await asyncio.to_thread(_digest, data)
+        sha256 = await asyncio.to_thread(self.ring.digest_of, data)
         name = place_of(sha256)
         async with self._guard:
-            there = await self._place.size_of(name) == len(data)
+            there = await self._place.size_of(name) == self.ring.sealed_length(len(data))
             if there:
                 self._found_again[sha256] = self._monotonic()
         if not there:
-            await self._place.write(name, data)
+            await self._place.write(name, await asyncio.to_thread(self.ring.seal_bytes, data))
         return StoredFile(sha256=sha256, size_bytes=len(data), place=name, media_type=media_type)
 
     async def read(self, sha256: str) -> bytes:
@@ -98,9 +108,43 @@ class FileStore:
             FileMissingError: nothing is stored under it.
             FileDamagedError: the place gave back something else.
             FileRefusedError: the place does not answer.
+            KeyMissingError: it is encrypted, and there is no key at all.
         """
-        data = await self._place.read(place_of(sha256))
-        if await asyncio.to_thread(_digest, data) != sha256:
+        stored = await self._place.read(place_of(sha256))
+        return await asyncio.to_thread(self._opened, sha256, stored)
+
+    async def read_sealed(self, sha256: str) -> bytes:
+        """Return what is stored under a digest as it lies there, once it was found to be right.
+
+        Raises:
+            FileStoreError: as ``read`` does.
+            KeyMissingError: likewise.
+        """
+        stored = await self._place.read(place_of(sha256))
+        await asyncio.to_thread(self._opened, sha256, stored)
+        return stored
+
+    async def put_sealed(self, sha256: str, stored: bytes) -> None:
+        """Store what ``read_sealed`` gave, here or elsewhere, as it is.
+
+        Raises:
+            FileDamagedError: it is not what the digest says.
+            KeyMissingError: it is encrypted, and there is no key at all.
+            FileRefusedError: the place does not take it.
+        """
+        await asyncio.to_thread(self._opened, sha256, stored)
+        if await self._place.size_of(place_of(sha256)) != len(stored):
+            await self._place.write(place_of(sha256), stored)
+
+    def _opened(self, sha256: str, stored: bytes) -> bytes:
+        """Return the bytes in what is stored, checked against their digest."""
+        try:
+            data = self.ring.open_bytes(stored)
+        except KeyMissingError as err:
+            if not self.ring:
+                raise
+            raise FileDamagedError(f"no key fits the file {sha256}, or it is damaged") from err
+        if not self.ring.knows(sha256, data):
             raise FileDamagedError(f"the file {sha256} is damaged")
         return data
 
@@ -134,10 +178,6 @@ class FileStore:
 def digests_in(names: Iterable[str]) -> list[str]:
     """Return the digests among the last parts of names, which others may have put there."""
     return [name for name in names if _DIGEST.fullmatch(name)]
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def place_of(sha256: str) -> str:

@@ -11,10 +11,11 @@ import hmac
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeGuard
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -24,6 +25,9 @@ TEXT_MARK = "\N{WORD JOINER}"
 """``clean_text`` takes it out of whatever members write."""
 BYTES_MARK = b"\x00atelier\x01"
 FINGERPRINT_DIGITS = 16
+BLOCK_BYTES = 16
+OVERHEAD_BYTES = 1 + 8 + BLOCK_BYTES + 32
+"""Of Fernet's own: version, time, initialisation vector and HMAC."""
 _KEY = re.compile(r"[A-Za-z0-9_-]{43}=", re.ASCII)
 
 
@@ -64,6 +68,41 @@ class KeyRing:
             return text
         return self._decrypted(text.removeprefix(TEXT_MARK).encode()).decode()
 
+    def seal_bytes(self, data: bytes) -> bytes:
+        """Return bytes encrypted, or as they are without keys."""
+        if self._fernet is None:
+            return data
+        return BYTES_MARK + base64.urlsafe_b64decode(self._fernet.encrypt(data))
+
+    def open_bytes(self, data: bytes) -> bytes:
+        """Return what was encrypted; bytes that are not encrypted as they are.
+
+        Raises:
+            KeyMissingError: none of the keys fits.
+        """
+        if not data.startswith(BYTES_MARK):
+            return data
+        return self._decrypted(base64.urlsafe_b64encode(data.removeprefix(BYTES_MARK)))
+
+    def sealed_length(self, length: int) -> int:
+        """Return how many bytes so many become."""
+        if self._fernet is None:
+            return length
+        return len(BYTES_MARK) + OVERHEAD_BYTES + BLOCK_BYTES * (length // BLOCK_BYTES + 1)
+
+    def digest_of(self, data: bytes) -> str:
+        """Return what bytes are called: their hash, with keys one that nobody else can tell."""
+        return next(self._digests_of(data))
+
+    def knows(self, digest: str, data: bytes) -> bool:
+        """Return whether bytes may be called so, by any of the keys or from before there were."""
+        return any(digest == each for each in self._digests_of(data))
+
+    def _digests_of(self, data: bytes) -> Iterator[str]:
+        for key in self._keys:
+            yield _keyed(key, data, purpose=b"name")
+        yield hashlib.sha256(data).hexdigest()
+
     def _decrypted(self, token: bytes) -> bytes:
         if self._fernet is None:
             raise KeyMissingError("it is encrypted, and no key is set")
@@ -81,7 +120,7 @@ class Seals:
     tokens: KeyRing = field(default_factory=KeyRing)
 
 
-def is_sealed(text: object) -> bool:
+def is_sealed(text: object) -> TypeGuard[str]:
     """Return whether something is an encrypted text."""
     return isinstance(text, str) and text.startswith(TEXT_MARK)
 

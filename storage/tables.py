@@ -33,7 +33,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from storage.types import PlainText, SealedToken, UtcDateTime, sequence_type
+from storage.types import PlainText, SealedJson, SealedText, SealedToken, UtcDateTime, sequence_type
 
 DIRECT_MESSAGES = 0
 MAX_AMOUNT_MS = 10**12
@@ -52,6 +52,8 @@ LongText = Annotated[str, mapped_column(PlainText())]
 Moment = Annotated[datetime, mapped_column(UtcDateTime())]
 Amount = Annotated[int, mapped_column(BigInteger)]
 Figure = Annotated[float, mapped_column(Double())]
+Words = Annotated[str, mapped_column(SealedText())]
+SecretJson = Annotated[Any, mapped_column(SealedJson())]
 Json = Annotated[Any, mapped_column(JSON(none_as_null=True))]
 
 
@@ -154,8 +156,8 @@ class JobRow(Base):
     command: Mapped[Word]
     pipeline: Mapped[Word]
     model: Mapped[Name | None]
-    prompt: Mapped[LongText | None]
-    parameters: Mapped[Json | None]
+    prompt: Mapped[Words | None]
+    parameters: Mapped[SecretJson | None]
     seed: Mapped[Amount]
     locale: Mapped[Word]
     parent_id: Mapped[JobId | None] = mapped_column(ForeignKey("jobs.id"))
@@ -170,7 +172,7 @@ class JobRow(Base):
     device_ms: Mapped[Amount | None]
     wait_ms: Mapped[Amount | None]
     error: Mapped[LongText | None]
-    notes: Mapped[Json | None]
+    notes: Mapped[SecretJson | None]
     created_at: Mapped[Moment]
     started_at: Mapped[Moment | None]
     finished_at: Mapped[Moment | None]
@@ -340,7 +342,7 @@ class GuildPresetRow(Base):
 
     guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
     name: Mapped[Word] = mapped_column(primary_key=True)
-    fields: Mapped[Json | None]
+    fields: Mapped[SecretJson | None]
     created_at: Mapped[Moment]
 
 

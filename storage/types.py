@@ -1,17 +1,18 @@
 """Column types that behave alike on SQLite and PostgreSQL."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer, String
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String
 from sqlalchemy.types import TypeDecorator
 from sqlalchemy.util import await_only
 
 from storage.errors import KeyMissingError
-from storage.sealing import KeyRing, Seals
+from storage.sealing import KeyRing, Seals, is_sealed
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -85,6 +86,53 @@ class SealedToken(TypeDecorator[str]):
         return None if value is None else _away(_opened, seals_of(dialect).tokens, value)
 
 
+class SealedText(PlainText):
+    """Text of a member that is encrypted where the database has keys for contents."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Check the text and encrypt it.
+
+        Raises:
+            ValueError: it cannot be stored.
+        """
+        checked, ring = super().process_bind_param(value, dialect), seals_of(dialect).contents
+        return _away(ring.seal_text, checked) if checked is not None and ring else checked
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Decrypt it.
+
+        Raises:
+            KeyMissingError: no key fits.
+        """
+        return _away(seals_of(dialect).contents.open_text, value) if is_sealed(value) else value
+
+
+class SealedJson(TypeDecorator[Any]):
+    """JSON that is encrypted, as one text, where the database has keys for contents."""
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self) -> None:
+        super().__init__(none_as_null=True)
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 - any JSON
+        """Encrypt it."""
+        ring = seals_of(dialect).contents
+        return _away(_sealed_json, ring, value) if value is not None and ring else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 - likewise
+        """Decrypt it.
+
+        Raises:
+            KeyMissingError: no key fits.
+        """
+        ring = seals_of(dialect).contents
+        return _away(_opened_json, ring, value) if is_sealed(value) else value
+
+
 def give_seals(dialect: Dialect, seals: Seals) -> None:
     """Let the columns of one database know its keys."""
     dialect.atelier_seals = seals  # type: ignore[attr-defined]
@@ -101,6 +149,15 @@ def _opened(ring: KeyRing, text: str) -> str | None:
         return ring.open_text(text)
     except KeyMissingError:
         return None
+
+
+def _sealed_json(ring: KeyRing, value: object) -> str:
+    return ring.seal_text(json.dumps(value, allow_nan=False, separators=(",", ":")))
+
+
+def _opened_json(ring: KeyRing, text: str) -> object:
+    found: object = json.loads(ring.open_text(text))
+    return found
 
 
 def _away(work: Callable[P, R], *values: P.args, **named: P.kwargs) -> R:

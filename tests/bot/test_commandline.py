@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
@@ -27,6 +29,7 @@ from generation.errors import InvalidRequestError
 from generation.registry import PipelineSpec
 from storage.lock import hold
 from storage.migrating import downgrade, head_of, upgrade
+from storage.sealing import new_key
 from tests.bot.pipelines import PIPELINES
 from tests.generation import pictures
 from tests.generation.checkpoints import save_img2img
@@ -34,9 +37,11 @@ from tests.photographs import photograph_path
 from tests.storage.stores import open_stores
 
 ROOT = Path(__file__).parents[2]
+P = ParamSpec("P")
+T = TypeVar("T")
 COMMANDS = (
-    "run", "demo", "doctor", "migrate", "backup", "restore", "sync", "report", "remix", "imagine",
-    "style", "train",
+    "run", "demo", "doctor", "migrate", "encrypt", "backup", "restore", "sync", "report", "remix",
+    "imagine", "style", "train",
 )  # fmt: skip
 
 
@@ -69,11 +74,10 @@ def called(*words: str | Path) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-def in_thread(action: object, *arguments: object, **options: object) -> None:
+def in_thread(action: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T:
     """Run what has an event loop of its own beside the test's."""
-    assert callable(action)
     with ThreadPoolExecutor(max_workers=1) as thread:
-        thread.submit(action, *arguments, **options).result()
+        return thread.submit(action, *arguments, **options).result()
 
 
 def url_of(folder: Path) -> str:
@@ -394,6 +398,32 @@ def test_migrate_is_refused_while_the_bot_holds_the_database(tmp_path: Path) -> 
         assert code == 1
         assert "stop the bot first" in err
         assert called("report")[0] == 0
+
+
+def bytes_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
+
+
+async def test_what_is_kept_is_encrypted_with_a_key_that_the_program_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_thread(upgrade, url_of(tmp_path))
+    stores = open_stores(url_of(tmp_path), tmp_path / "data")
+    image = await stores.files.put(b"photo", media_type="image/png")
+    await stores.done(inputs={"image": image}, prompt="the old lighthouse")
+    await stores.database.close()
+    assert "set ATELIER_KEYS first" in in_thread(called, "encrypt")[2]
+    code, key, _ = in_thread(called, "encrypt", "--new-key")
+    monkeypatch.setenv("ATELIER_KEYS", key.strip())
+    assert code == 0
+    code, out, err = in_thread(called, "encrypt")
+    assert (code, err) == (0, "")
+    assert out.startswith("Encrypted anew: jobs: 1, pictures: 2.\n")
+    kept = bytes_in(tmp_path / "data")
+    assert b"lighthouse" not in kept
+    assert b"photo" not in kept
+    monkeypatch.setenv("ATELIER_KEYS", new_key())
+    assert "is not among ATELIER_KEYS" in in_thread(called, "encrypt")[2]
 
 
 async def test_a_backup_is_restored_into_another_data_folder(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 from safetensors.numpy import save_file
 from sqlalchemy import create_engine, text
 
@@ -17,8 +18,10 @@ from bot import doctor
 from bot.doctor import Finding, State
 from bot.settings import Settings
 from generation.wholeness import damage_of
+from storage.keybook import KeyBook
 from storage.lock import hold
 from storage.migrating import downgrade, upgrade
+from storage.sealing import KeyRing, new_key
 from tests.storage.stores import open_stores
 
 APPLICATION = base64.urlsafe_b64encode(b"123456789012345678").decode().rstrip("=")
@@ -41,8 +44,8 @@ def test_everything_that_make_run_sets_up_is_found_whole(
     broken = [finding for finding in findings if finding.state is State.BROKEN]
     assert broken == []
     assert {finding.name for finding in findings} == {
-        "Python", "Disk", "Shared memory", "Database", "Ledger", "Usage", "SQLite", "Token", "HEIC",
-        "Fonts", "Artworks", "Weights", "Safety", "Cluster", "Device",
+        "Python", "Disk", "Shared memory", "Database", "Ledger", "Usage", "Encryption", "SQLite",
+        "Token", "HEIC", "Fonts", "Artworks", "Weights", "Safety", "Cluster", "Device",
     }  # fmt: skip
     assert all(finding.cure for finding in findings if finding.state is not State.FINE)
     assert doctor.show(iter(findings)) == 0
@@ -97,6 +100,30 @@ def test_balances_that_are_not_what_was_booked_are_found_and_named(
     finding = doctor.ledger(url)
     assert finding.state is State.BROKEN
     assert "1 contradictions: account 1, used_ms: 70 ms, the ledger 60" in finding.found
+
+
+def test_encryption_is_said_to_be_on_or_off_and_a_missing_key_is_broken(
+    url: str, tmp_path: Path
+) -> None:
+    old, new = new_key(), new_key()
+    off, on = settings(tmp_path), settings(tmp_path, keys=SecretStr(f"{new},{old}"))
+    assert doctor.encryption(on).found.startswith("not looked at")
+    upgrade(url)
+    assert doctor.encryption(off).found.startswith("off")
+
+    async def encrypt() -> None:
+        stores = open_stores(url, tmp_path)
+        await KeyBook(stores.database).admit(KeyRing([old]))
+        await stores.database.close()
+
+    asyncio.run(encrypt())
+    found = doctor.encryption(on)
+    assert found.state is State.FINE
+    assert found.found.endswith(f"with the key {KeyRing([new]).fingerprints[0]}; older keys: 1")
+    for keys in (off, settings(tmp_path, keys=SecretStr(new))):
+        missing = doctor.encryption(keys)
+        assert missing.state is State.BROKEN
+        assert KeyRing([old]).fingerprints[0] in missing.found
 
 
 def test_a_newer_database_is_broken(url: str) -> None:

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import discord
 import pytest
+from pydantic import SecretStr
 
 from bot.actions import erase
 from bot.composition import Bot
 from bot.errors import NotYoursError
 from bot.exports import Plan, packed, planned
+from storage.errors import KeyMissingError
 from storage.migrating import upgrade
 from storage.privacy import Privacy
+from storage.sealing import new_key
 from tests.bot.members import labels, text_of
 from tests.bot.stage import Stage, rows
 from tests.bot.test_usage import interaction_of
@@ -77,6 +80,10 @@ async def test_erasing_stops_what_runs_and_what_waits(stage: Stage) -> None:
     assert rows(bot, "SELECT count(*) FROM jobs WHERE delivered_at IS NULL") == [(0,)]
 
 
+def stored(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+
+
 async def no_files(bot: Bot) -> None:
     """Wait until no file is remembered."""
     async with asyncio.timeout(20):
@@ -118,6 +125,32 @@ async def test_a_server_that_the_bot_is_removed_from_is_emptied_and_one_that_is_
     stage.order(kind="guild_gone", guild_id=stage.guild_id)
     await no_files(bot)
     assert rows(bot, "SELECT prompt, interaction_token FROM jobs") == [(None, None)]
+
+
+async def test_with_keys_nothing_is_kept_in_the_clear_and_nobody_starts_without_them(
+    stage: Stage,
+) -> None:
+    old, new = new_key(), new_key()
+    async with stage.running(keys=SecretStr(old)) as bot:
+        await stage.ada.remix("the old lighthouse")
+        message = await stage.ada.result()
+        await stage.settled(bot)
+        kept = repr(rows(bot, "SELECT prompt, parameters, notes, interaction_token FROM jobs"))
+        assert "lighthouse" not in kept
+        data = await asyncio.to_thread(stored, bot.settings.files_folder)
+        assert len(data) == 2
+        assert not any(b"PNG" in each for each in data)
+    with pytest.raises(KeyMissingError, match="ATELIER_KEYS"):
+        async with stage.running():
+            pytest.fail("it started without its key")
+    async with stage.running(keys=SecretStr(f"{new},{old}")) as bot:
+        await stage.ada.press(message, "Again")
+        assert "the old lighthouse" in text_of((await stage.ada.results(2))[1])
+        await stage.ada.command("privacy", "export")
+        sent = await stage.ada.text("Your data, part 1 of 1")
+        with zipfile.ZipFile(io.BytesIO(await stage.ada.picture(sent))) as archive:
+            pictures = [name for name in archive.namelist() if name.startswith("pictures/")]
+            assert [archive.read(name)[:4] for name in pictures] == [b"\x89PNG"] * 3
 
 
 async def test_s2_a_consent_that_another_member_was_asked_for_is_refused() -> None:

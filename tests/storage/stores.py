@@ -97,7 +97,10 @@ class Stores:
 
 def open_stores(url: str, folder: Path, *, seals: Seals = WITHOUT_SEALS) -> Stores:
     """Open the stores over a database that has its tables, with files in a folder."""
-    return Stores(database=Database.open(url, seals=seals), files=FileStore(folder / "files"))
+    return Stores(
+        database=Database.open(url, seals=seals),
+        files=FileStore(folder / "files", ring=seals.contents),
+    )
 
 
 def new_job(**changes: object) -> NewJob:

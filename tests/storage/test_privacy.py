@@ -61,6 +61,7 @@ async def test_holdings_are_told_for_here_and_for_everywhere(stores: Stores) -> 
 
 async def test_all_that_is_kept_is_given_to_its_member_alone(stores: Stores) -> None:
     own, other = await stores.done(), await stores.done(member_id=OTHER)
+    stores.clock.advance(seconds=1)
     await stores.done(guild_id=ELSEWHERE, prompt="elsewhere")
     rule = WordRule(word="gore", plain="gore", action="block")
     await GuildStore(stores.database).set_word(GUILD, rule, actor_id=MEMBER)

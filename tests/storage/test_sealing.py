@@ -30,6 +30,18 @@ class Watched(KeyRing):
         self.threads.add(threading.get_ident())
         return super().open_text(text)
 
+    def seal_bytes(self, data: bytes) -> bytes:
+        self.threads.add(threading.get_ident())
+        return super().seal_bytes(data)
+
+    def open_bytes(self, data: bytes) -> bytes:
+        self.threads.add(threading.get_ident())
+        return super().open_bytes(data)
+
+    def digest_of(self, data: bytes) -> str:
+        self.threads.add(threading.get_ident())
+        return super().digest_of(data)
+
 
 async def column(stores: Stores, name: str) -> list[object]:
     """Return a column of the jobs as it stands in the database."""
@@ -48,6 +60,14 @@ def test_a_newer_key_encrypts_and_the_older_ones_still_decrypt() -> None:
         KeyRing().open_text(sealed)
     assert sealed != old.seal_text("夜晚")
     assert "夜晚" not in sealed
+
+
+@pytest.mark.parametrize("length", [0, 1, 15, 16, 17, 1000])
+def test_bytes_become_as_many_as_are_foretold(length: int) -> None:
+    for ring in (KeyRing(), KeyRing([NEW, OLD])):
+        sealed = ring.seal_bytes(bytes(length))
+        assert len(sealed) == ring.sealed_length(length)
+        assert ring.open_bytes(sealed) == bytes(length)
 
 
 def test_what_was_changed_is_not_read() -> None:
