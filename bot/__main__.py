@@ -12,7 +12,20 @@ from typing import Annotated
 import typer
 
 from bot.commandline import Format, fail, made, read_settings, refusals, version
+from bot.commandline_latents import blend, design, portrait
 from bot.commandline_models import models
+from bot.commandline_options import (
+    ControlKind,
+    ControlPicture,
+    Count,
+    LikePicture,
+    LossWeight,
+    Model,
+    Seed,
+    Source,
+    Strength,
+    Target,
+)
 from bot.roles import Role, Shards
 
 app = typer.Typer(
@@ -26,38 +39,9 @@ app = typer.Typer(
 )
 
 app.add_typer(models)
+for each in (blend, design, portrait):
+    app.command()(each)
 
-MAX_SEED = 2**32 - 1
-MAX_COUNT = 64
-Source = Annotated[Path, typer.Argument(metavar="IN", help="The picture to start from.")]
-Target = Annotated[
-    Path, typer.Argument(metavar="OUT", help="Where the result goes; .png, .jpg or .webp.")
-]
-Strength = Annotated[
-    float, typer.Option(min=0.0, max=1.0, help="How far to go: 0 changes nothing, 1 all.")
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(min=0, max=MAX_SEED, help="Same seed, same picture; one is drawn by default."),
-]
-LossWeight = Annotated[
-    float, typer.Option(min=0, max=100, help="Of a loss of gatys, times the usual one.")
-]
-Count = Annotated[
-    int, typer.Option(min=1, max=MAX_COUNT, help="How many; they are numbered, as are the seeds.")
-]
-Model = Annotated[str | None, typer.Option(help="A checkpoint of yours.")]
-ControlKind = Annotated[
-    str | None,
-    typer.Option("--control", metavar="KIND[:W]", help="Follow edges, or what a picture shows."),
-]
-ControlPicture = Annotated[
-    Path | None, typer.Option(help="Edges, depths or poses to follow, as they are.")
-]
-LikePicture = Annotated[
-    str | None,
-    typer.Option("--like", metavar="PICTURE[:W]", help="Make it like another picture."),
-]
 Port = Annotated[
     int | None, typer.Option(min=0, max=65535, help="Of the demo's page; a free one by default.")
 ]
@@ -236,7 +220,8 @@ def remix(
 ) -> None:
     """Make a picture what the prompt says."""
     with refusals():
-        from bot.commandline_pictures import PictureOrder, chosen_control, chosen_like, make
+        from bot.commandline_orders import PictureOrder, chosen_control, chosen_like
+        from bot.commandline_pictures import make
         from generation.outpainting import parsed_ratio
 
         if mask is not None and extend is not None:
@@ -275,13 +260,13 @@ def imagine(
 ) -> None:
     """Make a picture from words alone."""
     with refusals():
-        from bot.commandline_pictures import (
+        from bot.commandline_orders import (
             PictureOrder,
             chosen_canvas,
             chosen_control,
             chosen_like,
-            make,
         )
+        from bot.commandline_pictures import make
 
         likeness, like_picture = chosen_like(like)
         order = PictureOrder(
@@ -322,7 +307,8 @@ def style(
 ) -> None:
     """Repaint a picture in the manner of an artwork."""
     with refusals():
-        from bot.commandline_pictures import PictureOrder, chosen_artwork, chosen_manner, make
+        from bot.commandline_orders import PictureOrder, chosen_artwork, chosen_manner
+        from bot.commandline_pictures import make
 
         weights = {
             "content_weight": content_weight,

@@ -23,7 +23,8 @@ from PIL.PngImagePlugin import PngImageFile
 from typer.testing import CliRunner
 
 from bot.__main__ import app
-from bot.commandline_pictures import PictureOrder, make
+from bot.commandline_orders import PictureOrder
+from bot.commandline_pictures import make
 from bot.settings import Settings
 from generation.errors import InvalidRequestError
 from generation.registry import PipelineSpec
@@ -499,3 +500,46 @@ async def test_the_report_has_the_same_numbers_as_table_csv_and_json(tmp_path: P
     ]
     for word in ("Usage", "42", "collage", "2.0", "total"):
         assert word in results["table"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["portrait", "out.png", "--model", "x"], "no model 'x' for portraits; known: avatars"),
+        (["blend", "in.jpg", "in.jpg", "out.png", "--model", "x"], "there is no VAE 'x'; known: "),
+        (["blend", "in.jpg", "in.jpg", "out.png", "--frames", "4"], "an animation ends in .gif"),
+        (["blend", "in.jpg", "gone.jpg", "out.png"], "gone.jpg: there is no such file"),
+        (["design", "out.png", "--room", "xyzzy"], "rooms knows none of these words; it knows: "),
+        (["design", "out.png", "--direction", "xyzzy"], "rooms knows no direction 'xyzzy'"),
+        (["design", "out.gif"], "the name of a result ends in one of .png, .jpg"),
+        (["design", "out.png", "--model", "x"], "there is no model 'x' that designs; known: "),
+    ],
+)
+def test_what_latents_cannot_do_is_refused_before_an_engine_starts(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    upload(tmp_path).rename("in.jpg")
+    code, _, err = called(*words)
+    assert code == 1
+    assert said in err
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_portraits_designs_and_blends_are_made_on_the_command_line(tmp_path: Path) -> None:
+    source, target = upload(tmp_path), tmp_path / "a.png"
+    for words in (("--mix", "9"), ("--mix", "9"), ()):
+        done = program("portrait", target, "--seed", "7", *words)
+        assert done.returncode == 0, done.stderr
+        target = target.with_stem(f"{target.stem}b")
+    first, again, plain = (Image.open(tmp_path / name) for name in ("a.png", "ab.png", "abb.png"))
+    assert first.size == (512, 512)
+    assert first.tobytes() == again.tobytes() != plain.tobytes()
+    done = program("design", tmp_path / "room.png", "--room", "kitchen", "--count", "2")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.glob("room*")} == {"room-1.png", "room-2.png"}
+    done = program("blend", source, tmp_path / "a.png", tmp_path / "way.gif", "--frames", "3")
+    assert done.returncode == 0, done.stderr
+    with Image.open(tmp_path / "way.gif") as way:
+        assert (way.format, way.n_frames) == ("GIF", 4)  # type: ignore[attr-defined]
