@@ -54,7 +54,7 @@ class Cluster:
     kills: Counter[str] = field(default_factory=Counter)
 
     async def start(self, name: str) -> None:
-        """Start a process, and return when it serves."""
+        """Start a process, and let it write its log."""
         folder = self.folder / name.replace(" ", "-")
         if not folder.exists():
             folder.mkdir()
@@ -76,12 +76,13 @@ class Cluster:
             "ATELIER_ENGINE_TEMPLATE": "false",
             "ATELIER_LOG_FORMAT": "json",
         }
-        self.running[name] = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.soak.process", name.split()[0]),
-            env={**os.environ, **settings},
-            stdout=DEVNULL,
-            stderr=(self.folder / f"{folder.name}.log").open("ab"),
-        )
+        with (self.folder / f"{folder.name}.log").open("ab") as log:
+            self.running[name] = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "tests.soak.process", name.split()[0]),
+                env={**os.environ, **settings},
+                stdout=DEVNULL,
+                stderr=log,
+            )
 
     async def kill(self, name: str) -> None:
         """Kill a process at once."""

@@ -7,14 +7,17 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, select, text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from storage import migrating
 from storage.database import connect_once
@@ -25,7 +28,7 @@ from storage.ledger import Scope
 from storage.migrating import alembic_config, check, downgrade, head_of, upgrade
 from storage.policies import Policy, Standing
 from storage.records import Likeness
-from storage.tables import Base
+from storage.tables import Base, InputRow, JobRow, LedgerRow, OutputRow
 from storage.windows import Period
 from tests.storage.stores import GUILD, MEMBER, PICTURE, RESULT, open_stores
 
@@ -217,6 +220,67 @@ async def audited(url: str, folder: Path) -> None:
     assert await stores.quotas.audit() == []
     assert await stores.quotas.policies() == []
     await stores.database.close()
+
+
+@pytest.mark.slow
+def test_r22_ten_thousand_jobs_go_down_to_the_first_schema_and_up_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def fill() -> None:
+        stores = open_stores(database_url, tmp_path)
+        job = await stores.done(device_ms=100, reserve_ms=100)
+        await stores.database.write(partial(multiply, job_id=job.id, times=9999))
+        assert await stores.quotas.audit() == []
+        await stores.database.close()
+
+    def counted(connection: Connection) -> list[int]:
+        tables = ("jobs", "inputs", "outputs", "ledger", "accounts")
+        queries = (text(f"SELECT count(*) FROM {name}") for name in tables)
+        return [connection.execute(query).scalar_one() for query in queries]
+
+    asyncio.run(fill())
+    before = connect_once(database_url, counted, read_only=True)
+    assert before[:3] == [10_000, 10_000, 10_000]
+    first = list(ScriptDirectory.from_config(alembic_config()).walk_revisions())[-1].revision
+    downgrade(database_url, revision=first)
+    with pytest.raises(SchemaOutdatedError):
+        check(database_url)
+    assert connect_once(database_url, counted_then, read_only=True) == 10_000
+    upgrade(database_url, backup=False)
+    check(database_url)
+    assert connect_once(database_url, counted, read_only=True) == before
+    asyncio.run(audited(database_url, tmp_path))
+    downgrade(database_url, revision="base")
+    upgrade(database_url, backup=False)
+    assert connect_once(database_url, counted, read_only=True) == [0, 0, 0, 0, 0]
+
+
+def counted_then(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT count(*) FROM jobs")).scalar_one())
+
+
+def multiply(session: Session, *, job_id: str, times: int) -> None:
+    """Add jobs like one that is settled, with pictures, bookings and the balance."""
+
+    def rows(table: type[Base], key: str) -> list[dict[str, Any]]:
+        columns = table.__table__.c
+        found = session.execute(select(*columns).where(columns[key] == job_id))
+        return [dict(row) for row in found.mappings()]
+
+    copies = [f"{number:032x}" for number in range(1, times + 1)]
+    [job] = rows(JobRow, "id")
+    session.execute(
+        insert(JobRow),
+        [
+            {**job, "id": copy, "interaction_id": number, "nonce": f"copy {number}"}
+            for number, copy in enumerate(copies, start=1)
+        ],
+    )
+    for table in (InputRow, OutputRow, LedgerRow):
+        for row in rows(table, "job_id"):
+            row.pop("id", None)
+            session.execute(insert(table), [{**row, "job_id": copy} for copy in copies])
+    session.execute(text("UPDATE accounts SET used_ms = used_ms * :n"), {"n": times + 1})
 
 
 def test_upgrading_again_changes_and_copies_nothing(sqlite_url: str, tmp_path: Path) -> None:
