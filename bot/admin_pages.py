@@ -210,7 +210,18 @@ def _act_line(voice: Voice, act: Act) -> str:
     )
 
 
+def act_state(voice: Voice, act: Act) -> dict[str, str]:
+    """Return how something was before an act and after it, as plain text."""
+    before, after = _changed(act.before, act.after)
+    return {"before": _said(voice, before), "after": _said(voice, after)}
+
+
 def _state(voice: Voice, value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return how something was, in a few words, so that it can stand in a message."""
+    return _CHANNEL.sub(r"<\g<0>>", shown(_said(voice, value), limit=160))
+
+
+def _said(voice: Voice, value: Any) -> str:  # noqa: ANN401 - any JSON
     """Return how something was, in a few words."""
     if value is None:
         return voice.say("admin.audit.nothing")
@@ -219,7 +230,7 @@ def _state(voice: Voice, value: Any) -> str:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
         said = {key: _plain(each) for key, each in value.items()}
         value = ", ".join(f"{key} {each}" for key, each in said.items() if each)
-    return _CHANNEL.sub(r"<\g<0>>", shown(str(value), limit=160))
+    return str(value)
 
 
 def _plain(value: Any) -> str:  # noqa: ANN401 - any JSON

@@ -139,7 +139,7 @@ def _told_to_stop() -> asyncio.Event:
 
 def secrets_of(settings: Settings) -> tuple[str, ...]:
     """Return what must never be logged."""
-    secrets = (settings.discord_token, settings.files_secret)
+    secrets = (settings.discord_token, settings.files_secret, settings.web_client_secret)
     alone = tuple(secret.get_secret_value() for secret in secrets if secret)
     return (*alone, *settings.listed_keys)
 
@@ -159,6 +159,12 @@ async def _tell_when_ready(bot: Bot, announce: Callable[[Bot], None]) -> None:
 def _announce_invite(bot: Bot) -> None:
     assert bot.client.application_id is not None, "the client has logged in"
     say(f"Atelier runs. Invite it: {invite_link(bot.client.application_id)}")
+    _announce_admin_page(bot)
+
+
+def _announce_admin_page(bot: Bot) -> None:
+    if bot.admin_page.address is not None:
+        say(f"The admin page, for this machine: {bot.admin_page.address}")
 
 
 async def _demo(settings: Settings, *, port: int | None) -> int:
@@ -171,8 +177,9 @@ async def _demo(settings: Settings, *, port: int | None) -> int:
             }
         )
 
-        def announce(_: Bot) -> None:
+        def announce(bot: Bot) -> None:
             say(f"Atelier's demo is ready: {details['page']}  (Ctrl+C stops it)")
+            _announce_admin_page(bot)
 
         return await serve(redirected, announce=announce)
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 import discord
 import structlog
 
+from bot.admin_site.site import AdminPage
 from bot.attachments import Downloader
 from bot.charts import ChartPool
 from bot.client import Atelier
@@ -136,6 +137,7 @@ class Bot:
         self._pages = HealthPages(metrics=self.metrics, ready=self.ready, overview=self.overview)
         self.keepers = Keepers()
         self._tasks: set[asyncio.Task[None]] = set()
+        self.admin_page: AdminPage
         self.web_port = 0
 
     def ready(self) -> bool:
@@ -157,11 +159,17 @@ class Bot:
         Raises:
             discord.DiscordException: Discord does not let the bot in, or has thrown it out.
         """
-        await self.client.equip(self._services())
+        services = self._services()
+        await self.client.equip(services)
         self._measure()
+        self.admin_page = AdminPage(
+            self.settings, client=self.client, services=services, codecs=self.workers.codecs
+        )
+        self._pages.add_admin(self.admin_page.app)
         self.web_port = await self._pages.start(
             host=self.settings.web_host, port=self.settings.web_port
         )
+        self.admin_page.port = self.web_port
         for work in (
             self.metrics.watch_loop(),
             self.models.keep_fresh(),
@@ -220,6 +228,7 @@ class Bot:
         await self.wakes.close()
         await self.client.close()
         await self._pages.close()
+        await self.admin_page.close()
 
     async def _keep_house(self) -> None:
         """Remove what is older than the retention time, now and every few hours."""

@@ -49,6 +49,7 @@ BotError
 │   ├── MaskEmptyError        the mask leaves everything as it is
 │   ├── BadNumberError        a form's number is not one, or outside its range
 │   ├── NoPictureError        the message has no picture
+│   ├── LoginError            somebody could not be let in to the admin page
 │   └── WaitTooLongError      the queue is longer than what is worth waiting for
 └── DownloadError             an attachment cannot be fetched
     ├── ForeignAddressError   its address is not one of Discord's own
@@ -273,6 +274,10 @@ class BadNumberError(RefusedError):
 
 class NoPictureError(RefusedError):
     """The message has no picture."""
+
+
+class LoginError(RefusedError):
+    """Somebody could not be let in to the admin page."""
 
 
 class WaitTooLongError(RefusedError):

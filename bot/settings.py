@@ -223,9 +223,18 @@ class Settings(BaseSettings):
         default=15.0, ge=0, le=25, description="grace of running jobs when the bot is stopped"
     )
     web_host: str = Field(
-        default="127.0.0.1", description="address of /healthz, /readyz and /metrics"
+        default="127.0.0.1", description="address of /healthz, /readyz, /metrics and /admin"
     )
     web_port: int = Field(default=8081, ge=0, le=65535, description="their port; 0 for a free one")
+    web_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^\s/?#@]+$",
+        description="https://HOST of the admin page for others, as a reverse proxy serves it",
+    )
+    web_client_secret: SecretStr | None = Field(
+        default=None,
+        description="the application's client secret; with it admins log in to /admin by Discord",
+    )
     log_format: Literal["console", "json"] = Field(
         default="console", description="console for people, json for machines"
     )

@@ -1,4 +1,4 @@
-"""/healthz, /readyz, /metrics and /overview, on loopback unless the settings say otherwise."""
+"""/healthz, /readyz, /metrics, /overview and /admin; on loopback unless the settings differ."""
 
 from collections.abc import Callable
 
@@ -28,7 +28,13 @@ class HealthPages:
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._show_metrics)
         app.router.add_get("/overview", self._show_overview)
+        self._app = app
         self._runner = web.AppRunner(app, access_log=None)
+
+    def add_admin(self, site: web.Application) -> None:
+        """Serve the admin page, too; before anything is served."""
+        self._app.router.add_get("/admin", _to_admin)
+        self._app.add_subapp("/admin/", site)
 
     async def start(self, *, host: str, port: int) -> int:
         """Listen, and return the port.
@@ -63,3 +69,7 @@ class HealthPages:
         """What goes on now, as JSON."""
         body = self._overview().model_dump_json()
         return web.Response(text=body, content_type="application/json")
+
+
+async def _to_admin(_: web.Request) -> web.Response:
+    return web.Response(status=308, headers={"Location": "/admin/"})

@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler
 
 from sandbox.builders import Builder
 from sandbox.errors import unauthorized
+from sandbox.replies import json_response
 from sandbox.services import Services
 
 API = r"/api/v{version:\d+}"
@@ -23,6 +24,7 @@ def discord_routes(services: Services) -> list[web.RouteDef]:
     return [
         *(_route(services, row, guard=True) for row in guarded),
         *(_route(services, row, guard=False) for row in _interactions(services)),
+        *(_route(services, row, guard=False) for row in _accounts(services)),
     ]
 
 
@@ -44,8 +46,6 @@ def _rest(services: Services) -> Table:
     rest = services.rest
     guild = f"/guilds/{{guild_id:{ID}}}"
     return (
-        ("GET", "/users/@me", rest.me),
-        ("GET", "/users/@me/guilds", rest.guilds),
         ("POST", "/users/@me/channels", rest.open_direct),
         ("GET", f"/users/{{user_id:{ID}}}", rest.user),
         ("GET", "/oauth2/applications/@me", rest.application),
@@ -123,6 +123,33 @@ def _interactions(services: Services) -> Table:
         ("POST", callback, services.callbacks.handle),
         ("GET", "/gateway", services.rest.gateway_address),
     )
+
+
+def _accounts(services: Services) -> Table:
+    """Return what a bot's token opens for the bot, and a bearer's for whoever logged in."""
+    rest, oauth = services.rest, services.oauth
+
+    async def me(request: web.Request, build: Builder) -> web.Response:
+        if _has_bearer(request):
+            return json_response(oauth.own_account(request))
+        _check_token(request, services.state.application.token)
+        return await rest.me(request, build)
+
+    async def guilds(request: web.Request, build: Builder) -> web.Response:
+        if _has_bearer(request):
+            return json_response(oauth.own_guilds(request))
+        _check_token(request, services.state.application.token)
+        return await rest.guilds(request, build)
+
+    return (
+        ("GET", "/users/@me", me),
+        ("GET", "/users/@me/guilds", guilds),
+        ("POST", "/oauth2/token", oauth.token),
+    )
+
+
+def _has_bearer(request: web.Request) -> bool:
+    return request.headers.get("Authorization", "").startswith("Bearer ")
 
 
 def _route(services: Services, row: Row, *, guard: bool) -> web.RouteDef:

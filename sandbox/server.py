@@ -133,6 +133,7 @@ class Sandbox:
         app.add_routes(services.members.routes())
         app.add_routes(control.routes())
         app.add_routes(self._samples.routes())
+        app.add_routes(services.oauth.routes())
         app.add_routes([web.get("/sandbox/", self._show_details)])
         app.add_routes([web.get(path, self._front) for path in ("/", "/gateway", "/gateway/")])
         app.add_routes([web.get("/{name:.+}", self._page_file)])
@@ -208,6 +209,7 @@ class Sandbox:
             "certificate": str(certificate),
             "token": self.state.application.token,
             "application_id": str(self.state.application.id),
+            "client_secret": self.services.oauth.client_secret,
             "guild_id": str(guild.id),
             "channels": [
                 {"id": str(channel.id), "name": channel.name}

@@ -18,6 +18,7 @@ from sandbox.journal import Journal
 from sandbox.links import Links
 from sandbox.members import Members
 from sandbox.messages import Messages
+from sandbox.oauth import OAuth
 from sandbox.ratelimits import RateLimits
 from sandbox.rest import Rest
 from sandbox.state import State
@@ -42,6 +43,7 @@ class Services:
     interactions: Interactions
     callbacks: Callbacks
     webhooks: Webhooks
+    oauth: OAuth
     rest: Rest
     applications: Applications
     invoker: Invoker
@@ -66,8 +68,10 @@ def assemble(state: State, *, cdn_url: str, folder: Path | None) -> Services:
     invoker = Invoker(
         state=state, files=files, commands=commands, interactions=interactions, audience=audience
     )
+    oauth = OAuth(state=state)
     return Services(
         state=state,
+        oauth=oauth,
         links=links,
         files=files,
         gateway=gateway,

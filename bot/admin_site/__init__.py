@@ -1,0 +1,1 @@
+"""The admin page: what ``/admin`` and ``/usage report`` do, in a browser."""

@@ -1,0 +1,320 @@
+"""The pages of one guild: what was used, its jobs, its limits, and what its admins did."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import discord
+from aiohttp import web
+from jinja2 import Environment
+
+from bot.admin_pages import act_state, reason_of
+from bot.admin_site.doors import SESSION, Doors
+from bot.admin_site.figures import day_charts, question_of
+from bot.admin_site.sessions import Session
+from bot.admin_site.thumbnails import Thumbnails, shown_of
+from bot.quotas import usual_price_ms
+from bot.services import Services
+from bot.texts import Voice
+from bot.usage import device_time
+from storage.acts import LOG_LENGTH
+from storage.cuts import Dimension
+from storage.errors import InvalidAmountError, NotFoundError, TooManyError
+from storage.ledger import Scope
+from storage.policies import ANYBODY, Policy
+from storage.records import Job, JobState
+from storage.windows import Period
+
+CHANNEL = re.compile(r"#(\d{15,20})")
+DAYS = (7, 30, 90)
+ROWS, LISTED = 24, 8
+MINUTE_MS = 60_000
+MOST_MINUTES = 1_000_000.0
+SCOPES = {"every member": Scope.MEMBER, "all together": Scope.GUILD, "member": Scope.MEMBER,
+          "role": Scope.ROLE, "channel": Scope.CHANNEL}  # fmt: skip
+UNNAMED = ("every member", "all together")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """Draws the pages; every method is asked by somebody who is logged in.
+
+    Args:
+        client: what knows guilds, channels and members by name.
+        services: what commands work with, too.
+        look: the templates.
+    """
+
+    client: discord.Client
+    services: Services
+    doors: Doors
+    thumbnails: Thumbnails
+    look: Environment
+
+    async def home(self, request: web.Request) -> web.Response:
+        """List the guilds, or open the only one."""
+        found = self._guilds(request[SESSION])
+        if len(found) == 1:
+            raise web.HTTPSeeOther(f"/admin/{found[0].id}/")
+        return self.page(request, "guilds.html", guilds=found)
+
+    async def dashboard(self, request: web.Request) -> web.Response:
+        """Show what was used, day by day, and by whom."""
+        guild = self._guild(request)
+        days = _number(request.query.get("days"), among=DAYS)
+        report, waiting = await asyncio.gather(
+            self.services.reports.report(question_of(guild.id, days=days)),
+            self.services.jobs.listed(guild.id, states=[JobState.QUEUED, JobState.RUNNING]),
+        )
+        members = report.lines(Dimension.MEMBER)[:LISTED]
+        names = await self._names(line.key for line in members)
+        return self.page(
+            request,
+            "dashboard.html",
+            guild=guild,
+            days=days,
+            choices=DAYS,
+            report=report,
+            waiting=len(waiting),
+            charts=day_charts(report),
+            members=[(names[int(line.key)], line.usage) for line in members],
+            pipelines=report.lines(Dimension.PIPELINE)[:LISTED],
+        )
+
+    async def jobs(self, request: web.Request) -> web.Response:
+        """List jobs, the newest first."""
+        guild, asked = self._guild(request), request.query
+        state = asked.get("state", "")
+        states = [JobState(state)] if state in list(JobState) else []
+        before = _moment(asked.get("before"))
+        member = asked.get("member", "").strip()
+        found = await self.services.jobs.listed(
+            guild.id,
+            states=states,
+            pipeline=asked.get("pipeline") or None,
+            member_id=int(member) if _is_id(member) else None,
+            before=before,
+            most=ROWS + 1,
+        )
+        shown = found[:ROWS]
+        names = await self._names(job.member_id for job in shown)
+        return self.page(
+            request,
+            "jobs.html",
+            guild=guild,
+            jobs=[self._row(guild, job, names) for job in shown],
+            state=state,
+            states=list(JobState),
+            pipeline=asked.get("pipeline", ""),
+            pipelines=self.services.models.pipelines,
+            member=member,
+            older=shown[-1].created_at.isoformat() if len(found) > ROWS else None,
+        )
+
+    async def thumbnail(self, request: web.Request) -> web.Response:
+        """Show a small picture of a job of this guild."""
+        guild = self._guild(request)
+        try:
+            job = await self.services.jobs.owned(request.match_info["job"], guild_id=guild.id)
+        except NotFoundError as err:
+            raise web.HTTPNotFound from err
+        data = await self.thumbnails.of(job)
+        if data is None:
+            raise web.HTTPNotFound
+        headers = {"Cache-Control": "private, max-age=300"}
+        return web.Response(body=data, content_type="image/jpeg", headers=headers)
+
+    async def quotas(self, request: web.Request) -> web.Response:
+        """List the limits, with a form to set one."""
+        guild = self._guild(request)
+        policies = await self.services.quotas.policies(guild_id=guild.id)
+        names = await self._names(
+            it.subject_id for it in policies if it.scope is Scope.MEMBER and it.subject_id
+        )
+        each_ms = usual_price_ms(self.services.prices)
+        return self.page(
+            request,
+            "quotas.html",
+            guild=guild,
+            policies=[
+                {
+                    "whose": self._whose(guild, policy, names),
+                    "kind": _kind(policy),
+                    "subject": policy.subject_id,
+                    "period": policy.period.value,
+                    "limit": device_time(policy.limit_ms),
+                    "pictures": int(policy.limit_ms / max(1, each_ms)),
+                }
+                for policy in policies
+            ],
+            ceilings=self.services.quotas.ceilings,
+            kinds=list(SCOPES),
+            periods=[Period.HOUR.value, Period.DAY.value, Period.MONTH.value],
+            device_time=device_time,
+            said=request.query.get("said", ""),
+        )
+
+    async def set_quota(self, request: web.Request) -> web.Response:
+        """Set a limit, or without minutes take one away."""
+        guild, form = self._guild(request), await self.doors.form(request)
+        actor_id = request[SESSION].actor_id
+        minutes = form.get("minutes", "").strip()
+        try:
+            policy = _policy(guild.id, form)
+            if minutes:
+                await self.services.quotas.set_policy(policy, actor_id=actor_id)
+            else:
+                await self.services.quotas.remove_policy(policy, actor_id=actor_id)
+        except (ValueError, KeyError, InvalidAmountError, TooManyError):
+            raise web.HTTPSeeOther(f"/admin/{guild.id}/quotas?said=wrong") from None
+        raise web.HTTPSeeOther(f"/admin/{guild.id}/quotas?said={'set' if minutes else 'removed'}")
+
+    async def audit(self, request: web.Request) -> web.Response:
+        """List what admins did."""
+        guild = self._guild(request)
+        before = request.query.get("before", "")
+        before_id = int(before) if _is_id(before) else None
+        acts = await self.services.guilds.log(guild.id, before_id=before_id)
+        blocked = [act.subject for act in acts if act.act == "block"]
+        names = await self._names([*blocked, *(act.actor_id for act in acts)])
+        voice = Voice(self.services.texts)
+
+        def named(text: str) -> str:
+            return CHANNEL.sub(lambda found: self._place(guild, int(found[1])), text)
+
+        return self.page(
+            request,
+            "audit.html",
+            guild=guild,
+            acts=[
+                {
+                    "id": act.id,
+                    "when": act.created_at,
+                    "who": names[act.actor_id],
+                    "what": voice.say(
+                        f"admin.audit.{act.act}",
+                        subject=names[int(act.subject)] if act.act == "block" else act.subject,
+                    ),
+                    **{when: named(said) for when, said in act_state(voice, act).items()},
+                }
+                for act in acts
+            ],
+            older=acts[-1].id if len(acts) == LOG_LENGTH else None,
+        )
+
+    def page(
+        self, request: web.Request, name: str, *, status: int = 200, **values: object
+    ) -> web.Response:
+        """Return a page."""
+        html = self.look.get_template(name).render(
+            session=request.get(SESSION), path=request.path, **values
+        )
+        return web.Response(text=html, status=status, content_type="text/html")
+
+    def _guilds(self, session: Session) -> list[discord.Guild]:
+        """Return the guilds that somebody may manage and the bot is in, by name."""
+        mine = session.guild_ids
+        found = (each for each in self.client.guilds if mine is None or each.id in mine)
+        return sorted(found, key=lambda guild: guild.name.casefold())
+
+    def _guild(self, request: web.Request) -> discord.Guild:
+        """Return the guild that a page is about.
+
+        Raises:
+            HTTPNotFound: there is none, or whoever asks may not manage it.
+        """
+        wanted = int(request.match_info["guild"])
+        for guild in self._guilds(request[SESSION]):
+            if guild.id == wanted:
+                return guild
+        raise web.HTTPNotFound
+
+    async def _names(self, member_ids: Iterable[int | str]) -> dict[int, str]:
+        """Return what members are called; whoever Discord does not know keeps their number."""
+        wanted = sorted({int(each) for each in member_ids})
+        known = {each: user.display_name for each in wanted if (user := self.client.get_user(each))}
+        asked = [each for each in wanted if each not in known]
+        found = await asyncio.gather(*map(self.client.fetch_user, asked), return_exceptions=True)
+        known |= {user.id: user.display_name for user in found if isinstance(user, discord.User)}
+        return {each: known.get(each, str(each)) for each in wanted}
+
+    def _row(self, guild: discord.Guild, job: Job, names: dict[int, str]) -> dict[str, Any]:
+        voice = Voice(self.services.texts)
+        return {
+            "id": job.id,
+            "who": names[job.member_id],
+            "member_id": job.member_id,
+            "where": self._place(guild, job.channel_id),
+            "pipeline": job.pipeline,
+            "model": job.model or "",
+            "state": job.state.value,
+            "when": job.created_at,
+            "attempt": job.attempt,
+            "used": device_time(job.device_ms) if job.device_ms else "",
+            "pictures": len(job.outputs),
+            "shown": shown_of(job) is not None,
+            "why": reason_of(voice, job) if job.error else "",
+        }
+
+    def _place(self, guild: discord.Guild, channel_id: int) -> str:
+        """Return what a channel is called; one that is gone keeps its number."""
+        channel = guild.get_channel_or_thread(channel_id)
+        return f"#{channel.name if channel is not None else channel_id}"
+
+    def _whose(self, guild: discord.Guild, policy: Policy, names: dict[int, str]) -> str:
+        if policy.subject_id == ANYBODY:
+            return "Every member" if policy.scope is Scope.MEMBER else "All together"
+        if policy.scope is Scope.ROLE:
+            role = guild.get_role(policy.subject_id)
+            return f"@{role.name if role is not None else policy.subject_id}"
+        if policy.scope is Scope.CHANNEL:
+            return self._place(guild, policy.subject_id)
+        return names.get(policy.subject_id, str(policy.subject_id))
+
+
+def _policy(guild_id: int, form: dict[str, str]) -> Policy:
+    """Return the limit that a form describes.
+
+    Raises:
+        ValueError, KeyError: it describes none.
+    """
+    kind, subject = form["kind"], form.get("subject", "").strip()
+    if kind not in UNNAMED and not _is_id(subject):
+        raise ValueError("whose limit it is to be is not said")
+    minutes = float(form.get("minutes", "").strip() or 0)
+    if not 0 <= minutes <= MOST_MINUTES:
+        raise ValueError("so many minutes are not kept")
+    if form["period"] not in ("hour", "day", "month"):
+        raise ValueError("no such period")
+    return Policy(
+        scope=SCOPES[kind],
+        guild_id=guild_id,
+        subject_id=ANYBODY if kind in UNNAMED else int(subject),
+        period=Period(form["period"]),
+        limit_ms=round(minutes * MINUTE_MS),
+    )
+
+
+def _kind(policy: Policy) -> str:
+    if policy.subject_id == ANYBODY:
+        return "every member" if policy.scope is Scope.MEMBER else "all together"
+    return policy.scope.value
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 19 and int(text) < 2**63
+
+
+def _number(text: str | None, *, among: tuple[int, ...]) -> int:
+    return next((each for each in among if str(each) == text), among[1])
+
+
+def _moment(text: str | None) -> datetime | None:
+    """Return a moment as an address has it, None if it has none."""
+    try:
+        return datetime.fromisoformat(text or "").astimezone(UTC)
+    except ValueError:
+        return None

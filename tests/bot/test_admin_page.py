@@ -1,0 +1,210 @@
+"""The admin page: who gets in, what they see and may do there, and what nobody gets at."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http.cookies import SimpleCookie
+from pathlib import Path
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from bot.admin_site.sessions import LIFE_S, Sessions
+from bot.composition import Bot
+from tests.bot.stage import Stage, rows, settled, staged
+from tests.browser import DESKTOP, PHONE, opened
+from tests.sandbox.fixtures import RunningSandbox
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+SECRET = "client_secret"
+OTHER_JOB = "0" * 32
+
+
+def base(bot: Bot) -> str:
+    return f"http://127.0.0.1:{bot.web_port}"
+
+
+@asynccontextmanager
+async def visitor() -> AsyncIterator[aiohttp.ClientSession]:
+    """A browser without eyes: it keeps cookies, and takes the sandbox's own certificate."""
+    jar = aiohttp.CookieJar(unsafe=True)
+    connector = aiohttp.TCPConnector(ssl=False)
+    async with aiohttp.ClientSession(cookie_jar=jar, connector=connector) as session:
+        yield session
+
+
+async def to_discord(session: aiohttp.ClientSession, bot: Bot) -> str:
+    """Begin a login, and return where Discord is asked."""
+    async with session.get(f"{base(bot)}/admin/login/discord", allow_redirects=False) as reply:
+        assert reply.status == 303
+        return reply.headers["Location"]
+
+
+async def decided(session: aiohttp.ClientSession, address: str, member_id: str) -> str:
+    """Let a member agree, and return where the browser is sent back to."""
+    asked = address.replace("/oauth2/authorize?", f"/oauth2/authorize/{member_id}?")
+    async with session.get(asked, allow_redirects=False) as reply:
+        assert reply.status == 302, await reply.text()
+        return reply.headers["Location"]
+
+
+async def log_in(session: aiohttp.ClientSession, bot: Bot, member_id: str) -> None:
+    back = await decided(session, await to_discord(session, bot), member_id)
+    async with session.get(back, allow_redirects=False) as reply:
+        assert (reply.status, reply.headers["Location"]) == (303, "/admin/")
+
+
+async def status(session: aiohttp.ClientSession, address: str, **given: object) -> int:
+    async with session.get(address, allow_redirects=False, **given) as reply:  # type: ignore[arg-type]
+        return reply.status
+
+
+async def start(stage: Stage) -> Bot:
+    """Start a bot with a client secret, and have two pictures made."""
+    bot = await stage.start(web_client_secret=stage.sandbox.details[SECRET])
+    await stage.ada.remix("a cat")
+    await stage.ben.remix("a <b>hen</b>")
+    await stage.ada.results(2)
+    await settled(bot)
+    return bot
+
+
+async def csrf_of(session: aiohttp.ClientSession, address: str) -> str:
+    async with session.get(address) as reply:
+        found = re.search(r'name="csrf" value="([^"]+)"', await reply.text())
+    assert found is not None
+    return found[1]
+
+
+async def test_s4_only_who_manages_a_server_sees_it_and_nothing_of_another(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    async with staged(sandbox, tmp_path) as stage, stage.stack:
+        bot = await start(stage)
+        job_id = str(rows(bot, "SELECT id FROM jobs")[0][0])
+        home = f"{base(bot)}/admin/{stage.guild_id}"
+        pages = ("/", "/jobs", f"/jobs/{job_id}/thumbnail", "/quotas", "/audit")
+        async with visitor() as nobody, visitor() as ada, visitor() as cleo:
+            for page in pages:
+                async with nobody.get(home + page) as reply:
+                    assert "Log in with Discord" in await reply.text()
+            await log_in(ada, bot, stage.ada.id)
+            assert {await status(ada, home + page) for page in pages} == {404}
+            await log_in(cleo, bot, stage.cleo.id)
+            assert {await status(cleo, home + page) for page in pages} == {200}
+            other = f"{base(bot)}/admin/{int(stage.guild_id) + 1}"
+            assert {await status(cleo, other + page) for page in pages} == {404}
+            rows(bot, "INSERT INTO guilds (id, first_seen_at) VALUES (5, '2026-01-01')")
+            rows(bot, "INSERT INTO members VALUES (5, 6, '2026-01-01')")
+            rows(bot, f"UPDATE jobs SET guild_id = 5, member_id = 6 WHERE id = '{job_id}'")
+            assert await status(cleo, f"{home}/jobs/{job_id}/thumbnail") == 404
+            assert await status(cleo, f"{home}/jobs/{OTHER_JOB}/thumbnail") == 404
+            assert await status(cleo, f"{base(bot)}/admin/nowhere") == 404
+            async with cleo.get(f"{home}/jobs") as reply:
+                html = await reply.text()
+            assert job_id not in html
+            assert "a cat" not in html
+            assert "hen" not in html
+
+
+async def test_s4_forms_cookies_headers_and_logins_keep_strangers_out(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    async with staged(sandbox, tmp_path) as stage, stage.stack:
+        bot = await start(stage)
+        quotas = f"{base(bot)}/admin/{stage.guild_id}/quotas"
+        limit = {"kind": "all together", "minutes": "5", "period": "day"}
+        async with visitor() as cleo, visitor() as thief:
+            address = await to_discord(cleo, bot)
+            back = await decided(cleo, address, stage.cleo.id)
+            assert await status(thief, back) == 403
+            assert await status(cleo, back.replace("state=", "state=x")) == 403
+            planted = {"Cookie": "atelier_admin=planted"}
+            async with thief.get(f"{base(bot)}/admin/login/discord", allow_redirects=False) as it:
+                jar = SimpleCookie(it.headers.getall("Set-Cookie")[0])
+            again = await decided(thief, it.headers["Location"], stage.cleo.id)
+            cookie = f"{planted['Cookie']}; atelier_login={jar['atelier_login'].value}"
+            async with aiohttp.request(
+                "GET", again, headers={"Cookie": cookie}, allow_redirects=False
+            ) as reply:
+                assert "planted" not in str(reply.headers.getall("Set-Cookie"))
+                set_cookie = reply.headers.getall("Set-Cookie")[0]
+            assert {"HttpOnly", "SameSite=Lax", "Path=/admin"} <= set(set_cookie.split("; "))
+            assert "Log in" in await (await thief.get(quotas, headers=planted)).text()
+            await log_in(cleo, bot, stage.cleo.id)
+            assert await status(cleo, back) == 403
+            csrf = await csrf_of(cleo, quotas)
+            for fields, headers in (
+                (limit, {}),
+                ({**limit, "csrf": "x"}, {}),
+                ({**limit, "csrf": csrf}, {"Origin": "https://evil.example"}),
+            ):
+                async with cleo.post(quotas, data=fields, headers=headers) as reply:
+                    assert reply.status == 403
+            async with aiohttp.request("POST", quotas, data={**limit, "csrf": csrf}) as reply:
+                assert reply.status == 403
+            assert rows(bot, "SELECT count(*) FROM quota_policies") == [(0,)]
+            async with cleo.post(quotas, data={**limit, "csrf": csrf}) as reply:
+                assert "The limit is set." in await reply.text()
+            assert rows(bot, "SELECT actor_id, act FROM audit") == [(int(stage.cleo.id), "quota")]
+            async with cleo.post(quotas, data={**limit, "minutes": "nan", "csrf": csrf}) as reply:
+                assert "That is no limit" in await reply.text()
+            assert await status(cleo, quotas, headers={"Host": "evil.example"}) == 403
+            async with cleo.get(f"{base(bot)}/admin/login?next=https://evil.example") as reply:
+                assert reply.url.host == "127.0.0.1"
+                policy = reply.headers["Content-Security-Policy"]
+                assert "default-src 'none'" in policy
+                assert "frame-ancestors 'none'" in policy
+                assert reply.headers["Cache-Control"] == "no-store"
+            assert await status(thief, f"{base(bot)}/admin/login?token=x") == 403
+            assert bot.admin_page.address is not None
+            evil = {"Host": "evil.example"}
+            assert await status(thief, bot.admin_page.address, headers=evil) == 403
+            assert await status(thief, bot.admin_page.address) == 303
+            async with cleo.post(f"{base(bot)}/admin/logout", data={"csrf": csrf}) as reply:
+                assert "Log in with Discord" in await reply.text()
+
+
+async def test_a_login_ends_by_itself() -> None:
+    now = [100.0]
+    sessions = Sessions(clock=lambda: now[0])
+    key = sessions.begin(actor_id=1, name="Cleo", guild_ids=frozenset({5}))
+    assert sessions.find(key) is not None
+    assert sessions.find("x") is None
+    now[0] += LIFE_S
+    assert sessions.find(key) is None
+
+
+async def seen(page: Page, path: str, words: str) -> None:
+    """Open a page, and make sure that it fits the window."""
+    await page.goto(path)
+    await expect(page.locator("main")).to_contain_text(words)
+    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    assert not await page.evaluate(wide), path
+
+
+async def test_an_admin_looks_around_and_sets_a_limit_in_a_browser(
+    chromium: Browser, sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    async with staged(sandbox, tmp_path) as stage, stage.stack:
+        bot = await start(stage)
+        assert bot.admin_page.address is not None
+        home = f"{base(bot)}/admin/{stage.guild_id}"
+        for size in (DESKTOP, PHONE):
+            async with opened(chromium, bot.admin_page.address, size=size) as page:
+                assert page.url == f"{home}/"
+                await seen(page, f"{home}/?days=7", "Device time")
+                await seen(page, f"{home}/jobs?state=done", "done")
+                whole = "[...document.images].every((it) => it.complete && it.naturalWidth > 0)"
+                await page.wait_for_function(f"document.images.length === 2 && {whole}")
+                await seen(page, f"{home}/jobs?state=failed", "There are no such jobs.")
+                await seen(page, f"{home}/quotas", "Set a limit")
+                await page.get_by_label("Device minutes").fill("7")
+                await page.get_by_role("button", name="Set", exact=True).click()
+                await expect(page.get_by_role("status")).to_have_text("The limit is set.")
+                await page.get_by_role("button", name="Take away the limit").click()
+                await expect(page.get_by_role("status")).to_have_text("The limit is taken away.")
+                await seen(page, f"{home}/audit", "limit member day")
+                await page.get_by_role("button", name="Log out").click()
+                await expect(page.get_by_role("heading")).to_have_text("Atelier")
