@@ -127,14 +127,14 @@ class Atelier(commands.AutoShardedBot):
             return
         retention = self.services.retention
         await retention.present([guild.id for guild in self.guilds])
-        gone = await retention.forget_absent(ours=self._would_know)
+        gone = await retention.forget_absent(ours=self.would_know)
         if gone:
             log.info("forgot guilds that the bot is not in any more", guilds=gone)
 
-    def _would_know(self, guild_id: int) -> bool:
-        """Tell whether a guild is one of the shards' that this client hears of."""
+    def would_know(self, guild_id: int) -> bool:
+        """Tell whether a guild is one of the shards' that this client hears of (None: all)."""
         shard = (guild_id >> 22) % (self.shard_count or 1)
-        return shard in (getattr(self, "shard_ids", None) or [self.shard_id or 0])
+        return self.shard_ids is None or shard in self.shard_ids
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Answer forms that were opened by an earlier process; forms do not outlive it."""

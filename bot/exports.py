@@ -90,6 +90,7 @@ def planned(kept: Kept, *, about: str, max_bytes: int) -> Plan:
         "jobs.json": _json([_job(job, names) for job in kept.jobs]),
         "prompts.csv": _csv(PROMPT_COLUMNS, map(fields_of, kept.jobs)),
         "ledger.csv": _csv(LEDGER_COLUMNS, map(fields_of, kept.movements)),
+        "blocks.json": _json([_plain(asdict(block)) for block in kept.blocks]),
         "acts.json": _json([_plain(asdict(act)) for act in kept.acts]),
     }
     first = len(_zipped(tables)) + ENTRY_BYTES

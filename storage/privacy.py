@@ -19,7 +19,16 @@ from storage.forgetting import Erased, Eraser
 from storage.ledger import Scope
 from storage.recall import guild_key, jobs_where
 from storage.records import FINISHED, Job
-from storage.tables import AccountRow, FileRow, InputRow, JobRow, LedgerRow, MemberRow, OutputRow
+from storage.tables import (
+    AccountRow,
+    BlockRow,
+    FileRow,
+    InputRow,
+    JobRow,
+    LedgerRow,
+    MemberRow,
+    OutputRow,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,11 +68,22 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """That a member may ask for no pictures in a guild, in an admin's words."""
+
+    guild_id: int
+    reason: str
+    until: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """All that is kept about a member: jobs, movements, and acts as somebody who manages."""
+    """All that is kept about a member: jobs, movements, blocks, and acts as one who manages."""
 
     jobs: list[Job]
     movements: list[Movement]
+    blocks: list[Blocked]
     acts: list[Act]
 
 
@@ -91,6 +111,7 @@ class Privacy:
         return Kept(
             jobs=jobs_where(session, *theirs),
             movements=_movements(session, member_id),
+            blocks=_blocks(session, member_id),
             acts=acts_of(session, member_id),
         )
 
@@ -154,6 +175,16 @@ def _holdings(session: Session, member_id: int, *, guild_ids: list[int]) -> Hold
         movements=session.scalar(movements) or 0,
         since=session.scalar(select(func.min(JobRow.created_at)).where(*theirs)),
     )
+
+
+def _blocks(session: Session, member_id: int) -> list[Blocked]:
+    rows = session.scalars(select(BlockRow).filter_by(member_id=member_id))
+    return [
+        Blocked(
+            guild_id=row.guild_id, reason=row.reason, until=row.until, created_at=row.created_at
+        )
+        for row in rows
+    ]
 
 
 def _own_accounts(member_id: int) -> ColumnElement[bool]:

@@ -20,12 +20,16 @@ from storage.portable import changed
 from storage.records import FINISHED, JobState
 from storage.tables import (
     Base,
+    BlockRow,
+    DigestRow,
     FileRow,
     GuildPresetRow,
     GuildRow,
     GuildSettingsRow,
     JobRow,
     PolicyRow,
+    SwitchRow,
+    WarningRow,
     WordRuleRow,
 )
 
@@ -35,7 +39,16 @@ RECENT = timedelta(hours=1)
 """Tokens live for a quarter of it; what a bot that was down has left goes with the purge."""
 ABSENT = timedelta(days=7)
 """How long the bot has to be out of a guild before that is taken for good."""
-CHOICES: tuple[type[Base], ...] = (GuildSettingsRow, WordRuleRow, GuildPresetRow, PolicyRow)
+CHOICES: tuple[type[Base], ...] = (
+    GuildSettingsRow,
+    WordRuleRow,
+    GuildPresetRow,
+    PolicyRow,
+    SwitchRow,
+    BlockRow,
+    WarningRow,
+    DigestRow,
+)
 """What a guild's admins have chosen, which goes when the bot has left for good."""
 
 

@@ -28,10 +28,9 @@ async def tree() -> AsyncIterator[list[Command]]:
     async def nothing() -> None:
         return None
 
-    client = Atelier(aiohttp.TCPConnector(), begin=nothing)
-    await client.find_cogs()
-    yield [dict(command) for command in await payloads(client.tree)]
-    await client.close()
+    async with Atelier(aiohttp.TCPConnector(), begin=nothing) as client:
+        await client.find_cogs()
+        yield [dict(command) for command in await payloads(client.tree)]
 
 
 def test_every_family_is_there(tree: list[Command]) -> None:

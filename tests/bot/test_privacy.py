@@ -7,14 +7,17 @@ import json
 import zipfile
 from pathlib import Path
 
+import aiohttp
 import discord
 import pytest
 from pydantic import SecretStr
 
 from bot.actions import erase
+from bot.client import Atelier
 from bot.composition import Bot
 from bot.errors import NotYoursError
 from bot.exports import Plan, packed, planned
+from bot.roles import Shards
 from storage.errors import KeyMissingError
 from storage.migrating import upgrade
 from storage.privacy import Privacy
@@ -151,6 +154,20 @@ async def test_with_keys_nothing_is_kept_in_the_clear_and_nobody_starts_without_
         with zipfile.ZipFile(io.BytesIO(await stage.ada.picture(sent))) as archive:
             pictures = [name for name in archive.namelist() if name.startswith("pictures/")]
             assert [archive.read(name)[:4] for name in pictures] == [b"\x89PNG"] * 3
+
+
+@pytest.mark.parametrize(
+    ("shards", "known"), [(None, [0, 1, 2, 3]), (Shards(numbers=(0, 1), count=4), [0, 1])]
+)
+async def test_a_process_forgets_no_guild_of_shards_that_it_does_not_hear_of(
+    shards: Shards | None, known: list[int]
+) -> None:
+    async def nothing() -> None:
+        return None
+
+    async with Atelier(aiohttp.TCPConnector(), begin=nothing, shards=shards) as client:
+        client.shard_count = 4
+        assert [shard for shard in range(4) if client.would_know((8 + shard) << 22)] == known
 
 
 async def test_s2_a_consent_that_another_member_was_asked_for_is_refused() -> None:

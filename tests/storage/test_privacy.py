@@ -7,6 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage.acts import Act
+from storage.blocks import BlockStore
 from storage.errors import FileMissingError
 from storage.forgetting import ERASED, Erased
 from storage.guilds import GuildStore, WordRule
@@ -65,7 +66,11 @@ async def test_all_that_is_kept_is_given_to_its_member_alone(stores: Stores) -> 
     await stores.done(guild_id=ELSEWHERE, prompt="elsewhere")
     rule = WordRule(word="gore", plain="gore", action="block")
     await GuildStore(stores.database).set_word(GUILD, rule, actor_id=MEMBER)
+    blocks = BlockStore(stores.database, clock=stores.clock)
+    for member_id in (MEMBER, OTHER):
+        await blocks.block(GUILD, member_id, reason="spam", lasts=None, actor_id=OTHER)
     kept = await privacy_of(stores).kept(MEMBER)
+    assert [(block.guild_id, block.reason) for block in kept.blocks] == [(GUILD, "spam")]
     assert [job.prompt for job in kept.jobs] == ["night", "elsewhere"]
     assert kept.jobs[0].id == own.id
     assert {line.guild_id for line in kept.movements} == {GUILD, ELSEWHERE}

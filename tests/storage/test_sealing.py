@@ -112,7 +112,7 @@ def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert KeyRing([found[0]])
 
 
-async def test_tokens_are_encrypted_where_they_lie_and_never_on_the_event_loop(
+async def test_s7_tokens_are_encrypted_where_they_lie_and_never_on_the_event_loop(
     database_url: str, tmp_path: Path
 ) -> None:
     tokens = Watched([OLD])
