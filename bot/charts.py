@@ -10,10 +10,30 @@ import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.ticker import MaxNLocator
 
 MAX_BARS = 10
-INK, PAPER, GRID = "#e3e5e8", "#2b2d31", "#4e5058"
-COLOURS = ("#7c5cfc", "#d97757")
+COLOURS = ("#7c5cfc", "#d97757", "#3fa58f")
+FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei")
+"""Those that are there are tried in this order for every letter."""
+MAX_LABELS = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The colours of a chart besides those of its bars."""
+
+    ink: str
+    paper: str
+    grid: str
+
+
+DARK = Look(ink="#e3e5e8", paper="#2b2d31", grid="#4e5058")
+LIGHT = Look(ink="#2b2d31", paper="#ffffff", grid="#d4d7dc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,19 +48,33 @@ class Bars:
     rows: tuple[tuple[str, float], ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """What happened over time, above the halves.
+
+    Args:
+        columns: labels and values, the oldest first.
+    """
+
+    title: str
+    columns: tuple[tuple[str, float], ...]
+
+
 class ChartPool:
     """One child that draws, started when the first chart is asked for."""
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
 
-    async def draw(self, charts: Sequence[Bars]) -> bytes:
-        """Return a PNG with one half beside the other."""
+    async def draw(
+        self, charts: Sequence[Bars], *, over_time: Columns | None = None, light: bool = False
+    ) -> bytes:
+        """Return a PNG with one half beside the other, below what happened over time."""
         if self._pool is None:
             context = multiprocessing.get_context("forkserver")
             self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context)
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, draw, tuple(charts))
+        return await loop.run_in_executor(self._pool, draw, tuple(charts), over_time, light)
 
     async def close(self) -> None:
         """End the child."""
@@ -49,34 +83,72 @@ class ChartPool:
             self._pool = None
 
 
-def draw(charts: tuple[Bars, ...]) -> bytes:
-    """Draw horizontal bars, the largest on top."""
-    from matplotlib.figure import Figure  # Costs 0.3 s, in the child alone.
+def draw(charts: tuple[Bars, ...], over_time: Columns | None = None, light: bool = False) -> bytes:
+    """Draw horizontal bars, the largest on top, below columns over time."""
+    from matplotlib import font_manager, rc_context  # Costs 0.3 s, in the child alone.
+    from matplotlib.figure import Figure
 
-    longest = max((len(chart.rows) for chart in charts), default=1)
-    figure = Figure(figsize=(9.0, 1.4 + 0.42 * max(3, longest)), dpi=110, facecolor=PAPER)
-    axes = figure.subplots(1, len(charts), squeeze=False)[0]
-    for axis, chart, colour in zip(axes, charts, COLOURS, strict=False):
-        names = [_plain(name) for name, _ in chart.rows]
-        values = [value for _, value in chart.rows]
-        places = range(len(values))
-        axis.barh(list(places), values, color=colour, height=0.62)
-        axis.set_yticks(list(places), names)
-        axis.set_ylim(max(3, longest) - 0.4, -0.6)
-        axis.set_xlim(0, max(values, default=1.0) * 1.22 or 1.0)
-        for place, value in zip(places, values, strict=True):
-            axis.text(value, place, f" {value:,.1f}", va="center", color=INK, fontsize=9)
-        axis.set_title(chart.title, color=INK, fontsize=11, loc="left")
-        axis.set_facecolor(PAPER)
-        axis.tick_params(colors=INK, labelsize=9, length=0)
-        axis.xaxis.grid(visible=True, color=GRID, linewidth=0.5)
-        axis.set_axisbelow(True)
-        for spine in axis.spines.values():
-            spine.set_visible(False)
-    figure.tight_layout()
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", facecolor=PAPER)
+    known = {font.name for font in font_manager.fontManager.ttflist}
+    look = LIGHT if light else DARK
+    with rc_context({"font.family": [name for name in FONTS if name in known]}):
+        rows = max(3, max((len(chart.rows) for chart in charts), default=1))
+        heights = [*([2.0] if over_time else []), 0.9 + 0.36 * rows]
+        figure = Figure(figsize=(9.6, sum(heights) + 0.5), dpi=110, facecolor=look.paper)
+        figure.set_layout_engine("constrained", h_pad=0.12, w_pad=0.12)
+        bands = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
+        for band in bands:
+            band.set_facecolor(look.paper)
+        if over_time is not None:
+            _draw_columns(bands[0].subplots(), over_time, look)
+        axes = bands[-1].subplots(1, len(charts), squeeze=False)[0]
+        for axis, chart, colour in zip(axes, charts, COLOURS, strict=False):
+            _draw_bars(axis, chart, rows=rows, colour=colour, look=look)
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", facecolor=look.paper)
     return picture.getvalue()
+
+
+def _draw_bars(axis: "Axes", chart: Bars, *, rows: int, colour: str, look: Look) -> None:
+    names = [_plain(name) for name, _ in chart.rows]
+    values = [value for _, value in chart.rows]
+    places = list(range(len(values)))
+    axis.barh(places, values, color=colour, height=0.62)
+    axis.set_yticks(places, names)
+    axis.set_ylim(rows - 0.4, -0.6)
+    axis.set_xlim(0, max(values, default=1.0) * 1.25 or 1.0)
+    for place, value in zip(places, values, strict=True):
+        axis.text(value, place, f" {value:,.1f}", va="center", color=look.ink, fontsize=9)
+    axis.xaxis.grid(visible=True, color=look.grid, linewidth=0.5)
+    axis.xaxis.set_major_locator(_few_ticks())
+    _dress(axis, chart.title, look)
+
+
+def _draw_columns(axis: "Axes", chart: Columns, look: Look) -> None:
+    values = [value for _, value in chart.columns]
+    places = list(range(len(values)))
+    axis.bar(places, values, color=COLOURS[2], width=0.72)
+    every = -(-len(places) // MAX_LABELS)
+    axis.set_xticks(places[::every], [_plain(name) for name, _ in chart.columns[::every]])
+    axis.set_xlim(-0.6, len(places) - 0.4)
+    axis.set_ylim(0, max(values, default=1.0) * 1.1 or 1.0)
+    axis.yaxis.grid(visible=True, color=look.grid, linewidth=0.5)
+    axis.yaxis.set_major_locator(_few_ticks())
+    _dress(axis, chart.title, look)
+
+
+def _few_ticks() -> "MaxNLocator":
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(nbins=4)
+
+
+def _dress(axis: "Axes", title: str, look: Look) -> None:
+    axis.set_title(title, color=look.ink, fontsize=11, loc="left")
+    axis.set_facecolor(look.paper)
+    axis.tick_params(colors=look.ink, labelsize=9, length=0)
+    axis.set_axisbelow(True)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
 
 
 def _plain(name: str) -> str:

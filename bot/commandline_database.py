@@ -20,7 +20,7 @@ from storage.cuts import Dimension
 from storage.database import Database, sqlite_path
 from storage.lock import hold
 from storage.migrating import check, head_of, upgrade
-from storage.reports import Question, Report, Reports, Usage
+from storage.reports import BY_ALL, Question, Report, Reports, Usage
 from storage.resealing import Resealed, Resealer
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -155,7 +155,7 @@ def report(settings: Settings, *, period: str, output_format: Format) -> None:
 async def _usage(url: str, *, since: datetime, until: datetime) -> Report:
     database = Database.open(url, read_only=True)
     try:
-        by = (Dimension.MEMBER, Dimension.PIPELINE)
+        by = (*BY_ALL, Dimension.GUILD)
         return await Reports(database).report(Question(since=since, until=until, by=by))
     finally:
         await database.close()
@@ -186,6 +186,7 @@ def _as_json(usage: Report) -> dict[str, object]:
         "since": usage.question.since.isoformat(),
         "until": usage.question.until.isoformat(),
         "rows": list(_rows(usage)),
+        "figures": usage.to_json(),
     }
 
 

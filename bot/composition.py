@@ -38,6 +38,7 @@ from bot.services import Services
 from bot.settings import Settings
 from bot.syncing import sync_commands
 from bot.texts import load_texts
+from bot.usage import Price
 from bot.web import HealthPages
 from generation.artworks import artworks
 from generation.codecs import CodecPool, IntakePool
@@ -287,6 +288,7 @@ class Bot:
             quotas=self.stores.quotas,
             bought_ms=self.settings.raised_ms,
             reports=self.stores.reports,
+            price=Price(hour=self.settings.hour_price, currency=self.settings.currency),
             charts=self.workers.charts,
             limits=Limits(max_side=self.settings.max_side, max_pictures=self.settings.max_pictures),
             files=self.stores.files,

@@ -40,6 +40,7 @@ BotError
 │   ├── BadShapeError         that is no shape of a picture
 │   ├── ShapeUnfitError       the picture has that shape, or would become too large
 │   ├── BadSizeError          a picture cannot have that size
+│   ├── BadDateError          that is no date, or no period
 │   ├── UnknownArtworkError   there is no such artwork
 │   ├── ArtworkMissingError   neither an artwork nor a preset was given
 │   ├── SecondArtworkMissingError  artworks were to be mixed, and there is one
@@ -230,6 +231,10 @@ class TooManyPicturesError(RefusedError):
 
 class BadSizeError(RefusedError):
     """A picture cannot have that size, or that shape."""
+
+
+class BadDateError(RefusedError):
+    """That is no date, or the dates are no period."""
 
 
 class BadShapeError(RefusedError):

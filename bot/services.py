@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bot.prices import Prices
     from bot.privacy import Exports
     from bot.safety import Guard
+    from bot.usage import Price
     from storage.files import FileStore
     from storage.jobs import JobStore
     from storage.privacy import Privacy
@@ -49,6 +50,7 @@ class Services:
     quotas: "Quotas"
     bought_ms: Mapping[int, int]
     reports: "Reports"
+    price: "Price"
     charts: "ChartPool"
     limits: "Limits"
     files: "FileStore"

@@ -118,6 +118,15 @@ class Settings(BaseSettings):
         pattern=r"^\s*(\d{1,20}=\d{1,9}(\.\d+)?\s*(,\s*\d{1,20}=\d{1,9}(\.\d+)?\s*)*)?$",
         description="device seconds a day of those who bought: SKU=SECONDS, with commas between",
     )
+    hour_price: float | None = Field(
+        default=None,
+        ge=0,
+        le=10**6,
+        description="what an hour of the device costs you; reports then tell what was spent",
+    )
+    currency: str = Field(
+        default="USD", min_length=1, max_length=8, description="the currency of that price"
+    )
     retention_days: int = Field(
         default=30,
         ge=1,

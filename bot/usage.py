@@ -1,8 +1,11 @@
-"""The usage report as text, as a chart's rows and as a CSV file."""
+"""The usage report as text, as a chart's rows, and as CSV and JSON files."""
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from bot.charts import MAX_BARS, Bars
 from bot.replies import span
@@ -10,11 +13,39 @@ from bot.texts import Voice
 from storage.cuts import Dimension
 from storage.reports import Report, Usage
 
-SHOWN_ROWS = 10
+SHOWN_ROWS, SHOWN_OTHERS, SHOWN_CAUSES = 10, 4, 4
+SHOWN_NAME = 40
+HOUR_MS = 3_600_000
+NOTHING = "–"  # noqa: RUF001
+MARKS = {
+    Dimension.MEMBER: "<@{}>",
+    Dimension.CHANNEL: "<#{}>",
+    Dimension.ROLE: "<@&{}>",
+    Dimension.PIPELINE: "`{}`",
+    Dimension.MODEL: "`{}`",
+}
+"""How Discord shows what a line is about, without alerting anybody."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = (
     "kind", "id", "name", "jobs", "done", "failures", "cancelled", "device_s", "mean_wait_s",
+    "pictures", "refunded_s", "mean_run_s", "stored_bytes", "kept_bytes", "cost",
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What an hour of the device costs whoever runs the bot; None where they did not say."""
+
+    hour: float | None = None
+    currency: str = "USD"
+
+    def of(self, device_ms: int) -> float | None:
+        """Return what device time cost."""
+        return None if self.hour is None else round(device_ms / HOUR_MS * self.hour, 4)
+
+    def said(self, amount: float) -> str:
+        """Return an amount as people read it."""
+        return f"{amount:,.2f} {self.currency}"
 
 
 def device_time(device_ms: int) -> str:
@@ -33,25 +64,110 @@ def report_total(voice: Voice, report: Report) -> str:
     )
 
 
-def report_lines(voice: Voice, rows: Sequence[tuple[str, Usage]]) -> str:
-    """Return the lines of one table, the first ten of it."""
+def report_numbers(voice: Voice, report: Report, *, price: Price) -> str:
+    """Return the lines below the first one: what came out, how long it took, what it cost."""
+    total, waits, runs = report.total, report.waits, report.runs
     lines = [
-        voice.say("usage.report.row", name=name, **_numbers(usage))
-        for name, usage in rows[:SHOWN_ROWS]
+        voice.say(
+            "usage.report.more_numbers",
+            pictures=total.pictures,
+            refunds=total.refunds,
+            refunded=device_time(total.refunded_ms),
+            stored=size(total.stored_bytes),
+            kept=size(total.kept_bytes),
+        ),
+        voice.say(
+            "usage.report.times",
+            wait_half=_time(waits.p50_s),
+            wait_most=_time(waits.p95_s),
+            run_half=_time(runs.p50_s),
+            run_most=_time(runs.p95_s),
+        ),
     ]
-    if len(rows) > SHOWN_ROWS:
-        lines.append(voice.say("usage.report.more", count=len(rows) - SHOWN_ROWS))
+    cost = price.of(total.device_ms)
+    if cost is not None and price.hour is not None:
+        said = {"cost": price.said(cost), "price": price.said(price.hour)}
+        lines.append(voice.say("usage.report.cost", **said))
+    if report.causes:
+        causes = [f"`{name[:SHOWN_NAME]}` {count}" for name, count in report.causes.items()][
+            :SHOWN_CAUSES
+        ]
+        lines.append(voice.say("usage.report.causes", causes=", ".join(causes)))
+    if report.before is not None:
+        lines.append(_against(voice, report.total, report.before))
     return "\n".join(lines)
 
 
-def member_rows(report: Report) -> list[tuple[str, Usage]]:
-    """Return the members as mentions, which Discord shows by name and which alert nobody."""
-    return [(f"<@{row.key}>", row.usage) for row in report.lines(Dimension.MEMBER)]
+def report_lines(
+    voice: Voice, rows: Sequence[tuple[str, Usage]], *, shown: int = SHOWN_ROWS
+) -> str:
+    """Return the lines of one table, the first of it."""
+    lines = [
+        voice.say("usage.report.row", name=name, **_numbers(usage)) for name, usage in rows[:shown]
+    ]
+    if len(rows) > shown:
+        lines.append(voice.say("usage.report.more", count=len(rows) - shown))
+    return "\n".join(lines)
 
 
-def pipeline_rows(report: Report) -> list[tuple[str, Usage]]:
-    """Return the pipelines by name."""
-    return [(f"`{row.key}`", row.usage) for row in report.lines(Dimension.PIPELINE)]
+def report_tables(voice: Voice, report: Report) -> list[str]:
+    """Return a table for each dimension that tells something apart."""
+    tables = list[str]()
+    for dimension, lines in report.groups.items():
+        always = dimension in (Dimension.MEMBER, Dimension.PIPELINE)
+        if not lines or not (always or dimension is Dimension.ROLE or len(lines) > 1):
+            continue
+        shown = SHOWN_ROWS if dimension is Dimension.MEMBER else SHOWN_OTHERS
+        rows = [(marked(voice, dimension, line.key), line.usage) for line in lines]
+        heading = voice.say(f"usage.report.{dimension}s")
+        tables.append(f"{heading}\n{report_lines(voice, rows, shown=shown)}")
+    return tables
+
+
+def marked(voice: Voice, dimension: Dimension, key: int | str) -> str:
+    """Return what a line is about as Discord shows it."""
+    if key == "":
+        return voice.say("usage.report.model.none")
+    return MARKS[dimension].format(str(key)[:SHOWN_NAME].replace("`", "'"))
+
+
+def json_of(report: Report, names: Mapping[int, str], *, price: Price) -> bytes:
+    """Return all figures as JSON."""
+    told = report.to_json()
+    told["cost"] = price.of(report.total.device_ms)
+    told["currency"] = price.currency if price.hour is not None else None
+    told["names"] = {str(member): name for member, name in names.items()}
+    return json.dumps(told, indent=2, ensure_ascii=False).encode()
+
+
+def size(amount_bytes: int) -> str:
+    """Return an amount of bytes as people say it."""
+    return f"{amount_bytes / 1e9:.1f} GB" if amount_bytes >= 1e9 else f"{amount_bytes / 1e6:.1f} MB"
+
+
+def change(now: float, then: float) -> str | None:
+    """Return how much more or less something became, in percent; None where there was none."""
+    if not then:
+        return None if now else "±0 %"
+    percent = round(100 * (now - then) / then)
+    return f"{percent:+,d} %" if percent else "±0 %"
+
+
+def _against(voice: Voice, now: Usage, then: Usage) -> str:
+    new = voice.say("usage.report.before.new")
+    return voice.say(
+        "usage.report.before",
+        jobs=change(now.jobs, then.jobs) or new,
+        pictures=change(now.pictures, then.pictures) or new,
+        device=change(now.device_ms, then.device_ms) or new,
+        failures=change(now.failures, then.failures) or new,
+    )
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return NOTHING
+    return f"{seconds:.1f} s" if seconds < 90 else span(seconds)
 
 
 def charts_of(voice: Voice, report: Report, names: Mapping[int, str]) -> tuple[Bars, Bars]:
@@ -66,18 +182,34 @@ def charts_of(voice: Voice, report: Report, names: Mapping[int, str]) -> tuple[B
     )
 
 
-def csv_of(report: Report, names: Mapping[int, str]) -> bytes:
+def time_chart(
+    voice: Voice, report: Report, *, zone: ZoneInfo
+) -> tuple[str, tuple[tuple[str, float], ...]]:
+    """Return the title and the columns of the chart over time: device seconds of each part."""
+    starts = [part.start.astimezone(zone) for part in report.parts]
+    close = len(starts) > 1 and (starts[1] - starts[0]).total_seconds() < 80_000
+    form = "%H:%M" if close else "%d %b"
+    if len(starts) > 1 and (starts[-1] - starts[0]).days > 70:
+        form = "%b %Y"
+    columns = [
+        (start.strftime(form), part.usage.device_ms / 1000)
+        for start, part in zip(starts, report.parts, strict=True)
+    ]
+    return voice.say("usage.chart.parts"), tuple(columns)
+
+
+def csv_of(report: Report, names: Mapping[int, str], *, price: Price | None = None) -> bytes:
     """Return all rows as CSV, in which no cell is a formula to a spreadsheet."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(COLUMNS)
-    for member in report.lines(Dimension.MEMBER):
-        name = names.get(int(member.key), "")
-        writer.writerow(_cells("member", str(member.key), name, member.usage))
-    for pipeline in report.lines(Dimension.PIPELINE):
-        name = str(pipeline.key)
-        writer.writerow(_cells("pipeline", name, name, pipeline.usage))
-    writer.writerow(_cells("total", "", "", report.total))
+    price = price or Price()
+    for dimension, lines in report.groups.items():
+        for line in lines:
+            name = names.get(line.key, "") if isinstance(line.key, int) else line.key
+            cells = _cells(dimension.value, str(line.key), name, line.usage, price=price)
+            writer.writerow(cells)
+    writer.writerow(_cells("total", "", "", report.total, price=price))
     return table.getvalue().encode("utf-8-sig")
 
 
@@ -86,8 +218,12 @@ def harmless(cell: str) -> str:
     return f"'{cell}" if cell.lstrip().startswith(FORMULA_STARTS) else cell
 
 
-def _cells(kind: str, key: str, name: str, usage: Usage) -> list[str | int]:
+def _cells(
+    kind: str, key: str, name: str, usage: Usage, *, price: Price
+) -> list[str | int | float]:
     wait = "" if usage.mean_wait_s is None else f"{usage.mean_wait_s:.3f}"
+    run = "" if usage.mean_run_s is None else f"{usage.mean_run_s:.3f}"
+    cost = price.of(usage.device_ms)
     return [
         kind,
         harmless(key),
@@ -98,6 +234,12 @@ def _cells(kind: str, key: str, name: str, usage: Usage) -> list[str | int]:
         usage.cancelled,
         f"{usage.device_ms / 1000:.3f}",
         wait,
+        usage.pictures,
+        f"{usage.refunded_ms / 1000:.3f}",
+        run,
+        usage.stored_bytes,
+        usage.kept_bytes,
+        "" if cost is None else cost,
     ]
 
 
@@ -110,7 +252,7 @@ def _bars(voice: Voice, title: str, rows: Iterable[tuple[str, Usage]]) -> Bars:
 
 
 def _numbers(usage: Usage) -> dict[str, object]:
-    wait = "–" if usage.mean_wait_s is None else f"{usage.mean_wait_s:.1f} s"  # noqa: RUF001
+    wait = NOTHING if usage.mean_wait_s is None else f"{usage.mean_wait_s:.1f} s"
     return {
         "jobs": usage.jobs,
         "failures": usage.failures,

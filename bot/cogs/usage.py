@@ -2,37 +2,47 @@
 
 import asyncio
 import io
-from datetime import datetime, timedelta
+from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
+from bot.charts import Columns
+from bot.choices import NAME_LENGTH, matching
 from bot.client import Atelier
 from bot.notices import ACCENT, notice
+from bot.periods import DEFAULT_PERIOD, PERIODS, before, parts_of, period_between, period_until
 from bot.quotas import own_page, own_price_ms, usual_price_ms
-from bot.rights import administered_guild
+from bot.rights import may_manage
 from bot.services import services_of, voice_of
 from bot.standing import standing_of
 from bot.texts import Voice, label
 from bot.usage import (
+    Price,
     charts_of,
     csv_of,
-    member_rows,
-    pipeline_rows,
-    report_lines,
+    json_of,
+    report_numbers,
+    report_tables,
     report_total,
+    time_chart,
 )
+from bot.visits import Visit, let_in
 from storage.clock import utc_now
 from storage.cuts import Dimension
 from storage.recall import guild_key
-from storage.reports import Question, Report
+from storage.reports import BY_ALL, Question, Report
+from storage.windows import zone_of
 
-PERIODS = {"day": 1, "week": 7, "month": 30, "year": 365}
 PERIOD_CHOICES = [app_commands.Choice(name=label(f"period.{name}"), value=name) for name in PERIODS]
-DEFAULT_PERIOD = "week"
 NAMED_MEMBERS = 10
-CHART_NAME, CSV_NAME = "usage.png", "usage.csv"
+CHART_NAME, CSV_NAME, JSON_NAME = "usage.png", "usage.csv", "usage.json"
+A_MOMENT = timedelta(microseconds=1)
+Choices = list[app_commands.Choice[str]]
+Date = app_commands.Range[str, 8, 10]
+Place = discord.TextChannel | discord.VoiceChannel | discord.StageChannel | discord.Thread
 
 
 @app_commands.allowed_installs(guilds=True, users=True)
@@ -57,37 +67,96 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
         await interaction.edit_original_response(view=notice(text, colour=ACCENT))
 
     @app_commands.command(name="report", description=label("command.usage.report"))
-    @app_commands.describe(period=label("command.usage.report.period"))
+    @app_commands.describe(
+        period=label("command.usage.report.period"),
+        first=label("command.usage.report.first"),
+        last=label("command.usage.report.last"),
+        member=label("command.usage.report.member"),
+        channel=label("command.usage.report.channel"),
+        role=label("command.usage.report.role"),
+        pipeline=label("command.usage.report.pipeline"),
+        model=label("command.usage.report.model"),
+        light=label("command.usage.report.light"),
+    )
     @app_commands.choices(period=PERIOD_CHOICES)
-    async def report(self, interaction: discord.Interaction, period: str = DEFAULT_PERIOD) -> None:
+    async def report(
+        self,
+        interaction: discord.Interaction,
+        period: str = DEFAULT_PERIOD,
+        first: Date | None = None,
+        last: Date | None = None,
+        member: discord.User | discord.Member | None = None,
+        channel: Place | None = None,
+        role: discord.Role | None = None,
+        pipeline: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
+        model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
+        light: bool = False,
+    ) -> None:
         """Report on this server, to those who may manage it and to nobody else."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
-        guild_id = administered_guild(interaction)
-        services, voice = services_of(interaction), voice_of(interaction)
+        visit = await let_in(interaction)
+        zone = zone_of((await visit.holding()).choices.time_zone)
         since, until = period_until(utc_now(), period)
-        report = await services.reports.report(
-            Question(
-                since=since,
-                until=until,
-                guild_id=guild_id,
-                by=(Dimension.MEMBER, Dimension.PIPELINE),
-            )
+        if first or last:
+            since, until = period_between(first or "", last or "", now=utc_now(), zone=zone)
+        question = Question(
+            since=since,
+            until=until,
+            guild_id=visit.guild_id,
+            by=BY_ALL,
+            parts=parts_of(since, until, zone=zone),
+            before=before(since, until),
+            member_id=member.id if member is not None else None,
+            channel_id=channel.id if channel is not None else None,
+            role_id=role.id if role is not None else None,
+            pipeline=pipeline,
+            model=model,
         )
-        names = await member_names(interaction, report)
-        chart = await services.charts.draw(charts_of(voice, report, names))
-        table = await asyncio.to_thread(csv_of, report, names)
-        await interaction.edit_original_response(
-            view=report_page(voice, report, period=period),
-            attachments=[
-                discord.File(io.BytesIO(chart), filename=CHART_NAME),
-                discord.File(io.BytesIO(table), filename=CSV_NAME),
-            ],
-        )
+        report = await visit.services.reports.report(question)
+        said = {"first": f"{since.astimezone(zone):%Y-%m-%d}"}
+        said["last"] = f"{(until - A_MOMENT).astimezone(zone):%Y-%m-%d}"
+        key = "period.dates" if first or last else f"period.{period}"
+        await send(visit, report, title=visit.voice.say(key, **said), zone=zone, light=light)
+
+    @report.autocomplete("pipeline")
+    async def known_pipelines(self, interaction: discord.Interaction, current: str) -> Choices:
+        """Offer the pipelines that were used here this year, to admins alone."""
+        return await _known(interaction, current, by=Dimension.PIPELINE)
+
+    @report.autocomplete("model")
+    async def known_models(self, interaction: discord.Interaction, current: str) -> Choices:
+        """Offer the models that were used here this year, to admins alone."""
+        return await _known(interaction, current, by=Dimension.MODEL)
 
 
-def period_until(now: datetime, period: str) -> tuple[datetime, datetime]:
-    """Return the beginning and the end of a period that ends now."""
-    return now - timedelta(days=PERIODS.get(period, PERIODS[DEFAULT_PERIOD])), now
+async def send(visit: Visit, report: Report, *, title: str, zone: ZoneInfo, light: bool) -> None:
+    """Send a report with its chart and its files."""
+    voice, price = visit.voice, visit.services.price
+    names = await member_names(visit.interaction, report)
+    heading, columns = time_chart(voice, report, zone=zone)
+    chart = await visit.services.charts.draw(
+        charts_of(voice, report, names),
+        over_time=Columns(title=heading, columns=columns),
+        light=light,
+    )
+    table = await asyncio.to_thread(csv_of, report, names, price=price)
+    figures = await asyncio.to_thread(json_of, report, names, price=price)
+    files = {CHART_NAME: chart, CSV_NAME: table, JSON_NAME: figures}
+    await visit.interaction.edit_original_response(
+        view=report_page(voice, report, title=title, price=price),
+        attachments=[
+            discord.File(io.BytesIO(content), filename=name) for name, content in files.items()
+        ],
+    )
+
+
+async def _known(interaction: discord.Interaction, current: str, *, by: Dimension) -> Choices:
+    """Return what was used of a dimension."""
+    if not may_manage(interaction) or interaction.guild_id is None:
+        return []
+    since, until = period_until(utc_now(), "year")
+    asked = Question(since=since, until=until, guild_id=interaction.guild_id, by=(by,))
+    lines = (await services_of(interaction).reports.report(asked)).lines(by)
+    return matching(current, {str(line.key): str(line.key) for line in lines if line.key})
 
 
 async def member_names(interaction: discord.Interaction, report: Report) -> dict[int, str]:
@@ -99,25 +168,22 @@ async def member_names(interaction: discord.Interaction, report: Report) -> dict
     return {user.id: user.display_name for user in users if isinstance(user, discord.User)}
 
 
-def report_page(voice: Voice, report: Report, *, period: str) -> ui.LayoutView:
-    """Return the report with its chart and its file."""
-    title = voice.say("usage.report.title", period=voice.say(f"period.{period}"))
-    box = ui.Container[ui.LayoutView](
-        ui.TextDisplay(f"{title}\n{report_total(voice, report)}"), accent_colour=ACCENT
-    )
+def report_page(voice: Voice, report: Report, *, title: str, price: Price) -> ui.LayoutView:
+    """Return the report with its chart and its files."""
+    head = [voice.say("usage.report.title", period=title), report_total(voice, report)]
     if report.total.jobs:
-        for heading, rows in (
-            ("usage.report.members", member_rows(report)),
-            ("usage.report.pipelines", pipeline_rows(report)),
-        ):
-            box.add_item(ui.TextDisplay(f"{voice.say(heading)}\n{report_lines(voice, rows)}"))
+        head.append(report_numbers(voice, report, price=price))
+    box = ui.Container[ui.LayoutView](ui.TextDisplay("\n".join(head)), accent_colour=ACCENT)
+    for table in report_tables(voice, report):
+        box.add_item(ui.TextDisplay(table))
     picture = discord.MediaGalleryItem(
         f"attachment://{CHART_NAME}", description=voice.say("usage.chart.alt")
     )
     box.add_item(ui.MediaGallery(picture))
     view = ui.LayoutView(timeout=None)
     view.add_item(box)
-    view.add_item(ui.File(f"attachment://{CSV_NAME}"))
+    for name in (CSV_NAME, JSON_NAME):
+        view.add_item(ui.File(f"attachment://{name}"))
     return view
 
 

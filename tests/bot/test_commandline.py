@@ -35,7 +35,7 @@ from tests.bot.pipelines import PIPELINES
 from tests.generation import pictures
 from tests.generation.checkpoints import save_img2img
 from tests.photographs import photograph_path
-from tests.storage.stores import open_stores
+from tests.storage.stores import CHANNEL, GUILD, open_stores
 
 ROOT = Path(__file__).parents[2]
 P = ParamSpec("P")
@@ -482,10 +482,15 @@ async def test_the_report_has_the_same_numbers_as_table_csv_and_json(tmp_path: P
 
     for output_format in ("json", "csv", "table"):
         in_thread(report, output_format)
-    rows = json.loads(results["json"])["rows"]
+    told = json.loads(results["json"])
+    rows = told["rows"]
+    assert told["figures"]["causes"] == {"EngineLostError": 1}
     assert {(row["kind"], row["name"]): row["device_s"] for row in rows} == {
         ("member", "42"): 2.0,
         ("member", "43"): 0.0,
+        ("channel", str(CHANNEL)): 2.0,
+        ("guild", str(GUILD)): 2.0,
+        ("model", ""): 2.0,
         ("pipeline", "remix"): 2.0,
         ("pipeline", "collage"): 0.0,
         ("total", ""): 2.0,

@@ -2,23 +2,27 @@
 
 import csv
 import io
-from datetime import timedelta
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import discord
 import pytest
-from PIL import Image
+from PIL import Image, ImageStat
 
-from bot.charts import Bars, draw
-from bot.errors import AdminsOnlyError
+from bot.charts import Bars, Columns, draw
+from bot.cogs.usage import report_page
+from bot.errors import AdminsOnlyError, BadDateError
+from bot.periods import before, parts_of, period_between
 from bot.quotas import own_price_ms, pictures
 from bot.replies import span
 from bot.rights import administered_guild
 from bot.texts import Voice, load_texts
-from bot.usage import csv_of, harmless, report_lines
+from bot.usage import Price, change, csv_of, harmless, report_lines
 from storage.clock import utc_now
 from storage.cuts import Dimension
-from storage.reports import Line, Question, Report, Usage
+from storage.reports import BY_ALL, Line, Question, Report, Usage
 from tests.bot.members import parts, text_of
 from tests.bot.stage import Stage
 
@@ -41,7 +45,7 @@ def report_of(*, members: int) -> Report:
 async def test_the_report_counts_jobs_failures_and_seconds_by_member_and_pipeline(
     stage: Stage,
 ) -> None:
-    bot = await stage.start()
+    bot = await stage.start(hour_price=2.5, currency="EUR")
     await stage.ada.remix("night")
     await stage.ada.remix("refuse")
     image = await stage.ben.upload()
@@ -58,13 +62,29 @@ async def test_the_report_counts_jobs_failures_and_seconds_by_member_and_pipelin
     assert "`collage` · jobs 1 · failed 0" in text
     assert message["ephemeral_for"] == stage.cleo.id
     assert {part["type"] for part in parts(message)} >= {12, 13}
-    chart, table = [await stage.cleo.fetch(file["url"]) for file in message["attachments"]]
+    assert "Pictures **2** · refunded 1" in text
+    assert "Failures: `" in text
+    assert "Cost **0.00 EUR** at 2.50 EUR an hour" in text
+    assert "Against as long before: jobs new" in text
+    files = [await stage.cleo.fetch(file["url"]) for file in message["attachments"]]
+    chart, table, figures = files
+    told = json.loads(figures)
+    assert (told["total"]["jobs"], told["currency"]) == (3, "EUR")
+    assert sum(part["jobs"] for part in told["parts"]) == 3
+    assert told["groups"]["channel"][0]["jobs"] == 3
     with Image.open(io.BytesIO(chart)) as picture:
         assert picture.format == "PNG"
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(table.decode("utf-8-sig")))}
     assert rows[stage.ada.id]["name"] == "Ada"
     assert (rows[stage.ada.id]["jobs"], rows[stage.ada.id]["failures"]) == ("2", "1")
     assert rows["collage"]["done"] == "1"
+    today = f"{utc_now():%Y-%m-%d}"
+    options = {"first": today, "pipeline": "collage", "member": stage.ben.id, "light": True}
+    await stage.cleo.command("usage", "report", **options)
+    filtered = text_of(await stage.cleo.text(f"Usage: {today} to {today}"))
+    assert "Jobs **1** · members **1** · failed **0**" in filtered
+    await stage.cleo.command("usage", "report", first="soon-ish")
+    await stage.cleo.text("Write dates as 2026-03-01")
 
 
 async def test_an_empty_period_is_said_to_be_empty(stage: Stage) -> None:
@@ -149,8 +169,67 @@ def test_more_members_than_are_shown_are_in_the_file() -> None:
 
 def test_the_chart_draws_names_that_look_like_mathematics() -> None:
     bars = Bars(title="seconds", rows=(("$\\frac{1}{0}$ and more than fits here", 1.5), ("", 0.0)))
-    with Image.open(io.BytesIO(draw((bars, bars)))) as picture:
-        assert picture.width > picture.height
+    over_time = Columns(title="seconds", columns=(("$1", 2.0), ("猫", 0.0)))
+    for light in (False, True):
+        with Image.open(io.BytesIO(draw((bars, bars), over_time, light))) as picture:
+            assert picture.width > picture.height
+            assert (ImageStat.Stat(picture.convert("L")).mean[0] > 200) == light
+
+
+def test_dates_are_those_of_the_servers_clocks() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    now = datetime(2026, 3, 30, 22, 30, tzinfo=UTC)
+    since, until = period_between("2026-03-29", "", now=now, zone=zone)
+    assert (since, until) == (
+        datetime(2026, 3, 28, 23, tzinfo=UTC),
+        datetime(2026, 3, 31, 22, tzinfo=UTC),
+    )
+    assert len(parts_of(since, until, zone=zone)) == 3
+    assert parts_of(since, until, zone=zone)[1] == datetime(2026, 3, 29, 22, tzinfo=UTC)
+    assert before(since, until)[1] == since
+    for first, last in (("2026-03-02", "2026-03-01"), ("x", ""), ("0001-01-01", "")):
+        with pytest.raises(BadDateError):
+            period_between(first, last, now=now, zone=zone)
+
+
+@pytest.mark.parametrize(("days", "parts"), [(1, 25), (7, 8), (30, 31), (365, 13)])
+def test_a_period_is_told_by_hours_days_or_months(days: int, parts: int) -> None:
+    until = datetime(2026, 3, 30, 22, 30, tzinfo=UTC)
+    starts = parts_of(until - timedelta(days=days), until, zone=ZoneInfo("UTC"))
+    assert len(starts) == parts
+    assert list(starts) == sorted(set(starts))
+    assert starts[-1] < until
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "words"),
+    [
+        (3, 2, "+50 %"),
+        (1, 3, "-67 %"),
+        (0, 5, "-100 %"),
+        (5, 5, "±0 %"),
+        (0, 0, "±0 %"),
+        (1, 0, None),
+    ],
+)
+def test_a_change_is_said_in_percent(now: int, then: int, words: str | None) -> None:
+    assert change(now, then) == words
+
+
+def test_the_longest_report_fits_a_message() -> None:
+    usage = Usage(jobs=10**6, done=10**6, failures=10**5, device_ms=10**12, mean_wait_s=99999.0)
+    lines = tuple(Line(key=2**63 - number, usage=usage) for number in range(1, 60))
+    named = tuple(Line(key="n" * 90 + str(number), usage=usage) for number in range(60))
+    now = utc_now()
+    report = Report(
+        question=Question(since=now, until=now),
+        total=usage,
+        before=usage,
+        causes={"E" * 60 + str(number): 10**6 for number in range(20)},
+        groups={by: named if by in ("pipeline", "model") else lines for by in BY_ALL},
+    )
+    view = report_page(VOICE, report, title="t" * 40, price=Price(hour=1))
+    assert view.content_length() <= 4000
 
 
 @pytest.mark.parametrize(
