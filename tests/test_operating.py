@@ -23,12 +23,15 @@ DEPLOY = ROOT / "deploy"
 UNIT = (DEPLOY / "atelier.service").read_text(encoding="utf-8")
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
 GUIDE = (ROOT / "docs" / "operating.md").read_text(encoding="utf-8")
+MACHINES = (ROOT / "docs" / "many-machines.md").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
-    "text", [UNIT, DOCKERFILE, str(COMPOSE), GUIDE], ids=["unit", "image", "compose", "guide"]
+    "text",
+    [UNIT, DOCKERFILE, str(COMPOSE), GUIDE, MACHINES],
+    ids=["unit", "image", "compose", "guide", "machines"],
 )
 def test_every_variable_that_is_named_is_a_setting(text: str) -> None:
     named = set(re.findall(r"\b(?:ATELIER|DISCORD)_[A-Z_]+\b", text))
