@@ -31,6 +31,7 @@ from generation.evaluation.makers import (
     TIMEOUT_S,
     EngineMaker,
     Maker,
+    SeedMaker,
     network_maker,
     trained_folder,
 )
@@ -43,8 +44,11 @@ from generation.evaluation.report import (
 )
 from generation.evaluation.sheets import Shown
 from generation.pipelines.base import EngineConfig
-from generation.registry import PIPELINES, offered
+from generation.portraits import PAINTED
+from generation.registry import PIPELINES, PORTRAIT, offered
 from generation.request import UNREAD, ImageRequest, Pixels
+from generation.stylegan2_files import NETWORK
+from generation.trained import read_trained
 from generation.weights import checkpoint_folder, known_words
 
 
@@ -97,6 +101,8 @@ def _maker(options: argparse.Namespace) -> Maker:
         ModelUnavailableError: there is no such model, or it is damaged.
     """
     trained = trained_folder(options.model, models_dir=options.models_dir)
+    if options.model == PAINTED or (trained is not None and _is_generator(trained)):
+        return _seed_maker(options, trained)
     if trained is not None:
         return network_maker(trained, seed=options.seed)
     folder = _folder(options.model)
@@ -126,6 +132,31 @@ def _maker(options: argparse.Namespace) -> Maker:
     wish = replace(wish, pipeline="remix", model=name)
     about = f"Changed by the words “{wish.prompt}”" if wish.prompt else "Changed without words"
     return EngineMaker(wish, about=about, config=config, pipelines=pipelines)
+
+
+def _is_generator(folder: Path) -> bool:
+    return bool(read_trained(folder)["network"] == NETWORK)
+
+
+def _seed_maker(options: argparse.Namespace, folder: Path | None) -> Maker:
+    """Return what asks an engine for pictures of seeds: by a StyleGAN2, or by the painter."""
+    models_dir = options.models_dir if folder is None else folder.parent.resolve()
+    wish = ImageRequest(
+        job_id="",
+        pipeline=PORTRAIT,
+        image=UNREAD,
+        model=PAINTED if folder is None else folder.name,
+        strength=1.0 if options.strength is None else options.strength,
+        seed=options.seed,
+        timeout_s=TIMEOUT_S,
+        previews=False,
+    )
+    return SeedMaker(
+        wish,
+        about=f"Samples of {wish.model}",
+        config=_config(options, models_dir),
+        pipelines=offered(models_dir=models_dir),
+    )
 
 
 def _require_prompt(options: argparse.Namespace, *, name: str, models_dir: Path) -> None:

@@ -19,10 +19,12 @@ from torch.nn import functional
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.evaluation.makers import SIDE, WEIGHTS, load_network, trained_folder
 from generation.imaging import to_tensor
+from generation.pipelines.encoder import ENCODER, LEVELS, StyleEncoder
 from generation.pipelines.vae import DigitsVae
 from generation.pipelines.vgg import fill, load_vgg19
-from generation.registry import VGG19_FILES
+from generation.registry import ENCODER_FILE, VGG19_FILES, there
 from generation.request import Pixels
+from generation.trained import load_trained
 
 INCEPTION_FILES = "inception_v3_google-????????.pth"
 BATCH = 16
@@ -39,7 +41,8 @@ class FeatureNet:
         name: what it is told by.
         title: what it is, for people.
         side: of the squares that pictures are brought to, in pixels.
-        files: a pattern of files in the operator's models folder, without which there is none.
+        files: a pattern of files in the operator's models folder, or among our starters, without
+            which there is none.
         load: returns the network, given that folder.
     """
 
@@ -79,6 +82,24 @@ def _vgg19(models_dir: Path) -> Net:
     return seen
 
 
+def _encoder(models_dir: Path) -> Net:
+    """Return the means and deviations of our own style encoder's answers at four levels.
+
+    It was trained to tell textures and artworks apart: it sees manner and material, and knows
+    nothing of what things are.
+    """
+    folder = trained_folder(ENCODER, models_dir=models_dir)
+    if folder is None:
+        raise ModelUnavailableError(f"encoder needs {ENCODER_FILE} in {models_dir}")
+    network = load_trained(folder, StyleEncoder)
+
+    def seen(pictures: Tensor) -> Tensor:
+        answers = [network(pictures)[level].flatten(2) for level in LEVELS]
+        return torch.cat([it for each in answers for it in (each.mean(2), each.std(2))], dim=1)
+
+    return seen
+
+
 def _digits_vae(folder: Path, models_dir: Path) -> Net:
     """Return the means of the latents of a VAE for digits."""
     del models_dir
@@ -105,6 +126,13 @@ NETS: Mapping[str, FeatureNet] = {
             files=VGG19_FILES,
             load=_vgg19,
         ),
+        FeatureNet(
+            name="encoder",
+            title="our own style encoder, means and deviations of four levels",
+            side=128,
+            files=ENCODER_FILE,
+            load=_encoder,
+        ),
     )
 }
 """The feature nets by name, the one to be taken first before the others."""
@@ -121,7 +149,7 @@ def chosen(name: str | None, *, models_dir: Path) -> FeatureNet | None:
         ModelUnavailableError: its files are not there.
     """
     if name is None:
-        return next((net for net in NETS.values() if any(models_dir.glob(net.files))), None)
+        return next((it for it in NETS.values() if there(it.files, models_dir=models_dir)), None)
     folder = trained_folder(name, models_dir=models_dir)
     if name not in NETS and folder is not None:
         load = partial(_digits_vae, folder)
@@ -130,7 +158,7 @@ def chosen(name: str | None, *, models_dir: Path) -> FeatureNet | None:
     if name not in NETS:
         known = f"{', '.join(NETS)}, or the folder of a VAE for digits"
         raise InvalidRequestError(f"there is no feature net {name!r}; known: {known}")
-    if not any(models_dir.glob(NETS[name].files)):
+    if not there(NETS[name].files, models_dir=models_dir):
         raise ModelUnavailableError(f"{name} needs {NETS[name].files} in {models_dir}")
     return NETS[name]
 

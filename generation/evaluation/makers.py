@@ -15,7 +15,7 @@ from generation.devices import torch_device
 from generation.executor.client import Executor, ExecutorConfig
 from generation.pipelines.base import EngineConfig
 from generation.registry import PipelineSpec
-from generation.request import MAX_SEED, ImageRequest, Pixels
+from generation.request import MAX_SEED, Canvas, ImageRequest, Pixels
 from generation.weights import STARTER
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ class EngineMaker(Maker):
         """Have the engine make a picture; the seeds count up from the first."""
         assert self._executor is not None, "it is used as a context"
         seed = (self._wish.seed + number) % (MAX_SEED + 1)
-        request = replace(self._wish, job_id=f"picture-{number}", image=start, seed=seed)
+        image = self._image(start)
+        request = replace(self._wish, job_id=f"picture-{number}", image=image, seed=seed)
         begun = perf_counter()
         result = await self._executor.submit(request).result()
         return Outcome(
@@ -161,6 +162,24 @@ class EngineMaker(Maker):
             device_ms=result.device_ms,
             wall_s=perf_counter() - begun,
         )
+
+    def _image(self, start: Pixels) -> Pixels | Canvas:
+        """Return what a request is made from."""
+        return start
+
+
+class SeedMaker(EngineMaker):
+    """Asks an engine for pictures of seeds alone, at the sizes of the data's."""
+
+    from_pictures = False
+
+    async def make(self, start: Pixels, number: int) -> Outcome:
+        """Have the engine make a picture; the one that is given has no part in it."""
+        outcome = await super().make(start, number)
+        return replace(outcome, start=None)
+
+    def _image(self, start: Pixels) -> Pixels | Canvas:
+        return Canvas(width=max(start.width, start.height), height=max(start.width, start.height))
 
 
 class NetworkMaker(Maker):

@@ -390,7 +390,9 @@ def _saved(folder: Path, name: str, network: torch.nn.Module) -> Path:
 def test_an_operators_network_sees_features_and_a_damaged_file_is_refused(
     name: str, stem: str, made: Callable[..., torch.nn.Module], count: int, tmp_path: Path
 ) -> None:
-    assert chosen(None, models_dir=tmp_path) is None
+    own = chosen(None, models_dir=tmp_path)
+    assert own is not None
+    assert own.name == "encoder"
     with torch.device("meta"):
         shell = made(weights=None, init_weights=False)
     torch.manual_seed(0)
@@ -410,6 +412,35 @@ def test_an_operators_network_sees_features_and_a_damaged_file_is_refused(
     place.write_bytes(place.read_bytes()[:-1])
     with pytest.raises(ModelUnavailableError, match="is damaged"):
         seers(net, models_dir=tmp_path)
+
+
+def test_our_own_encoder_tells_a_manner_from_another() -> None:
+    net = chosen("encoder", models_dir=Path("nowhere"))
+    assert net is not None
+    rng = np.random.default_rng(0)
+    sides = {"rough": (0, 256), "mild": (96, 160)}
+    found = {}
+    for name, (low, high) in sides.items():
+        seen = seers(net, models_dir=Path("nowhere"))()
+        for _ in range(6):
+            values = rng.integers(low, high, (32, 32, 3), np.uint8)
+            seen.add(Pixels(width=32, height=32, data=values.tobytes()))
+        found[name] = seen.features
+    assert np.isfinite(found["rough"]).all()
+    apart = np.linalg.norm(found["rough"].mean(0) - found["mild"].mean(0))
+    assert apart > 5 * np.linalg.norm(found["rough"][:3].mean(0) - found["rough"][3:].mean(0))
+
+
+@pytest.mark.slow
+def test_the_painters_avatars_are_compared_with_data_through_an_engine(
+    photos: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "avatars.json"
+    assert run("avatars", "--data", photos, "--json", out, "--models-dir", tmp_path) == 0
+    found, told = figures_of(out), json.loads(out.read_text())
+    assert told["about"].startswith("Samples of avatars, strength 1, seeds from 1")
+    assert {"fid", "diversity", "device_ms", "memory_mb"} <= set(found)
+    assert "ssim" not in found
 
 
 def test_features_are_looked_at_in_batches_and_come_out_in_order() -> None:
