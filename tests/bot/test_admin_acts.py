@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from discord import app_commands
 
 from bot.composition import Bot
@@ -105,6 +106,7 @@ async def test_who_is_blocked_is_told_why_alone_and_pays_nothing(stage: Stage) -
     assert rows(bot, "SELECT count(*) FROM ledger WHERE kind = 'reserve'") == [(3,)]
 
 
+@pytest.mark.slow
 async def test_what_is_off_what_is_usual_and_what_warns_holds_where_it_was_chosen(
     stage: Stage,
 ) -> None:

@@ -184,6 +184,7 @@ async def seen(page: Page, path: str, words: str) -> None:
     assert not await page.evaluate(wide), path
 
 
+@pytest.mark.slow
 async def test_an_admin_looks_around_and_sets_a_limit_in_a_browser(
     chromium: Browser, sandbox: RunningSandbox, tmp_path: Path
 ) -> None:
