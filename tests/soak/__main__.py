@@ -111,7 +111,8 @@ async def audit_of(url: str) -> tuple[Counter[str], list[str]]:
     """Return how many jobs ended how, and everything that is wrong in the books."""
     database = Database.open(url)
     try:
-        rows = await database.read(lambda session: session.scalars(select(JobRow)).all())
+        wanted = select(JobRow.id, JobRow.state, JobRow.delivered_at, JobRow.message_id)
+        rows = await database.read(lambda session: session.execute(wanted).all())
         wrong = [
             f"ledger: {found}"
             for found in await Quotas(database, ceilings=Ceilings(member_ms=1)).audit()

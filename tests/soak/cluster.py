@@ -86,8 +86,10 @@ class Cluster:
 
     async def kill(self, name: str) -> None:
         """Kill a process at once."""
-        self.running[name].kill()
-        await self.running[name].wait()
+        process = self.running.pop(name)
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
         self.kills[name.split()[0]] += 1
 
     async def stop(self) -> list[int]:
@@ -128,7 +130,10 @@ async def soak(*, seconds: float, kill_every_s: float, seed: int, folder: Path) 
         async with sandbox() as details, aiohttp.ClientSession() as session:
             cluster = Cluster(folder=folder, url=address.format("soak"), details=details)
             crowd = Crowd(session, page=details["page"], rng=random.Random(seed))
-            return await under_load(cluster, crowd, seconds=seconds, kill_every_s=kill_every_s)
+            try:
+                return await under_load(cluster, crowd, seconds=seconds, kill_every_s=kill_every_s)
+            finally:
+                await asyncio.gather(*(cluster.kill(name) for name in [*cluster.running]))
     finally:
         await asyncio.to_thread(server.__exit__, None, None, None)
 
