@@ -194,7 +194,7 @@ def move_to_another_guild(bot: Bot, job_id: str) -> None:
     """Pretend that a job was asked for on another server."""
     rows(
         bot,
-        "INSERT INTO guilds SELECT 99, first_seen_at FROM guilds LIMIT 1",
+        "INSERT INTO guilds (id, first_seen_at) SELECT 99, first_seen_at FROM guilds LIMIT 1",
         "INSERT INTO members SELECT 99, member_id, first_seen_at FROM members",
         f"UPDATE jobs SET guild_id = 99 WHERE id = '{job_id}'",
     )
