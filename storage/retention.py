@@ -21,7 +21,6 @@ from storage.records import FINISHED, JobState
 from storage.tables import (
     Base,
     BlockRow,
-    DigestRow,
     FileRow,
     GuildPresetRow,
     GuildRow,
@@ -47,7 +46,6 @@ CHOICES: tuple[type[Base], ...] = (
     SwitchRow,
     BlockRow,
     WarningRow,
-    DigestRow,
 )
 """What a guild's admins have chosen, which goes when the bot has left for good."""
 

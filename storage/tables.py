@@ -454,17 +454,6 @@ class UsageMarkRow(Base):
     start: Mapped[Moment]
 
 
-class DigestRow(Base):
-    """Where a guild wants its weekly report; a week is claimed by whoever sends it."""
-
-    __tablename__ = "digests"
-
-    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
-    channel_id: Mapped[Snowflake]
-    claimed_until: Mapped[Moment | None]
-    created_at: Mapped[Moment]
-
-
 _COUNTED = (
     "guild_id, created_at, member_id, channel_id, role_ids, pipeline, model, state, error,"
     " reserve_ms, device_ms, wait_ms, started_at, finished_at, deleted_at, purged_at, pictures,"

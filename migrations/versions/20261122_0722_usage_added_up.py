@@ -1,11 +1,11 @@
-"""Add usage up by hour, day and month, and know where guilds want their weekly report.
+"""Add usage up by hour, day and month.
 
 Safety: an older program may still be running on this schema while the revision is applied, and
 data that are dropped do not come back. Here tables are added, and columns that may be null, which
 is what an older program leaves them; that a day's sums are old is marked by triggers, so also when
 an older program changes a job. Nothing is added up here: every day that has jobs is marked, and
 the bot adds these up as it does all others; until then reports read the jobs themselves. Undoing
-it loses the sums, which are made anew, the roles of jobs, and where digests go.
+it loses the sums, which are made anew, and the roles of jobs.
 
 Revision: 9e3b71c0d5f2, after 7b1e50c92d3f, made 2026-11-22 07:22:07.118240+00:00.
 """
@@ -83,17 +83,6 @@ def upgrade() -> None:
         "INSERT INTO usage_marks (grain, guild_id, start)"  # noqa: S608 -- our own words
         f" SELECT DISTINCT 'day', guild_id, {day} FROM jobs"
     )
-    op.create_table(
-        "digests",
-        sa.Column("guild_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("channel_id", sa.BigInteger(), nullable=False),
-        sa.Column("claimed_until", MOMENT, nullable=True),
-        sa.Column("created_at", MOMENT, nullable=False),
-        sa.ForeignKeyConstraint(
-            ["guild_id"], ["guilds.id"], name=op.f("fk_digests_guild_id_guilds")
-        ),
-        sa.PrimaryKeyConstraint("guild_id", name=op.f("pk_digests")),
-    )
 
 
 def downgrade() -> None:
@@ -103,7 +92,6 @@ def downgrade() -> None:
     else:
         op.execute("DROP TRIGGER IF EXISTS usage_of_jobs ON jobs")
         op.execute("DROP FUNCTION IF EXISTS mark_usage()")
-    op.drop_table("digests")
     op.drop_index(op.f("ix_usage_marks_guild_id_start"), table_name="usage_marks")
     op.drop_table("usage_marks")
     op.drop_table("usage")
