@@ -124,7 +124,8 @@ def test_a_vaes_reconstructions_have_the_figures_of_a_calculation_by_hand(
     grey = np.repeat(pictures[0][..., None], 3, 2), np.repeat(again[0, 0].numpy()[..., None], 3, 2)
     alike = ssim(luminance(grey[0]), luminance(grey[1].astype(np.float32)))
     assert told["rows"][0]["ssim"] == pytest.approx(alike, abs=1e-4)
-    assert {each["count"] for each in found.values()} == {COUNT, COUNT - 1}
+    # The first call is not timed, and of the data's halves each is compared with the other.
+    assert {each["count"] for each in found.values()} == {COUNT, COUNT - 1, COUNT // 2}
 
 
 def test_a_vae_of_colours_repeats_the_middle_of_pictures(

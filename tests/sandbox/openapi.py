@@ -64,6 +64,12 @@ TOLERANCES = (
         why="the document leaves out the list of SKUs, which Discord's documentation describes",
     ),
     Tolerance(
+        side="request",
+        place="",
+        message=r"^no such operation: /oauth2/token$",
+        why="the document leaves out the exchange of codes, which Discord describes elsewhere",
+    ),
+    Tolerance(
         side="reply",
         place=r"errors/(.*/)?_errors/\d+/code",
         message="^'[A-Z0-9_]+' is not of type 'integer'$",
