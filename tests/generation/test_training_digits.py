@@ -130,10 +130,8 @@ def test_an_epoch_shows_every_picture_once_and_the_next_in_another_order() -> No
         require_batch(3, size=4)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=pytest.mark.slow) if "gan" in name else name for name in SMALL],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SMALL)
 def test_a_killed_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert main(arguments(name, whole)) == 0

@@ -153,6 +153,7 @@ def _after(course: RemixCourse, steps: range) -> dict[str, Any]:
     return {**state["codec"], **state["editor"], **state["averaged"]}
 
 
+@pytest.mark.slow
 def test_whoever_takes_a_state_over_has_the_weights_of_whoever_was_not_stopped(
     pairs: Pairs,
 ) -> None:
