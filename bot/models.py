@@ -59,11 +59,6 @@ class Models:
         self._vaes: dict[str, Vae] = {}
 
     @property
-    def pipelines(self) -> tuple[str, ...]:
-        """The names of the pipelines that are offered."""
-        return tuple(self._pipelines)
-
-    @property
     def all(self) -> tuple[Entry, ...]:
         """All checkpoints that are there, those that cannot be used too, by name."""
         return tuple(self._there.values())
@@ -76,8 +71,8 @@ class Models:
         return tuple(sorted(found, key=lambda entry: (entry.name != own, entry.name)))
 
     @property
-    def registered(self) -> Mapping[str, PipelineSpec]:
-        """The pipelines that are offered."""
+    def pipelines(self) -> Mapping[str, PipelineSpec]:
+        """The pipelines that are offered, by name."""
         return self._pipelines
 
     @property
@@ -173,12 +168,13 @@ class Models:
                 raise _unknown(model or own, self._vaes)
             return
         name, entry = model or own, self.chosen(pipeline, model)
+        if name == own if entry is None else entry.usable:
+            return
         others = listed((entry.name for entry in self.usable) if known is None else known)
         named = {"name": shown(name, limit=NAME_LENGTH), "known": others}
-        if entry is None and name != own:
+        if entry is None:
             raise UnknownModelError(f"no model {name!r}", **named)
-        if entry is not None and not entry.usable:
-            raise UnusableModelError(entry.unusable, **named)
+        raise UnusableModelError(entry.unusable, **named)
 
     def _require_portraitist(self, model: str | None) -> None:
         if model is not None and model not in self._portraitists:

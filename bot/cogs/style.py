@@ -112,7 +112,7 @@ class Style(commands.Cog):
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
         """Offer the methods whose weights are there, and that the pictures decide."""
-        voice, there = voice_of(interaction), services_of(interaction).models.registered
+        voice, there = voice_of(interaction), services_of(interaction).models.pipelines
         names = (AUTO, *methods(there))
         return matching(current, {name: voice.say(f"method.{name}") for name in names})
 
@@ -126,7 +126,7 @@ def _able(
         UnknownMethodError: there is no such method here.
         MethodUnfitError: it cannot do what is asked, or none can.
     """
-    there = services_of(interaction).models.registered
+    there = services_of(interaction).models.pipelines
     able = methods(there, manner=manner, several=several)
     if method not in (AUTO, *methods(there)):
         known = ", ".join((AUTO, *methods(there)))
