@@ -262,6 +262,7 @@ def test_an_error_of_the_real_program_has_no_traceback() -> None:
     assert done.stderr == "atelier: absent.jpg: there is no such file\n"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_style_repaints_a_photograph_and_keeps_nothing_of_its_metadata(tmp_path: Path) -> None:
     source, target = upload(tmp_path), tmp_path / "out.webp"

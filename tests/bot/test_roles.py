@@ -89,6 +89,7 @@ async def test_a_bot_without_engines_has_workers_make_the_pictures(
             assert station.up
 
 
+@pytest.mark.slow
 async def test_what_a_dead_worker_held_goes_to_another_and_is_told_once(
     stage: Stage, fresh_postgres_url: str
 ) -> None:
@@ -121,6 +122,7 @@ async def test_two_bots_that_hear_the_same_accept_and_deliver_once(
         assert sorted(text_of(it).count("seed") for it in results) == [1, 1, 1]
 
 
+@pytest.mark.slow
 async def test_bots_hear_of_their_shards_alone_and_one_delivers_what_another_has_left(
     stage: Stage, fresh_postgres_url: str
 ) -> None:

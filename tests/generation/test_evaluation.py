@@ -99,6 +99,7 @@ def noise(latents: int, *, first: int) -> torch.Tensor:
     return torch.cat([torch.randn(1, latents, generator=seed) for seed in seeds])
 
 
+@pytest.mark.slow
 def test_a_vaes_reconstructions_have_the_figures_of_a_calculation_by_hand(
     models: Path, mnist: Path, tmp_path: Path
 ) -> None:
@@ -232,6 +233,7 @@ def test_the_starter_is_evaluated_by_the_bots_own_command(tmp_path: Path) -> Non
         assert len(opened.convert("RGB").getcolors(1 << 24) or ()) > 500
 
 
+@pytest.mark.slow
 def test_a_style_repaints_in_an_engine_and_what_cannot_be_read_is_left_out(
     photos: Path, tmp_path: Path
 ) -> None:

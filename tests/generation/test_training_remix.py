@@ -179,6 +179,7 @@ def test_the_loss_falls(pairs: Pairs) -> None:
     assert np.mean(losses[-10:]) < 0.75 * np.mean(losses[:5])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_to_begin_from_is_taken_over_as_far_as_there_is_a_place(
     pairs: Pairs, tmp_path: Path
 ) -> None:
@@ -198,6 +199,7 @@ def test_a_checkpoint_to_begin_from_is_taken_over_as_far_as_there_is_a_place(
         RemixCourse(_small(*start, "channels=16,32,64"), pairs=pairs)
 
 
+@pytest.mark.slow
 def test_a_codec_is_taken_as_it_is_or_trained_but_not_both(pairs: Pairs, tmp_path: Path) -> None:
     first = RemixCourse(_small("small_steps=1", "steps=1"), pairs=pairs)
     _after(first, range(first.total_steps))
@@ -233,6 +235,7 @@ def _arguments(out: Path, *more: str) -> list[str]:
     return ["remix", "--out", str(out), "--quiet", *settings, *more]
 
 
+@pytest.mark.slow
 def test_the_command_trains_a_checkpoint_that_declares_itself(tmp_path: Path) -> None:
     out = tmp_path / "remix"
     assert main(_arguments(out)) == 0

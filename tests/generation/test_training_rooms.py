@@ -158,6 +158,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bytes(
     assert lines_of(out) == lines_of(trained)
 
 
+@pytest.mark.slow
 def test_the_vaes_loss_falls_and_then_the_prior_is_examined(trained: Path) -> None:
     lines = lines_of(trained)
     coded = [line for line in lines if "held_out_flow_loss" not in line]
@@ -168,6 +169,7 @@ def test_the_vaes_loss_falls_and_then_the_prior_is_examined(trained: Path) -> No
     assert led[-1]["diversity_of_data"] > 0
 
 
+@pytest.mark.slow
 def test_what_is_exported_is_what_its_configurations_say(trained: Path) -> None:
     told = json.loads((trained / "config.json").read_text())
     assert told.pop("network") == "generation.pipelines.picture_vae:PictureVae"
