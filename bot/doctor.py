@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
@@ -28,7 +28,6 @@ from generation.executor.cluster.config import CURE as WITHOUT_RAY
 from generation.registry import PIPELINES
 from generation.weights import checkpoint_folder, checkpoint_names
 from generation.wholeness import damage_of
-from storage.books import Discrepancy
 from storage.database import Database, sqlite_path
 from storage.errors import KeyMissingError, SchemaTooNewError, StorageError
 from storage.guilds import GuildStore
@@ -176,57 +175,52 @@ def database(url: str) -> Finding:
 
 def ledger(url: str) -> Finding:
     """Check that all balances are the sums of what was booked, and that no job is charged twice."""
-    try:
-        check(url)
-        wrong = asyncio.run(_discrepancies(url))
-    except (StorageError, SQLAlchemyError, OSError, ImportError):
-        return Finding(name="Ledger", state=State.FINE, found="not looked at: see the database")
-    if not wrong:
-        found = "every balance is the sum of its movements"
-        return Finding(name="Ledger", state=State.FINE, found=found)
-    named = "; ".join(
-        f"account {each.account_id}, {each.what}: {each.stated_ms} ms, the ledger {each.ledger_ms}"
-        for each in wrong[:SHOWN_DISCREPANCIES]
-    )
-    return Finding(
-        name="Ledger",
-        state=State.BROKEN,
-        found=f"{len(wrong)} contradictions: {named}",
-        cure="somebody changed the database by hand; go back to a copy, and report it otherwise",
-    )
 
+    async def audit(opened: Database) -> list[str]:
+        wrong = await Quotas(opened, ceilings=Ceilings(member_ms=0)).audit()
+        return [
+            f"account {each.account_id}, {each.what}: {each.stated_ms} ms, "
+            f"the ledger {each.ledger_ms}"
+            for each in wrong
+        ]
 
-async def _discrepancies(url: str) -> list[Discrepancy]:
-    opened = Database.open(url, read_only=True)
-    try:
-        return await Quotas(opened, ceilings=Ceilings(member_ms=0)).audit()
-    finally:
-        await opened.close()
+    return _audited("Ledger", url, audit, fine="every balance is the sum of its movements")
 
 
 def usage(url: str) -> Finding:
     """Check that the sums that reports are read from are those of the jobs."""
+
+    async def audit(opened: Database) -> list[str]:
+        return await UsageSums(opened).audit()
+
+    return _audited("Usage", url, audit, fine="every sum is that of its jobs")
+
+
+def _audited(
+    name: str, url: str, audit: Callable[[Database], Awaitable[Sequence[str]]], *, fine: str
+) -> Finding:
+    """Look for contradictions in a database whose own finding says whether it can be read."""
+
+    async def looked() -> Sequence[str]:
+        opened = Database.open(url, read_only=True)
+        try:
+            return await audit(opened)
+        finally:
+            await opened.close()
+
     try:
         check(url)
-        wrong = asyncio.run(_contradictions(url))
+        wrong = asyncio.run(looked())
     except (StorageError, SQLAlchemyError, OSError, ImportError):
-        return Finding(name="Usage", state=State.FINE, found="not looked at: see the database")
+        return Finding(name=name, state=State.FINE, found="not looked at: see the database")
     if not wrong:
-        return Finding(name="Usage", state=State.FINE, found="every sum is that of its jobs")
+        return Finding(name=name, state=State.FINE, found=fine)
     return Finding(
-        name="Usage",
+        name=name,
         state=State.BROKEN,
         found=f"{len(wrong)} contradictions: {'; '.join(wrong[:SHOWN_DISCREPANCIES])}",
         cure="somebody changed the database by hand; go back to a copy, and report it otherwise",
     )
-
-
-async def _contradictions(url: str) -> list[str]:
-    opened = Database.open(url, read_only=True)
-    try:
-        return await UsageSums(opened).audit()
-    finally:
-        await opened.close()
 
 
 def encryption(settings: Settings) -> Finding:
