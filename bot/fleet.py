@@ -15,7 +15,6 @@ from typing import Any
 import structlog
 
 from bot.keepers import Keepers
-from generation.errors import InvalidRequestError
 from generation.executor.client import Executor
 from generation.executor.config import ExecutorStats, StationStats
 from generation.executor.costs import Costs
@@ -91,7 +90,6 @@ class Fleet:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kept = kept
-        self._pipelines = pipelines
         self._clock = clock
         self._costs = Costs(pipelines)
         self._seen: dict[str, Seen] = {}
@@ -119,8 +117,7 @@ class Fleet:
 
     def cost_ms(self, request: ImageRequest) -> int:
         """Return the device milliseconds that a request is expected to cost by itself."""
-        self._spec(request)
-        return max(1, round(self._costs.expected_ms(request)))
+        return self._costs.price_ms(request)
 
     def estimate_s(self, request: ImageRequest) -> float:
         """Return in how many seconds a request would be finished if it were submitted now."""
@@ -134,7 +131,7 @@ class Fleet:
 
     def model_of(self, request: ImageRequest) -> str:
         """Return the checkpoint or method that a request runs on."""
-        return request.model or self._spec(request).model
+        return self._costs.model_of(request)[1]
 
     def stats(self) -> ExecutorStats:
         """Return what the workers do that are there now."""
@@ -168,14 +165,6 @@ class Fleet:
             finished=int(said.get("finished", 0)),
             queued_ms=float(said.get("queued_ms", 0.0)),
         )
-
-    def _spec(self, request: ImageRequest) -> PipelineSpec:
-        try:
-            return self._pipelines[request.pipeline]
-        except KeyError:
-            known = ", ".join(self._pipelines)
-            message = f"there is no pipeline {request.pipeline!r}; known: {known}"
-            raise InvalidRequestError(message) from None
 
 
 def _station(worker: str, said: dict[str, Any]) -> StationStats:

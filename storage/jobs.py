@@ -8,31 +8,34 @@ owner finished stays unfinished, whatever happens to the process, and is found a
 member is claimed likewise, so that of several processes one does.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from storage import ledger
 from storage.clock import Clock, utc_now
-from storage.database import Database, reads, writes
-from storage.errors import FileRefusedError, NotOwnerError
+from storage.database import Database, writes
+from storage.errors import FileRefusedError
 from storage.files import FileStore, StoredFile
-from storage.portable import changed, insert_new
+from storage.job_reads import JobReads
+from storage.job_rows import change, claimable, finish, insert_job, owned_by, refer, running
+from storage.portable import changed
 from storage.quotas import Quotas
-from storage.recall import guild_key, job_where, jobs_where
+from storage.recall import job_where
 from storage.records import FINISHED, UNFINISHED, Accepted, Job, JobState, Likeness, NewJob
 from storage.references import drop_outputs, forget_unused, remember_files
 from storage.room import Room
-from storage.tables import GuildRow, InputRow, JobRow, MemberRow, OutputRow
+from storage.tables import JobRow, OutputRow
+from storage.telling import Telling
 from storage.text import clean_json, clean_text
 
 
-class JobStore:
+class JobStore(JobReads, Telling):
     """The jobs of one database."""
 
     def __init__(
@@ -77,8 +80,8 @@ class JobStore:
     ) -> bool:
         """Prolong a lease; False when the job is not this attempt's any more."""
         lease = self._clock() + timedelta(seconds=lease_s)
-        return _change(
-            session, _running(job_id, owner=owner, attempt=attempt), lease_expires_at=lease
+        return change(
+            session, running(job_id, owner=owner, attempt=attempt), lease_expires_at=lease
         )
 
     @writes
@@ -112,8 +115,8 @@ class JobStore:
         }
         if message_id is not None:
             values["message_id"] = message_id
-        fence = _running(job_id, owner=owner, attempt=attempt)
-        if not _change(session, fence, **_finish(JobState.DONE, now=now), **values):
+        fence = running(job_id, owner=owner, attempt=attempt)
+        if not change(session, fence, **finish(JobState.DONE, now=now), **values):
             return False
         remember_files(session, outputs.values(), now=now)
         session.add_all(
@@ -152,8 +155,8 @@ class JobStore:
             JobRow.attempt == attempt,
         ]
         assert state in (JobState.FAILED, JobState.CANCELLED)
-        values = {**_finish(state, now=now), "error": clean_text(error), "device_ms": 0}
-        if not _change(session, fence, **values):
+        values = {**finish(state, now=now), "error": clean_text(error), "device_ms": 0}
+        if not change(session, fence, **values):
             return False
         ledger.settle(session, job_id=job_id, device_ms=0, now=now)
         return True
@@ -170,113 +173,6 @@ class JobStore:
         result = session.execute(running.values(state=JobState.QUEUED, **free))
         session.execute(owned.where(JobRow.state.in_(FINISHED)).values(**free))
         return changed(result)
-
-    @writes
-    def claim_delivery(
-        self, session: Session, job_id: str, *, owner: str, lease_s: float
-    ) -> Job | None:
-        """Take it on to tell the member; None when that is done, or somebody else's for now.
-
-        Whoever takes it on twice is given it twice; another owner only once the lease is over.
-        """
-        now = self._clock()
-        fence = [
-            JobRow.id == job_id,
-            JobRow.state.in_(FINISHED),
-            JobRow.delivered_at.is_(None),
-            or_(JobRow.owner.is_(None), JobRow.owner == owner, JobRow.lease_expires_at < now),
-        ]
-        lease = now + timedelta(seconds=lease_s)
-        if not _change(session, fence, owner=owner, lease_expires_at=lease):
-            return None
-        return job_where(session, JobRow.id == job_id)
-
-    @writes
-    def delivering(self, session: Session, job_id: str, *, message_id: int) -> None:
-        """Remember the message that carries a job's result before it is known to be complete."""
-        _change(session, [JobRow.id == job_id], message_id=message_id)
-
-    @writes
-    def delivered(self, session: Session, job_id: str, *, message_id: int | None = None) -> bool:
-        """Remember that the member got the answer; False when that was known already."""
-        values: dict[str, Any] = {
-            "delivered_at": self._clock(), "owner": None, "lease_expires_at": None
-        }  # fmt: skip
-        if message_id is not None:
-            values["message_id"] = message_id
-        fence = [JobRow.id == job_id, JobRow.delivered_at.is_(None)]
-        return _change(session, fence, **values)
-
-    @reads
-    def undelivered(self, session: Session) -> list[Job]:
-        """Return the finished jobs whose members have not been told, oldest first."""
-        return jobs_where(
-            session,
-            JobRow.state.in_(FINISHED),
-            JobRow.delivered_at.is_(None),
-            JobRow.purged_at.is_(None),
-        )
-
-    @reads
-    def under_way(self, session: Session) -> dict[str, bool]:
-        """Return the unfinished jobs, oldest first, and whether somebody's lease on them runs."""
-        claimable = _claimable(self._clock())
-        found = select(JobRow.id, claimable).where(JobRow.state.in_(UNFINISHED))
-        rows = session.execute(found.order_by(JobRow.created_at, JobRow.id))
-        return {job_id: not free for job_id, free in rows}
-
-    @reads
-    def several(self, session: Session, job_ids: Collection[str]) -> list[Job]:
-        """Return the jobs with these ids as far as there are any, oldest first."""
-        return jobs_where(session, JobRow.id.in_(job_ids)) if job_ids else []
-
-    @reads
-    def unfinished(self, session: Session) -> list[Job]:
-        """Return the jobs that wait or run, oldest first."""
-        return jobs_where(session, JobRow.state.in_(UNFINISHED))
-
-    @reads
-    def listed(
-        self,
-        session: Session,
-        guild_id: int,
-        *,
-        states: Collection[JobState] = (),
-        pipeline: str | None = None,
-        member_id: int | None = None,
-        before: datetime | None = None,
-        most: int = 20,
-    ) -> list[Job]:
-        """Return a guild's newest jobs, or those accepted before a moment, the newest first."""
-        wanted = [JobRow.guild_id == guild_id]
-        wanted += [JobRow.state.in_(states)] if states else []
-        wanted += [JobRow.pipeline == pipeline] if pipeline is not None else []
-        wanted += [JobRow.member_id == member_id] if member_id is not None else []
-        wanted += [JobRow.created_at < before] if before is not None else []
-        newest = select(JobRow.id).where(*wanted).order_by(JobRow.created_at.desc(), JobRow.id)
-        job_ids = session.scalars(newest.limit(most)).all()
-        return jobs_where(session, JobRow.id.in_(job_ids))[::-1] if job_ids else []
-
-    @reads
-    def get(self, session: Session, job_id: str) -> Job:
-        """Return a job.
-
-        Raises:
-            NotFoundError: there is none with this id.
-        """
-        return job_where(session, JobRow.id == job_id)
-
-    @reads
-    def owned(
-        self, session: Session, job_id: str, *, guild_id: int | None, member_id: int | None = None
-    ) -> Job:
-        """Return a job of this guild, and of this member where one is given.
-
-        Raises:
-            NotFoundError: there is none with this id in this guild.
-            NotOwnerError: it belongs to another member.
-        """
-        return _owned(session, job_id, guild_id=guild_id, member_id=member_id)
 
     async def delete_output(
         self, job_id: str, *, guild_id: int | None, member_id: int | None
@@ -299,9 +195,9 @@ class JobStore:
     @writes
     def _accept(self, session: Session, new: NewJob) -> Accepted:
         now = self._clock()
-        created = _insert(session, new, now=now)
+        created = insert_job(session, new, now=now)
         if created:
-            _refer(session, new, now=now)
+            refer(session, new, now=now)
             caps = self._quotas.caps(
                 session,
                 guild_id=new.guild_id,
@@ -317,9 +213,9 @@ class JobStore:
     def _forget_output(
         self, session: Session, job_id: str, *, guild_id: int | None, member_id: int | None
     ) -> tuple[Job, set[str]]:
-        _owned(session, job_id, guild_id=guild_id, member_id=member_id)
+        owned_by(session, job_id, guild_id=guild_id, member_id=member_id)
         fence = [JobRow.id == job_id, JobRow.deleted_at.is_(None)]
-        _change(session, fence, deleted_at=self._clock())
+        change(session, fence, deleted_at=self._clock())
         unused = forget_unused(session, drop_outputs(session, [job_id]))
         return job_where(session, JobRow.id == job_id), unused
 
@@ -330,7 +226,7 @@ class JobStore:
         now = self._clock()
         found = session.execute(
             select(JobRow.id, JobRow.created_at, JobRow.started_at)
-            .where(_claimable(now), *conditions)
+            .where(claimable(now), *conditions)
             .order_by(JobRow.created_at, JobRow.id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -347,84 +243,5 @@ class JobStore:
         if row.started_at is None:
             waited = max(timedelta(), now - row.created_at)
             values |= {"started_at": now, "wait_ms": round(waited / timedelta(milliseconds=1))}
-        _change(session, [JobRow.id == row.id], **values)
+        change(session, [JobRow.id == row.id], **values)
         return job_where(session, JobRow.id == row.id)
-
-
-def _insert(session: Session, new: NewJob, *, now: datetime) -> bool:
-    """Insert the job with its guild and member; False when its interaction has one already."""
-    guild_id = guild_key(new.guild_id)
-    member = {"guild_id": guild_id, "member_id": new.member_id}
-    if session.scalar(select(MemberRow.member_id).filter_by(**member)) is None:
-        seen = {"first_seen_at": now}
-        insert_new(session, GuildRow, key={"id": guild_id}, values=seen)
-        insert_new(session, MemberRow, key=member, values=seen)
-    return insert_new(
-        session,
-        JobRow,
-        key={"interaction_id": new.interaction_id},
-        values={
-            **member,
-            "id": new.id,
-            "channel_id": new.channel_id,
-            "command": new.command,
-            "pipeline": new.pipeline,
-            "model": new.model,
-            "prompt": clean_text(new.prompt),
-            "parameters": clean_json(new.parameters),
-            "seed": new.seed,
-            "locale": new.locale,
-            "parent_id": new.parent_id,
-            "nonce": new.nonce,
-            "interaction_token": new.interaction_token,
-            "token_expires_at": new.token_expires_at,
-            "role_ids": list(new.standing.role_ids),
-            "input_bytes": sum(each.size_bytes for each in new.inputs.values()),
-            "reserve_ms": ledger.checked_amount(new.reserve_ms, least=1),
-            "state": JobState.QUEUED,
-            "attempt": 0,
-            "created_at": now,
-        },
-    )
-
-
-def _refer(session: Session, new: NewJob, *, now: datetime) -> None:
-    remember_files(session, new.inputs.values(), now=now)
-    session.add_all(
-        InputRow(job_id=new.id, role=role, sha256=file.sha256) for role, file in new.inputs.items()
-    )
-
-
-def _owned(session: Session, job_id: str, *, guild_id: int | None, member_id: int | None) -> Job:
-    here = JobRow.guild_id == guild_key(guild_id)
-    job = job_where(session, JobRow.id == job_id, here)
-    if member_id is not None and job.member_id != member_id:
-        raise NotOwnerError("this job belongs to another member")
-    return job
-
-
-def _change(
-    session: Session,
-    fence: list[ColumnElement[bool]],
-    **values: Any,  # noqa: ANN401 (values of columns)
-) -> bool:
-    result = session.execute(update(JobRow).where(*fence).values(**values))
-    return changed(result) == 1
-
-
-def _claimable(now: datetime) -> ColumnElement[bool]:
-    lost = and_(JobRow.state == JobState.RUNNING, JobRow.lease_expires_at < now)
-    return or_(JobRow.state == JobState.QUEUED, lost)
-
-
-def _running(job_id: str, *, owner: str, attempt: int) -> list[ColumnElement[bool]]:
-    return [
-        JobRow.id == job_id,
-        JobRow.state == JobState.RUNNING,
-        JobRow.owner == owner,
-        JobRow.attempt == attempt,
-    ]
-
-
-def _finish(state: JobState, *, now: datetime) -> dict[str, Any]:
-    return {"state": state, "finished_at": now, "owner": None, "lease_expires_at": None}

@@ -29,7 +29,6 @@ from generation.executor.kept_costs import KeptCosts
 from generation.executor.outlook import Outlook
 from generation.executor.records import Records
 from generation.executor.router import Outcome, Router, too_late
-from generation.registry import PipelineSpec
 from generation.request import ImageRequest, Progress, Result, Stage
 
 __all__ = ["Executor", "ExecutorConfig", "ExecutorStats", "Ticket"]
@@ -116,8 +115,7 @@ class Executor:
         Raises:
             InvalidRequestError: the pipeline is unknown.
         """
-        self._spec(request)
-        return max(1, round(self._costs.expected_ms(request)))
+        return self._costs.price_ms(request)
 
     def model_of(self, request: ImageRequest) -> str:
         """Return the checkpoint or method that a request runs on.
@@ -125,7 +123,7 @@ class Executor:
         Raises:
             InvalidRequestError: the pipeline is unknown.
         """
-        return request.model or self._spec(request).model
+        return self._costs.model_of(request)[1]
 
     def learned(self) -> dict[str, object]:
         """Return what was learned of costs, as values for JSON."""
@@ -149,18 +147,10 @@ class Executor:
             served_others_ms=others_ms,
         )
 
-    def _spec(self, request: ImageRequest) -> PipelineSpec:
-        try:
-            return self.config.pipelines[request.pipeline]
-        except KeyError:
-            known = ", ".join(self.config.pipelines)
-            message = f"there is no pipeline {request.pipeline!r}; known: {known}"
-            raise InvalidRequestError(message) from None
-
     def _check(self, request: ImageRequest) -> None:
         if not self._router.open:
             raise EngineError("the executor is not running")
-        spec = self._spec(request)
+        spec = self._costs.spec_of(request)
         if spec.takes_style_image and request.style_image is None:
             raise InvalidRequestError(f"{request.pipeline} needs an artwork")
         if spec.takes_style_image and request.mask is not None:

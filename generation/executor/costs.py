@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from generation.errors import InvalidRequestError
 from generation.registry import PipelineSpec
 from generation.request import ImageRequest
 
@@ -40,7 +41,11 @@ class Costs:
         self.changes = 0
 
     def expected_ms(self, request: ImageRequest) -> float:
-        """Return what a request will cost by itself."""
+        """Return what a request will cost by itself.
+
+        Raises:
+            InvalidRequestError: the pipeline is unknown.
+        """
         kind = self._kind(request)
         if kind in self._measured:
             return self._measured[kind]
@@ -56,8 +61,16 @@ class Costs:
             )
             steps = kind.steps / nearest.steps if kind.steps and nearest.steps else 1.0
             return self._measured[nearest] * steps * kind.pixels / nearest.pixels
-        typical_ms = self._pipelines[request.pipeline].typical_device_ms
+        typical_ms = self.spec_of(request).typical_device_ms
         return typical_ms * kind.pixels / TYPICAL_PIXELS
+
+    def price_ms(self, request: ImageRequest) -> int:
+        """Return the whole device milliseconds that a request is expected to cost by itself.
+
+        Raises:
+            InvalidRequestError: the pipeline is unknown.
+        """
+        return max(1, round(self.expected_ms(request)))
 
     def learn(self, request: ImageRequest, *, device_ms: int) -> None:
         """Take in what a request has cost."""
@@ -75,8 +88,25 @@ class Costs:
         self.changes += 1
 
     def model_of(self, request: ImageRequest) -> Model:
-        """Return what has to be loaded for a request."""
-        return request.pipeline, request.model or self._pipelines[request.pipeline].model
+        """Return what has to be loaded for a request.
+
+        Raises:
+            InvalidRequestError: the pipeline is unknown.
+        """
+        return request.pipeline, request.model or self.spec_of(request).model
+
+    def spec_of(self, request: ImageRequest) -> PipelineSpec:
+        """Return what is known of the pipeline that a request names.
+
+        Raises:
+            InvalidRequestError: there is none.
+        """
+        try:
+            return self._pipelines[request.pipeline]
+        except KeyError:
+            known = ", ".join(self._pipelines)
+            message = f"there is no pipeline {request.pipeline!r}; known: {known}"
+            raise InvalidRequestError(message) from None
 
     def learned(self) -> dict[str, object]:
         """Return all that was learned, as values for JSON."""

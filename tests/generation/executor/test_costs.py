@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from generation.errors import InvalidRequestError
 from generation.executor.costs import Costs
 from generation.executor.kept_costs import KeptCosts
 from tests.generation.executor.pipelines import spec
@@ -131,3 +132,11 @@ async def test_a_folder_that_cannot_be_written_is_no_error(costs: Costs, tmp_pat
     await file.open()
     costs.learn(request(image=SMALL), device_ms=5)
     await file.close()
+
+
+def test_a_price_is_whole_and_an_unknown_pipeline_has_none(costs: Costs) -> None:
+    costs.learn(request(image=SMALL), device_ms=0)
+    assert costs.price_ms(request(image=SMALL)) == 1
+    for ask in (costs.price_ms, costs.expected_ms, costs.model_of):
+        with pytest.raises(InvalidRequestError, match="known: noise"):
+            ask(request(pipeline="nothing"))

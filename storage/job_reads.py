@@ -1,0 +1,82 @@
+"""Looking at jobs: those under way, a guild's, a member's."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storage.clock import Clock
+from storage.database import Database, reads
+from storage.job_rows import claimable, owned_by
+from storage.recall import job_where, jobs_where
+from storage.records import UNFINISHED, Job, JobState
+from storage.tables import JobRow
+
+
+class JobReads:
+    """What is read of jobs and changes nothing."""
+
+    _database: Database
+    _clock: Clock
+
+    @reads
+    def under_way(self, session: Session) -> dict[str, bool]:
+        """Return the unfinished jobs, oldest first, and whether somebody's lease on them runs."""
+        free = claimable(self._clock())
+        found = select(JobRow.id, free).where(JobRow.state.in_(UNFINISHED))
+        rows = session.execute(found.order_by(JobRow.created_at, JobRow.id))
+        return {job_id: not is_free for job_id, is_free in rows}
+
+    @reads
+    def several(self, session: Session, job_ids: Collection[str]) -> list[Job]:
+        """Return the jobs with these ids as far as there are any, oldest first."""
+        return jobs_where(session, JobRow.id.in_(job_ids)) if job_ids else []
+
+    @reads
+    def unfinished(self, session: Session) -> list[Job]:
+        """Return the jobs that wait or run, oldest first."""
+        return jobs_where(session, JobRow.state.in_(UNFINISHED))
+
+    @reads
+    def listed(
+        self,
+        session: Session,
+        guild_id: int,
+        *,
+        states: Collection[JobState] = (),
+        pipeline: str | None = None,
+        member_id: int | None = None,
+        before: datetime | None = None,
+        most: int = 20,
+    ) -> list[Job]:
+        """Return a guild's newest jobs, or those accepted before a moment, the newest first."""
+        wanted = [JobRow.guild_id == guild_id]
+        wanted += [JobRow.state.in_(states)] if states else []
+        wanted += [JobRow.pipeline == pipeline] if pipeline is not None else []
+        wanted += [JobRow.member_id == member_id] if member_id is not None else []
+        wanted += [JobRow.created_at < before] if before is not None else []
+        newest = select(JobRow.id).where(*wanted).order_by(JobRow.created_at.desc(), JobRow.id)
+        job_ids = session.scalars(newest.limit(most)).all()
+        return jobs_where(session, JobRow.id.in_(job_ids))[::-1] if job_ids else []
+
+    @reads
+    def get(self, session: Session, job_id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            NotFoundError: there is none with this id.
+        """
+        return job_where(session, JobRow.id == job_id)
+
+    @reads
+    def owned(
+        self, session: Session, job_id: str, *, guild_id: int | None, member_id: int | None = None
+    ) -> Job:
+        """Return a job of this guild, and of this member where one is given.
+
+        Raises:
+            NotFoundError: there is none with this id in this guild.
+            NotOwnerError: it belongs to another member.
+        """
+        return owned_by(session, job_id, guild_id=guild_id, member_id=member_id)
