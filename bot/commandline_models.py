@@ -130,7 +130,7 @@ def verify(
         folder = read_settings().models_folder
         broken = 0
         there = catalogue.entries(models_dir=folder)
-        alone = (it for it in catalogue.networks(models_dir=folder) if not it.starter)
+        alone = catalogue.networks(models_dir=folder)
         for name in names or [entry.name for entry in (*there, *alone)]:
             try:
                 upkeep.verify(name, models_dir=folder, said=_note)

@@ -27,7 +27,7 @@ from generation.errors import ModelUnavailableError
 from generation.executor.cluster.config import CURE as WITHOUT_RAY
 from generation.registry import PIPELINES
 from generation.weights import checkpoint_folder, checkpoint_names
-from generation.wholeness import damage_of
+from generation.wholeness import damage_of, starters
 from storage.database import Database, sqlite_path
 from storage.errors import KeyMissingError, SchemaTooNewError, StorageError
 from storage.guilds import GuildStore
@@ -329,14 +329,14 @@ def presets() -> Finding:
 
 
 def weights(models_dir: Path) -> Finding:
-    """Check that every checkpoint is whole, the starter's and the operator's."""
+    """Check that every checkpoint is whole, the operator's and all that ships."""
     try:
         names = {PIPELINES["remix"].model, *checkpoint_names(models_dir=models_dir)}
         folders = {name: checkpoint_folder(name, models_dir=models_dir) for name in names}
     except ModelUnavailableError as err:
         cure = f"restore the checkout (git checkout -- generation/starter), or see {models_dir}"
         return Finding(name="Weights", state=State.BROKEN, found=str(err), cure=cure)
-    for name, folder in sorted(folders.items()):
+    for name, folder in sorted({**dict(starters()), **folders}.items()):
         if damage := damage_of(folder):
             found = f"{name}: {damage}"
             cure = f"copy {folder} anew"

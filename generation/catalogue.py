@@ -164,9 +164,7 @@ def _network(folder: Path, *, models_dir: Path) -> Entry:
         named = str(told.get("network") or told.get("_class_name"))
         family = replace(OTHER, title=TITLES.get(named, named.rpartition(":")[2]))
         entry = replace(entry, family=family, size_bytes=_size(folder))
-        card = read_card(folder.name, models_dir=models_dir)
-        if entry.starter:
-            card = replace(card, origin=OURS.origin, licence=OURS.licence)
+        card = _card_of(entry, models_dir=models_dir)
         unusable = card.unusable or resized(folder, card.files)
         return replace(entry, card=card, unusable=unusable)
     except ModelUnavailableError as err:
@@ -175,16 +173,22 @@ def _network(folder: Path, *, models_dir: Path) -> Entry:
         return replace(entry, unusable=f"its files cannot be read ({type(err).__name__})")
 
 
+def _card_of(entry: Entry, *, models_dir: Path) -> Card:
+    """Return what is known of a checkpoint; of ours its own folder says which files it came with.
+
+    An earlier version of the program may have recorded others.
+    """
+    card = read_card(entry.name, models_dir=models_dir)
+    if not entry.starter:
+        return card
+    return replace(card, origin=OURS.origin, licence=OURS.licence, files={}, seen={})
+
+
 def _entry(folder: Path, *, models_dir: Path) -> Entry:
-    starter = folder.parent == STARTER
-    entry = Entry(name=folder.name, folder=folder, starter=starter)
+    entry = Entry(name=folder.name, folder=folder, starter=folder.parent == STARTER)
     try:
         entry = replace(entry, size_bytes=_size(folder))
-        card = read_card(folder.name, models_dir=models_dir)
-        if starter:
-            card = replace(card, origin=OURS.origin, licence=OURS.licence)
-        entry = replace(entry, card=card)
-        return _read(entry)
+        return _read(replace(entry, card=_card_of(entry, models_dir=models_dir)))
     except ModelUnavailableError as err:
         return replace(entry, unusable=str(err))
     except (OSError, *UNREADABLE) as err:

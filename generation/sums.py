@@ -2,7 +2,7 @@
 
 Every version of a file is read for that once: what was found is remembered on the checkpoint's
 card, and as long as the process lives where that cannot be written. A version is told by size,
-time and inode.
+time and inode. What ships is compared with the sums that ship with it.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from generation.cards import FileSum, Stamp, note_seen, read_card
 from generation.errors import ModelDamagedError
-from generation.wholeness import sha256_of
+from generation.weights import STARTER
+from generation.wholeness import sha256_of, shipped
 
 
 def recorded(folder: Path, paths: Iterable[str]) -> tuple[dict[str, FileSum], dict[str, Stamp]]:
@@ -24,13 +25,16 @@ def recorded(folder: Path, paths: Iterable[str]) -> tuple[dict[str, FileSum], di
 def require_recorded(name: str, folder: Path, *, models_dir: Path) -> None:
     """Refuse a checkpoint of whose files one is another than when it was recorded.
 
-    It takes as long as reading them, the first time; of a checkpoint without a card nothing is
-    known, and nothing is read.
+    It takes as long as reading them, the first time; of a checkpoint of the operator's without a
+    card nothing is known, and nothing is read.
 
     Raises:
         ModelDamagedError: a file is gone, cut off, or has another SHA-256.
-        ModelUnavailableError: its card is not understood.
+        ModelUnavailableError: its card, or what ships with it, is not understood.
     """
+    if folder.is_relative_to(STARTER):
+        require_shipped(folder)
+        return
     card = read_card(name, models_dir=models_dir)
     seen = {}
     for path, before in card.files.items():
@@ -42,6 +46,21 @@ def require_recorded(name: str, folder: Path, *, models_dir: Path) -> None:
             raise ModelDamagedError(f"{name}: {path} {err} that it came with") from err
     if seen != card.seen:
         note_seen(name, seen, sums=card.files, models_dir=models_dir)
+
+
+def require_shipped(folder: Path) -> None:
+    """Refuse a folder of which one file is another than its own ``SHA256SUMS`` says.
+
+    Raises:
+        ModelDamagedError: a file is gone, or has another SHA-256.
+        ModelUnavailableError: the sums are not understood.
+    """
+    for path, wanted in shipped(folder).items():
+        place = folder / path
+        if not place.is_file():
+            raise ModelDamagedError(f"{folder.name} lacks {path}, which ships with it")
+        if _sum_of(place, stamp_of(place)) != wanted:
+            raise ModelDamagedError(f"{folder.name}: {path} is not the file that was shipped")
 
 
 def stamp_of(path: Path) -> Stamp:

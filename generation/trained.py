@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.portraits import WEIGHTS
 from generation.recognition import CONFIG, read_config
+from generation.sums import require_shipped
 from generation.weights import STARTER
 
 SHOWN, REASON = 3, 300
@@ -51,8 +52,11 @@ def load_trained(folder: Path, *kinds: type[NetworkT]) -> NetworkT:
     """Return a trained network of one of some kinds, in float32 and for use alone.
 
     Raises:
-        ModelUnavailableError: the files are missing or damaged, or of another network.
+        ModelUnavailableError: the files are missing or damaged, or of another network; or they
+            ship with the program, and are others than those.
     """
+    if folder.is_relative_to(STARTER):
+        require_shipped(folder)
     told = read_trained(folder)
     known = {f"{kind.__module__}:{kind.__name__}": kind for kind in kinds}
     if told["network"] not in known:

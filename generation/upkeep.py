@@ -28,7 +28,7 @@ from generation.recognition import is_network
 from generation.stylegan2_files import plan_of, write_network
 from generation.sums import recorded
 from generation.weights import INDEX, MANIFEST, PICKLES
-from generation.wholeness import damage_of, is_whole, missing_of, sha256_of
+from generation.wholeness import SUMS, damage_of, is_whole, missing_of, sha256_of
 
 PARTIAL = ".partial"
 """Folder beside the checkpoints for what is not in place yet; nothing in it is ever loaded."""
@@ -130,6 +130,8 @@ def remove(name: str, *, models_dir: Path) -> Entry:
 def verify(name: str, *, models_dir: Path, said: Said = lambda _: None) -> Entry:
     """Compare every file of a checkpoint with what was recorded; record it if nothing was.
 
+    What ships is compared with the sums that ship with it.
+
     What is wrong is written on the card, so that the checkpoint is not loaded, until a later
     look finds nothing.
 
@@ -142,7 +144,7 @@ def verify(name: str, *, models_dir: Path, said: Said = lambda _: None) -> Entry
     if wrong:
         mark(name, unusable=wrong, models_dir=models_dir)
         raise ModelUnavailableError(f"{name} is not loaded: {wrong}")
-    if not card.files:
+    if not (card.files or entry.starter):
         sums, seen = recorded(entry.folder, _paths(entry.folder))
         card = replace(card, files=sums, seen=seen)
     write_card(name, replace(card, unusable=""), models_dir=models_dir)
@@ -212,7 +214,7 @@ def _damage(path: Path) -> str:
             return "it is cut off or damaged"
         return plan.wrong if (plan := plan_of(path)) else ""
     if is_network(path):
-        return _damage_of_network(path)
+        return damage_of(path) or ""
     if not (path / INDEX).is_file():
         return f"it has no {INDEX}"
     try:
@@ -220,15 +222,6 @@ def _damage(path: Path) -> str:
     except ModelUnavailableError as err:
         return str(err)
     return lack or damage_of(path) or ""
-
-
-def _damage_of_network(folder: Path) -> str:
-    """Return what is wrong with the files of a network alone."""
-    found = sorted(folder.rglob("*.safetensors"))
-    if not found:
-        return "it holds no weights (*.safetensors)"
-    broken = next((path.name for path in found if not is_whole(path)), None)
-    return "" if broken is None else f"{broken} is cut off or damaged"
 
 
 def _difference(folder: Path, recorded: Mapping[str, FileSum], *, said: Said) -> str:
@@ -243,7 +236,10 @@ def _difference(folder: Path, recorded: Mapping[str, FileSum], *, said: Said) ->
 
 
 def _copied(path: Path, *, models_dir: Path, name: str) -> Path:
-    """Copy a checkpoint into the folder for partial ones; pickles stay behind."""
+    """Copy a checkpoint into the folder for partial ones.
+
+    Pickles stay behind; so do sums of its own, which it was compared with: its card has all.
+    """
     target = models_dir / PARTIAL / name
     shutil.rmtree(target, ignore_errors=True)
     if path.is_file() and (plan := plan_of(path)):
@@ -254,7 +250,7 @@ def _copied(path: Path, *, models_dir: Path, name: str) -> Path:
         shutil.copy2(path, target / path.name)
         return target
     pickles = (f"*{suffix}" for suffix in PICKLES)
-    shutil.copytree(path, target, ignore=shutil.ignore_patterns(*pickles, ".*"))
+    shutil.copytree(path, target, ignore=shutil.ignore_patterns(*pickles, ".*", SUMS))
     return target
 
 

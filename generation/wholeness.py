@@ -2,29 +2,60 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.heads import read_head
-from generation.recognition import INDEX, parts_of
-from generation.weights import single_file
+from generation.recognition import INDEX, is_network, parts_of
+from generation.weights import STARTER, single_file
 
 SUMS = "SHA256SUMS"
 """Digests in the format of ``sha256sum``; a checkpoint may carry them beside its index."""
 
 
 def damage_of(folder: Path) -> str | None:
-    """Return what is wrong with a checkpoint's files, None when they are whole."""
+    """Return what is wrong with a checkpoint's files, or a network's, None when they are whole."""
     try:
-        missing = missing_of(folder)
+        missing = () if is_network(folder) else missing_of(folder)
     except ModelUnavailableError as err:
         return str(err)
     if missing:
         return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing"
-    for path in sorted(folder.rglob("*.safetensors")):
+    found = sorted(folder.rglob("*.safetensors"))
+    if not found:
+        return "it holds no weights (*.safetensors)"
+    for path in found:
         if not is_whole(path):
             return f"{path.relative_to(folder)} is cut off or damaged"
     return _wrong_digest(folder)
+
+
+def starters() -> Iterator[tuple[str, Path]]:
+    """Yield all that ships with weights, checkpoints and networks, by name and folder."""
+    for place in sorted(STARTER.rglob(SUMS)):
+        yield place.parent.relative_to(STARTER).as_posix(), place.parent
+
+
+def shipped(folder: Path) -> Mapping[str, str]:
+    """Return the digests that a folder's own ``SHA256SUMS`` names, by path; none without one.
+
+    Raises:
+        ModelUnavailableError: it is not understood, or names what is not in the folder.
+    """
+    place = folder / SUMS
+    if not place.is_file():
+        return {}
+    try:
+        lines = place.read_text(encoding="utf-8").splitlines()
+    except ValueError as err:
+        raise ModelUnavailableError(f"{SUMS} is not understood: it is no text") from err
+    told = (line.partition(" ") for line in lines if line.strip())
+    found = {name.strip(" *"): digest for digest, _, name in told}
+    for name in found:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ModelUnavailableError(f"{SUMS} names {name}, which is not in the checkpoint")
+    return found
 
 
 def missing_of(folder: Path) -> tuple[str, ...]:
@@ -87,24 +118,13 @@ def _missing_of_part(part: Path) -> list[str]:
 
 
 def _wrong_digest(folder: Path) -> str | None:
-    place = folder / SUMS
-    if not place.is_file():
-        return None
     try:
-        lines = place.read_text(encoding="utf-8").splitlines()
-    except ValueError:
-        return f"{SUMS} is not understood: it is no text"
-    found = (_wrong_line(folder, line) for line in lines if line.strip())
-    return next(filter(None, found), None)
-
-
-def _wrong_line(folder: Path, line: str) -> str | None:
-    wanted, _, told = line.partition(" ")
-    name = Path(told.strip(" *"))
-    if name.is_absolute() or ".." in name.parts:
-        return f"{SUMS} names {name}, which is not in the checkpoint"
-    if not (folder / name).is_file():
-        return f"{name} is missing"
-    if sha256_of(folder / name) != wanted:
-        return f"{name} is not the file that was shipped"
+        digests = shipped(folder)
+    except ModelUnavailableError as err:
+        return str(err)
+    for name, wanted in digests.items():
+        if not (folder / name).is_file():
+            return f"{name} is missing"
+        if sha256_of(folder / name) != wanted:
+            return f"{name} is not the file that was shipped"
     return None
