@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.usage import harmless
+from storage.acts import Act
 from storage.errors import FileDamagedError, FileMissingError
 from storage.files import FileStore, StoredFile
 from storage.privacy import Kept, Movement
@@ -28,8 +29,10 @@ SHARE = 0.97
 ENTRY_BYTES = 256
 """At most what a file costs in a ZIP besides its own bytes, its name twice included."""
 ENDINGS = {"image/gif": "gif", "image/jpeg": "jpg", "image/webp": "webp"}
-SNOWFLAKES = ("interaction_id", "guild_id", "channel_id", "member_id", "message_id", "actor_id")
-"""Numbers that other programs would round."""
+SNOWFLAKES = (
+    "interaction_id", "guild_id", "channel_id", "member_id", "message_id", "actor_id", "subject_id",
+)  # fmt: skip
+"""Numbers that other programs would round; ``role_ids`` are several."""
 SECRET = ("interaction_token", "nonce", "owner", "lease_expires_at", "inputs", "outputs")
 """What of a job is of no use to anybody else, and its files, which are named otherwise."""
 PROMPT_COLUMNS = (
@@ -90,8 +93,9 @@ def planned(kept: Kept, *, about: str, max_bytes: int) -> Plan:
         "jobs.json": _json([_job(job, names) for job in kept.jobs]),
         "prompts.csv": _csv(PROMPT_COLUMNS, map(fields_of, kept.jobs)),
         "ledger.csv": _csv(LEDGER_COLUMNS, map(fields_of, kept.movements)),
-        "blocks.json": _json([_plain(asdict(block)) for block in kept.blocks]),
+        **{f"{name}.json": _json(list(map(_plain, rows))) for name, rows in kept.rows.items()},
         "acts.json": _json([_plain(asdict(act)) for act in kept.acts]),
+        "acts-on-you.json": _json([_unsigned(act) for act in kept.acts_on_them]),
     }
     first = len(_zipped(tables)) + ENTRY_BYTES
     parts = [
@@ -167,9 +171,15 @@ def _plain(about: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields as JSON has them."""
     return {
         key: str(it) if key in SNOWFLAKES and it is not None
+        else [*map(str, it)] if key == "role_ids" and it is not None
         else it.isoformat() if isinstance(it, datetime) else it
         for key, it in about.items()
     }  # fmt: skip
+
+
+def _unsigned(act: Act) -> dict[str, Any]:
+    """Return an act on a member as JSON, without who did it: that is another person."""
+    return {key: it for key, it in _plain(asdict(act)).items() if key != "actor_id"}
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from storage.portable import insert_new
@@ -12,6 +12,8 @@ from storage.tables import AuditRow, GuildRow
 from storage.text import clean_text
 
 LOG_LENGTH = 20
+ON_MEMBERS = ("block", "quota", "grant", "top_up", "reset")
+"""Acts whose subject may be a member, by their number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +21,7 @@ class Act:
     """A line of the log: who did what to what, and how that was before and after."""
 
     id: int
+    guild_id: int
     actor_id: int
     act: str
     subject: str
@@ -75,9 +78,19 @@ def acts_of(session: Session, actor_id: int) -> list[Act]:
     return [_act(row) for row in session.scalars(found)]
 
 
+def acts_on(session: Session, member_id: int) -> list[Act]:
+    """Return every act that is about one member, in all guilds, the oldest first."""
+    named = or_(
+        AuditRow.subject == str(member_id), AuditRow.subject.startswith(f"member {member_id} ")
+    )
+    found = select(AuditRow).where(AuditRow.act.in_(ON_MEMBERS), named).order_by(AuditRow.id)
+    return [_act(row) for row in session.scalars(found)]
+
+
 def _act(row: AuditRow) -> Act:
     return Act(
         id=row.id,
+        guild_id=row.guild_id,
         actor_id=row.actor_id,
         act=row.act,
         subject=row.subject,

@@ -5,13 +5,15 @@ erase, wherever they ask. Erasing takes every word and picture at once; the numb
 reports are made of stay, and a line in each guild's log says that it was done, and not of what.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, union
 from sqlalchemy.orm import Session
 
-from storage.acts import Act, acts_of
+from storage.acts import Act, acts_of, acts_on
 from storage.clock import Clock, utc_now
 from storage.database import Database, reads
 from storage.files import FileStore
@@ -21,6 +23,7 @@ from storage.recall import guild_key, jobs_where
 from storage.records import FINISHED, Job
 from storage.tables import (
     AccountRow,
+    Base,
     BlockRow,
     FileRow,
     InputRow,
@@ -28,6 +31,8 @@ from storage.tables import (
     LedgerRow,
     MemberRow,
     OutputRow,
+    PolicyRow,
+    WarningRow,
 )
 
 
@@ -68,23 +73,22 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blocked:
-    """That a member may ask for no pictures in a guild, in an admin's words."""
-
-    guild_id: int
-    reason: str
-    until: datetime | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """All that is kept about a member: jobs, movements, blocks, and acts as one who manages."""
+    """All that is kept about a member.
+
+    Args:
+        jobs: with their pictures.
+        movements: on the member's own accounts.
+        acts: theirs, as one who manages a guild.
+        acts_on_them: of those who do.
+        rows: the other rows that name the member, by what they are; see ``_rows``.
+    """
 
     jobs: list[Job]
     movements: list[Movement]
-    blocks: list[Blocked]
     acts: list[Act]
+    acts_on_them: list[Act]
+    rows: Mapping[str, list[Mapping[str, Any]]]
 
 
 class Privacy:
@@ -111,8 +115,9 @@ class Privacy:
         return Kept(
             jobs=jobs_where(session, *theirs),
             movements=_movements(session, member_id),
-            blocks=_blocks(session, member_id),
             acts=acts_of(session, member_id),
+            acts_on_them=acts_on(session, member_id),
+            rows=_rows(session, member_id),
         )
 
     @reads
@@ -177,14 +182,24 @@ def _holdings(session: Session, member_id: int, *, guild_ids: list[int]) -> Hold
     )
 
 
-def _blocks(session: Session, member_id: int) -> list[Blocked]:
-    rows = session.scalars(select(BlockRow).filter_by(member_id=member_id))
-    return [
-        Blocked(
-            guild_id=row.guild_id, reason=row.reason, until=row.until, created_at=row.created_at
-        )
-        for row in rows
-    ]
+def _rows(session: Session, member_id: int) -> dict[str, list[Mapping[str, Any]]]:
+    """Return where a member is known, and their blocks, warnings, limits and accounts."""
+    limits = (PolicyRow.scope == Scope.MEMBER) & (PolicyRow.subject_id == member_id)
+    conditions: dict[str, tuple[type[Base], ColumnElement[bool]]] = {
+        "servers": (MemberRow, MemberRow.member_id == member_id),
+        "blocks": (BlockRow, BlockRow.member_id == member_id),
+        "warnings": (WarningRow, WarningRow.member_id == member_id),
+        "limits": (PolicyRow, limits),
+        "accounts": (AccountRow, _own_accounts(member_id)),
+    }
+    return {
+        name: [_values(row) for row in session.scalars(select(table).where(condition))]
+        for name, (table, condition) in conditions.items()
+    }
+
+
+def _values(row: Base) -> dict[str, Any]:
+    return {column.key: getattr(row, column.key) for column in row.__table__.columns}
 
 
 def _own_accounts(member_id: int) -> ColumnElement[bool]:

@@ -1,6 +1,6 @@
 """What crosses the border of this package about jobs: frozen values, no table rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -98,6 +98,8 @@ class Job:
         inputs: by what each is for, see ``NewJob``; none once it has been purged.
         outputs: by their numbers, which count from 0; those that could not be made are left out.
         likeness: of those outputs that were compared with what they were made from.
+        role_ids: of the member when they asked; None in jobs of before that was kept.
+        pictures: how many came out; that and the bytes stay when the files go. None likewise.
     """
 
     id: str
@@ -135,6 +137,10 @@ class Job:
     inputs: Mapping[str, StoredFile]
     outputs: Mapping[int, StoredFile]
     likeness: Mapping[int, Likeness]
+    role_ids: Sequence[int] | None = None
+    pictures: int | None = None
+    input_bytes: int | None = None
+    output_bytes: int | None = None
 
     @property
     def image(self) -> StoredFile | None:

@@ -12,6 +12,7 @@ from datetime import timedelta
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
+from storage.blocks import WARNINGS_LAST
 from storage.clock import Clock, utc_now
 from storage.database import Database, reads, writes
 from storage.files import FileStore
@@ -83,6 +84,7 @@ class Retention:
                 jobs += batch[0]
                 unused |= batch[1]
         tokens = await self.forget_tokens()
+        await self._forget_ended()
         orphans = await self._orphans()
         freed = await self._eraser.remove(unused | orphans)
         return PurgeReport(jobs=jobs, tokens=tokens, files=len(freed), size_bytes=sum(freed))
@@ -137,6 +139,13 @@ class Retention:
             .values(interaction_token=None)
         )
         return changed(result)
+
+    @writes
+    def _forget_ended(self, session: Session) -> None:
+        """Forget the blocks and the warnings whose time is over."""
+        now = self._clock()
+        session.execute(delete(BlockRow).where(BlockRow.until <= now))
+        session.execute(delete(WarningRow).where(WarningRow.created_at <= now - WARNINGS_LAST))
 
     @reads
     def _chosen(self, session: Session) -> list[tuple[int, timedelta]]:

@@ -70,7 +70,8 @@ async def test_all_that_is_kept_is_given_to_its_member_alone(stores: Stores) -> 
     for member_id in (MEMBER, OTHER):
         await blocks.block(GUILD, member_id, reason="spam", lasts=None, actor_id=OTHER)
     kept = await privacy_of(stores).kept(MEMBER)
-    assert [(block.guild_id, block.reason) for block in kept.blocks] == [(GUILD, "spam")]
+    blocked = [(block["guild_id"], block["reason"]) for block in kept.rows["blocks"]]
+    assert blocked == [(GUILD, "spam")]
     assert [job.prompt for job in kept.jobs] == ["night", "elsewhere"]
     assert kept.jobs[0].id == own.id
     assert {line.guild_id for line in kept.movements} == {GUILD, ELSEWHERE}
@@ -136,7 +137,7 @@ async def test_each_guilds_log_has_a_line_that_names_no_content(stores: Stores) 
     for guild_id in (GUILD, DIRECT_MESSAGES):
         (act,) = await GuildStore(stores.database).log(guild_id)
         assert act == Act(
-            id=act.id, actor_id=MEMBER, act=ERASED, subject="", before=None,
+            id=act.id, guild_id=guild_id, actor_id=MEMBER, act=ERASED, subject="", before=None,
             after={"jobs": 1, "pictures": 2 if guild_id else 1}, created_at=stores.clock.now,
         )  # fmt: skip
 

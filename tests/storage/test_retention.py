@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
+from storage.blocks import BlockStore
 from storage.errors import FileMissingError
 from storage.files import StoredFile
 from storage.guilds import GuildStore
 from storage.retention import PurgeReport
-from storage.tables import LedgerRow
+from storage.tables import Base, BlockRow, LedgerRow, WarningRow
 from tests.storage.stores import GUILD, MEMBER, Stores
 
 MONTH = timedelta(days=30)
@@ -226,3 +227,21 @@ async def test_only_guilds_that_the_bot_has_been_out_of_for_a_week_are_forgotten
         assert ((await guilds.choices(guild)).retention_days is None) == gone
     assert await forgotten() == 0
     assert len(await guilds.log(left)) == 1
+
+
+async def test_blocks_and_warnings_go_when_their_time_is_over(stores: Stores) -> None:
+    blocks = BlockStore(stores.database, clock=stores.clock)
+    for member_id, lasts in ((MEMBER, timedelta(hours=30)), (MEMBER + 1, None)):
+        await blocks.block(GUILD, member_id, reason="spam", lasts=lasts, actor_id=1)
+    await blocks.warn(GUILD, MEMBER, interaction_id=5)
+    left = []
+    for _ in range(3):
+        stores.clock.advance(hours=12)
+        await stores.retention.purge(older_than=MONTH)
+        left.append((await count(stores, BlockRow), await count(stores, WarningRow)))
+    assert left == [(2, 1), (2, 0), (1, 0)]
+
+
+async def count(stores: Stores, table: type[Base]) -> int:
+    found = select(func.count()).select_from(table)
+    return await stores.database.read(lambda session: session.scalar(found)) or 0
