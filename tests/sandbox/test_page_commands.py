@@ -45,6 +45,16 @@ async def test_autocomplete_asks_the_bot_and_the_arrows_choose(stage: Stage) -> 
         await expect(newest(page)).to_contain_text("Planted wisteria")
 
 
+async def test_words_that_come_with_the_command_go_where_typing_would_have_put_them(
+    stage: Stage,
+) -> None:
+    """They are pasted, or were typed before the page had heard of the command."""
+    async with stage.member() as page:
+        await page.locator("#composer-text").fill("/grow wi")
+        await expect(page.locator(".chip-input")).to_have_value("wi")
+        await expect(page.locator(".suggestion")).to_have_text(["Willow", "Wisteria"])
+
+
 async def test_a_subcommand_is_one_entry_and_its_answer_a_whisper(stage: Stage) -> None:
     async with stage.member() as page:
         await run(page, "/usage report period:30d")

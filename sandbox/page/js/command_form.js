@@ -97,18 +97,26 @@ export class CommandForm {
   }
 
   /**
-   * Take over `name:value` text; what names no option stays in the trailing field.
+   * Take over `name:value` text. What names no option goes where typing would have put it: into
+   * the first required option that is still empty, else into the trailing field.
    *
    * @param {string} text
    */
   apply(text) {
     const { before, values } = readOptions(text, this.runnable.options);
-    this.rest.value = before.trim();
+    const named = values.map(([name]) => name);
+    const first = this.fields.find(
+      (each) => each.empty && each.option.required && !named.includes(each.option.name),
+    );
+    const typed = before.trim();
+    const target = typed && first instanceof TextOption ? first : null;
+    this.rest.value = target ? "" : typed;
+    target?.setText(typed);
     for (const [name, value] of values) {
       const field = this.add(name);
       if (field instanceof TextOption) field.setText(value);
     }
-    const last = values.length ? this.field(values[values.length - 1][0]) : null;
+    const last = named.length ? this.field(named[named.length - 1]) : target;
     if (last) last.control.focus();
     else this.focusNext();
   }
