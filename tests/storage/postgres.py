@@ -56,12 +56,10 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         data = self.folder / "data"
-        serve = [self.programs / "postgres", "-D", data, "-k", self.folder, *self.options]
-        self._process = subprocess.Popen(
-            ["sh", "-c", _UNTIL_WE_END, "sh", *serve],
-            stdin=subprocess.PIPE,
-            **_as_user(_unprivileged()),
-        )
+        serve: list[str | Path] = ["-D", data, "-k", self.folder, *self.options]
+        watched: list[str | Path] = ["sh", "-c", _UNTIL_WE_END, "sh", self.programs / "postgres"]
+        user = _as_user(_unprivileged())
+        self._process = subprocess.Popen([*watched, *serve], stdin=subprocess.PIPE, **user)
         _await_ready(self.programs, self.folder)
 
     def kill(self) -> None:

@@ -8,13 +8,23 @@ import subprocess
 import sys
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from storage.lock import holder
-from tests.storage.stores import GUILD, MEMBER, open_stores
+from storage.migrating import upgrade
+from storage.records import JobState
+from tests.requirements import require
+from tests.storage.postgres import CURE, served, server_programs
+from tests.storage.stores import GUILD, MEMBER, RESULT, Stores, new_job, open_stores
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,6 +97,95 @@ async def test_r12_no_acknowledged_job_is_lost_to_kill_minus_nine(
     assert (balance.reserved_ms, balance.used_ms) == (0, 7 * settled)
     assert settled >= sum(1 for what, _ in acknowledged if what == "settled") > 0
     await stores.database.close()
+
+
+class Outage:
+    """Writers that go on while a database is killed and started again, and what they were told."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        self.accepted: dict[str, int] = {}
+        self.settled: set[str] = set()
+        self.refused: list[str] = []
+        self.ended = asyncio.Event()
+
+    async def work(self) -> None:
+        """Take one job after another to its end, asking again whenever the database is away."""
+        jobs = self.stores.jobs
+        while not self.ended.is_set():
+            number = uuid.uuid4()
+            new = new_job(id=number.hex, interaction_id=number.int >> 66, nonce=number.hex)
+            job = (await self.again(partial(jobs.accept, new))).job
+            self.accepted[job.id] = job.interaction_id
+            claim = partial(jobs.claim_job, job.id, owner="bot", lease_s=600)
+            if await self.again(claim) is None:
+                # It was claimed by an attempt whose answer was lost.
+                continue
+            settle = partial(
+                jobs.settle, job.id, owner="bot", attempt=1, outputs={0: RESULT}, device_ms=7
+            )
+            await self.again(settle)
+            self.settled.add(job.id)
+
+    async def again(self, act: Callable[[], Awaitable[T]]) -> T:
+        while True:
+            try:
+                return await act()
+            except (DBAPIError, OSError) as err:
+                self.refused.append(type(err).__name__)
+                await asyncio.sleep(0.05)
+
+
+async def until(count: Callable[[], int], *, more_than: int) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            if count() > more_than:
+                return
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.slow
+async def test_r12_no_acknowledged_job_is_lost_when_postgresql_is_killed_three_times(
+    tmp_path: Path,
+) -> None:
+    programs = server_programs()
+    require("postgres", available=programs is not None, cure=CURE)
+    assert programs is not None
+    with served(programs) as server:
+        url = server.address.format("postgres")
+        await asyncio.to_thread(upgrade, url)
+        stores = open_stores(url, tmp_path)
+        stores.default_ms = 10**9
+        outage = Outage(stores)
+        writers = [asyncio.create_task(outage.work()) for _ in range(20)]
+        for kills in range(1, 4):
+            await until(outage.accepted.__len__, more_than=40 * kills)
+            await asyncio.to_thread(server.kill)
+            await until(outage.refused.__len__, more_than=len(outage.refused))
+            await asyncio.to_thread(server.start)
+        await until(outage.accepted.__len__, more_than=160)
+        outage.ended.set()
+        await asyncio.gather(*writers)
+        await all_is_there(outage)
+        await stores.database.close()
+
+
+async def all_is_there(outage: Outage) -> None:
+    """Hold the database against what was acknowledged, and the balance against the ledger."""
+    stores = outage.stores
+    kept = {job.id: job for job in await stores.jobs.several(list(outage.accepted))}
+    assert {job.id: job.interaction_id for job in kept.values()} == outage.accepted
+    assert {kept[job_id].state for job_id in outage.settled} == {JobState.DONE}
+    assert await stores.quotas.audit() == []
+    unfinished = await stores.jobs.unfinished()
+    undelivered = await stores.jobs.undelivered()
+    assert len(unfinished) + len(undelivered) == len(outage.accepted)
+    balance = await stores.quotas.balance(guild_id=GUILD, member_id=MEMBER)
+    assert (balance.reserved_ms, balance.used_ms) == (
+        100 * len(unfinished),
+        7 * sum(1 for job in undelivered if job.outputs),
+    )
+    assert len(outage.settled) > 60
 
 
 if __name__ == "__main__":
