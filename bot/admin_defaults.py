@@ -5,10 +5,10 @@ from discord import app_commands
 
 from bot.admin_pages import defaults_page
 from bot.choices import NAME_LENGTH, Choices, matching, model_line
-from bot.presets import preset_named
+from bot.presets import preset_named, titled
 from bot.rights import may_manage
 from bot.services import services_of, voice_of
-from bot.texts import label
+from bot.texts import describe, label
 from bot.visits import let_in, managed
 
 Name = app_commands.Range[str, 1, NAME_LENGTH]
@@ -18,7 +18,7 @@ class DefaultsGroup(app_commands.Group):
     """The subcommands of ``/admin defaults``."""
 
     @app_commands.command(name="set", description=label("command.admin.defaults.set"))
-    @app_commands.describe(
+    @describe(
         model=label("command.admin.defaults.set.model"),
         preset=label("command.admin.defaults.set.preset"),
         strength=label("command.admin.defaults.set.strength"),
@@ -64,4 +64,5 @@ class DefaultsGroup(app_commands.Group):
         """Offer the presets that there are here, to admins alone."""
         guild = await managed(interaction)
         presets = guild.presets if guild is not None else {}
-        return matching(current, {name: each.title for name, each in presets.items()})
+        voice = voice_of(interaction)
+        return matching(current, {name: voice.tell(titled(it)) for name, it in presets.items()})

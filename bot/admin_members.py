@@ -8,7 +8,7 @@ from discord import app_commands
 from bot.admin_pages import blocks_page
 from bot.errors import NotBlockedError
 from bot.prompts import clean_prompt, shown
-from bot.texts import label
+from bot.texts import describe, label
 from bot.visits import Visit, let_in
 from storage.records import JobState
 
@@ -21,7 +21,7 @@ class MembersGroup(app_commands.Group):
     """The subcommands of ``/admin members``."""
 
     @app_commands.command(name="block", description=label("command.admin.members.block"))
-    @app_commands.describe(
+    @describe(
         member=label("command.admin.members.block.member"),
         reason=label("command.admin.members.block.reason"),
         hours=label("command.admin.members.block.hours"),
@@ -49,7 +49,7 @@ class MembersGroup(app_commands.Group):
         await visit.say(key, **said, until=until)
 
     @app_commands.command(name="unblock", description=label("command.admin.members.unblock"))
-    @app_commands.describe(member=label("command.admin.members.unblock.member"))
+    @describe(member=label("command.admin.members.unblock.member"))
     async def unblock(self, interaction: discord.Interaction, member: Someone) -> None:
         """Let a member ask for pictures again."""
         visit = await let_in(interaction)

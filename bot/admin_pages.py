@@ -9,7 +9,7 @@ from bot.delivery import error_named
 from bot.errors import PresetUnableError, stored_sentence
 from bot.guilds import Guild
 from bot.models import Models
-from bot.presets import Preset
+from bot.presets import Preset, titled
 from bot.prompts import shown
 from bot.texts import Voice
 from generation.catalogue import Entry
@@ -184,7 +184,7 @@ def _preset_line(voice: Voice, preset: Preset, models: Models, *, own: bool) -> 
         state = "own" if own else "installed"
     except PresetUnableError:
         state = "unable"
-    about = {"name": key_of(preset.name), "title": shown(preset.title, limit=60)}
+    about = {"name": key_of(preset.name), "title": shown(voice.tell(titled(preset)), limit=60)}
     return voice.say(f"admin.presets.{state}", **about, strength=f"{preset.strength:g}")
 
 

@@ -8,7 +8,7 @@ from bot.choices import NAME_LENGTH, Choices, listed, matching
 from bot.errors import NotOffError, UnknownPipelineError
 from bot.rights import may_manage
 from bot.services import services_of
-from bot.texts import label
+from bot.texts import describe, label
 from bot.visits import Visit, let_in, managed
 from storage.places import EVERYWHERE, Switch, Switched
 
@@ -21,7 +21,7 @@ class PipelinesGroup(app_commands.Group):
     """The subcommands of ``/admin pipelines``."""
 
     @app_commands.command(name="off", description=label("command.admin.pipelines.off"))
-    @app_commands.describe(
+    @describe(
         name=label("command.admin.pipelines.off.name"),
         channel=label("command.admin.pipelines.off.channel"),
     )
@@ -36,7 +36,7 @@ class PipelinesGroup(app_commands.Group):
         await switched_off(visit, "pipeline", name, channel=channel)
 
     @app_commands.command(name="on", description=label("command.admin.pipelines.on"))
-    @app_commands.describe(
+    @describe(
         name=label("command.admin.pipelines.on.name"),
         channel=label("command.admin.pipelines.on.channel"),
     )

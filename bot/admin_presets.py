@@ -5,17 +5,16 @@ from discord import app_commands
 
 from bot.admin_pages import key_of, presets_page
 from bot.admin_places import Place, switched_off, switched_on
-from bot.choices import NAME_LENGTH, Choices, matching
+from bot.choices import NAME_LENGTH, Choices, choice, matching
 from bot.errors import PresetUnableError
-from bot.presets import DEFAULT_STRENGTH, preset_named, sample_names
+from bot.presets import DEFAULT_STRENGTH, preset_named, sample_names, titled
 from bot.prompts import MAX_PROMPT, clean_prompt, shown
-from bot.texts import label
+from bot.services import voice_of
+from bot.texts import describe, label
 from bot.visits import let_in, managed
 from generation.postprocess.names import LAYER_NAMES
 
-
-def _named(names: frozenset[str]) -> Choices:
-    return [app_commands.Choice(name=name, value=name) for name in sorted(names)]
+SAMPLES = [choice(f"sample.{name}", name) for name in sorted(sample_names())]
 
 
 def _listed(text: str) -> list[str]:
@@ -27,7 +26,7 @@ class PresetsGroup(app_commands.Group):
     """The subcommands of ``/admin presets``."""
 
     @app_commands.command(name="add", description=label("command.admin.presets.add"))
-    @app_commands.describe(
+    @describe(
         name=label("command.admin.presets.add.name"),
         prompt=label("command.admin.presets.add.prompt"),
         title=label("command.admin.presets.add.title"),
@@ -37,7 +36,7 @@ class PresetsGroup(app_commands.Group):
         edits=label("command.admin.presets.add.edits"),
         sample=label("command.admin.presets.add.sample"),
     )
-    @app_commands.choices(sample=_named(sample_names()))
+    @app_commands.choices(sample=SAMPLES)
     async def add_preset(
         self,
         interaction: discord.Interaction,
@@ -80,7 +79,7 @@ class PresetsGroup(app_commands.Group):
         return [app_commands.Choice(name=line, value=line) for line in lines]
 
     @app_commands.command(name="remove", description=label("command.admin.presets.remove"))
-    @app_commands.describe(name=label("command.admin.presets.remove.name"))
+    @describe(name=label("command.admin.presets.remove.name"))
     async def remove_preset(
         self, interaction: discord.Interaction, name: app_commands.Range[str, 1, NAME_LENGTH]
     ) -> None:
@@ -90,7 +89,7 @@ class PresetsGroup(app_commands.Group):
         await visit.say("admin.presets.removed", name=key_of(name))
 
     @app_commands.command(name="hide", description=label("command.admin.presets.hide"))
-    @app_commands.describe(
+    @describe(
         name=label("command.admin.presets.hide.name"),
         channel=label("command.admin.presets.hide.channel"),
     )
@@ -110,7 +109,7 @@ class PresetsGroup(app_commands.Group):
         await visit.say("admin.presets.hid", name=key_of(name))
 
     @app_commands.command(name="show", description=label("command.admin.presets.show"))
-    @app_commands.describe(
+    @describe(
         name=label("command.admin.presets.show.name"),
         channel=label("command.admin.presets.show.channel"),
     )
@@ -152,5 +151,9 @@ class PresetsGroup(app_commands.Group):
         presets = guild.presets if guild is not None else {}
         return matching(
             current,
-            {name: it.title for name, it in presets.items() if guild and name not in guild.own},
+            {
+                name: voice_of(interaction).tell(titled(it))
+                for name, it in presets.items()
+                if guild and name not in guild.own
+            },
         )

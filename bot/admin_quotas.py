@@ -10,7 +10,7 @@ from bot.errors import SeveralTargetsError
 from bot.quotas import own_page, pictures, rules_lines, usual_price_ms, whose
 from bot.rights import may_manage
 from bot.standing import roles_of
-from bot.texts import label
+from bot.texts import describe, label
 from bot.usage import device_time
 from bot.visits import Visit, let_in
 from storage.ledger import Scope
@@ -33,7 +33,7 @@ class QuotaGroup(app_commands.Group):
     """The subcommands of ``/admin quota``."""
 
     @app_commands.command(name="set", description=label("command.admin.quota.set"))
-    @app_commands.describe(
+    @describe(
         period=label("command.admin.quota.set.period"),
         minutes=label("command.admin.quota.set.minutes"),
         member=label("command.admin.quota.set.member"),
@@ -77,7 +77,7 @@ class QuotaGroup(app_commands.Group):
         await visit.say("admin.quota.set", **said, **_amount(visit, policy.limit_ms))
 
     @app_commands.command(name="grant", description=label("command.admin.quota.grant"))
-    @app_commands.describe(
+    @describe(
         member=label("command.admin.quota.grant.member"),
         minutes=label("command.admin.quota.grant.minutes"),
         lasting=label("command.admin.quota.grant.lasting"),
@@ -103,7 +103,7 @@ class QuotaGroup(app_commands.Group):
         await visit.say(key, member=member.id, **_amount(visit, amount_ms))
 
     @app_commands.command(name="reset", description=label("command.admin.quota.reset"))
-    @app_commands.describe(
+    @describe(
         member=label("command.admin.quota.reset.member"),
         channel=label("command.admin.quota.reset.channel"),
     )
@@ -131,7 +131,7 @@ class QuotaGroup(app_commands.Group):
         )
 
     @app_commands.command(name="show", description=label("command.admin.quota.show"))
-    @app_commands.describe(member=label("command.admin.quota.show.member"))
+    @describe(member=label("command.admin.quota.show.member"))
     async def show(self, interaction: discord.Interaction, member: Someone | None = None) -> None:
         """List the limits that hold here, or say what one member has left."""
         visit = await let_in(interaction)
@@ -152,7 +152,7 @@ class QuotaGroup(app_commands.Group):
         await visit.answer(fitting(visit.voice, title, lines))
 
     @app_commands.command(name="timezone", description=label("command.admin.quota.timezone"))
-    @app_commands.describe(name=label("command.admin.quota.timezone.name"))
+    @describe(name=label("command.admin.quota.timezone.name"))
     async def timezone(
         self, interaction: discord.Interaction, name: app_commands.Range[str, 1, MAX_ZONE]
     ) -> None:
@@ -201,7 +201,7 @@ def _target(
     return (Scope.MEMBER, ANYBODY) if everyone else (scope, subject_id)
 
 
-def _amount(visit: Visit, amount_ms: int) -> dict[str, str]:
+def _amount(visit: Visit, amount_ms: int) -> dict[str, object]:
     """Return an amount as people say it."""
     each_ms = usual_price_ms(visit.services.prices)
     return {

@@ -6,7 +6,7 @@ from discord import app_commands
 from bot.admin_pages import words_page
 from bot.choices import Choices, choice, matching
 from bot.prompts import clean_prompt, shown
-from bot.texts import label
+from bot.texts import describe, label
 from bot.visits import let_in, managed
 from bot.words import MAX_WORD
 from storage.guilds import WordAction
@@ -19,7 +19,7 @@ class WordsGroup(app_commands.Group):
     """The subcommands of ``/admin words``."""
 
     @app_commands.command(name="add", description=label("command.admin.words.add"))
-    @app_commands.describe(
+    @describe(
         word=label("command.admin.words.add.word"), action=label("command.admin.words.add.action")
     )
     @app_commands.choices(action=WORD_ACTIONS)
@@ -38,7 +38,7 @@ class WordsGroup(app_commands.Group):
         await visit.say(f"admin.words.added.{chosen}", word=shown(word))
 
     @app_commands.command(name="remove", description=label("command.admin.words.remove"))
-    @app_commands.describe(word=label("command.admin.words.remove.word"))
+    @describe(word=label("command.admin.words.remove.word"))
     async def remove_word(
         self, interaction: discord.Interaction, word: app_commands.Range[str, 1, MAX_WORD]
     ) -> None:
@@ -54,7 +54,7 @@ class WordsGroup(app_commands.Group):
         await visit.answer(words_page(visit.voice, await visit.holding()))
 
     @app_commands.command(name="escalate", description=label("command.admin.words.escalate"))
-    @app_commands.describe(warnings=label("command.admin.words.escalate.warnings"))
+    @describe(warnings=label("command.admin.words.escalate.warnings"))
     async def escalate(
         self,
         interaction: discord.Interaction,

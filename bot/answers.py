@@ -14,7 +14,7 @@ from discord import app_commands, ui
 
 from bot.errors import BotError, RefusedError, sentence
 from bot.notices import refusal
-from bot.services import voice_of
+from bot.services import attend, voice_of
 from generation.errors import GenerationError
 from storage.errors import QuotaExceededError, StorageError
 
@@ -46,6 +46,7 @@ async def answer_error(interaction: discord.Interaction, error: Exception) -> No
 async def guarded(interaction: discord.Interaction, work: Awaitable[None]) -> None:
     """Answer a button or a form under the handler that commands have."""
     try:
+        await attend(interaction)
         await work
     except Exception as error:
         await answer_error(interaction, error)

@@ -19,7 +19,7 @@ from bot.controls import BUTTONS
 from bot.forms import PictureForm
 from bot.notices import refusal
 from bot.roles import Shards
-from bot.services import Services, voice_of
+from bot.services import Services, attend, voice_of
 from bot.texts import TableTranslator, load_texts
 
 FORMS = "atelier:"
@@ -32,6 +32,11 @@ log = structlog.get_logger()
 
 class Tree(app_commands.CommandTree["Atelier"]):
     """The command tree, with the one error handler."""
+
+    async def interaction_check(self, interaction: discord.Interaction["Atelier"], /) -> bool:
+        """Let every command go on, once it is known what is spoken where it came from."""
+        await attend(interaction)
+        return True
 
     async def on_error(
         self, interaction: discord.Interaction["Atelier"], error: app_commands.AppCommandError, /

@@ -64,7 +64,7 @@ A sentence for each is in the locales under ``error.<class>``; so are those of t
 
 from collections.abc import Iterator
 
-from bot.texts import DEFAULT_LOCALE, Texts
+from bot.texts import DEFAULT_LOCALE, Phrase, Texts
 from storage.errors import QuotaExceededError
 
 
@@ -340,5 +340,5 @@ def _values(error: BaseException) -> Iterator[tuple[str, object]]:
     if isinstance(error, BotError):
         yield from error.values.items()
     if isinstance(error, QuotaExceededError):
-        yield "left", f"{error.remaining_ms / 1000:.0f} s"
+        yield "left", Phrase("unit.seconds", {"value": f"{error.remaining_ms / 1000:.0f}"})
         yield "renews", int(error.resets_at.timestamp())

@@ -9,7 +9,7 @@ from discord import ui
 from bot.answers import guarded
 from bot.choices import NAME_LENGTH
 from bot.errors import BadNumberError
-from bot.presets import Preset
+from bot.presets import Preset, titled
 from bot.prompts import MAX_PROMPT
 from bot.texts import Voice
 
@@ -125,6 +125,7 @@ def _prompt_input(prompt: str | None) -> ui.TextInput["PictureForm"]:
 def _preset_select(voice: Voice, presets: Sequence[Preset]) -> ui.Select["PictureForm"]:
     own = discord.SelectOption(label=voice.say("form.preset.none"), value=OWN_WORDS, default=True)
     named = [
-        discord.SelectOption(label=preset.title[:100], value=preset.name) for preset in presets
+        discord.SelectOption(label=voice.tell(titled(each))[:100], value=each.name)
+        for each in presets
     ][: MAX_OPTIONS - 1]
     return ui.Select(custom_id="preset", options=[own, *named], required=False)

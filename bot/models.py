@@ -22,7 +22,7 @@ from bot.errors import (
 )
 from bot.limits import require_steps
 from bot.orders import Order
-from bot.presets import Preset
+from bot.presets import Preset, titled
 from bot.prompts import shown
 from generation.abilities import require_companions, require_readable
 from generation.catalogue import Entry, entries
@@ -295,7 +295,7 @@ class Models:
             return there if there in able else able[0]
         if able:
             known = listed(entry.name for entry in able)
-            raise PresetUnableError("another model can", preset=preset.title, known=known)
+            raise PresetUnableError("another model can", preset=titled(preset), known=known)
         raise PresetUnableError("no model can")
 
     def offered(self, presets: Iterable[Preset]) -> Iterator[Preset]:

@@ -16,7 +16,7 @@ from typing import Any
 from bot.choices import NAME_LENGTH, listed
 from bot.errors import UnknownPresetError
 from bot.prompts import MAX_PROMPT
-from bot.texts import load_texts
+from bot.texts import Phrase, load_texts
 from generation.catalogue import Entry
 from generation.errors import InvalidRequestError
 from generation.postprocess.names import LAYER_NAMES
@@ -35,7 +35,7 @@ class Preset:
     Args:
         name: its key.
         prompt: the words for the model, a template.
-        title: what members see; those that ship have theirs in the locales.
+        title: what members see; see ``titled`` for those that ship.
         strength: how far it goes.
         model: the checkpoint that it is made for; None is the first that can.
         layers: what is drawn over the result, names of ``generation.postprocess.layers``.
@@ -96,15 +96,22 @@ def read_presets(path: Path) -> Mapping[str, Preset]:
     return {**own, **{name: each for name, each in presets().items() if name not in own}}
 
 
+def titled(preset: Preset) -> Phrase | str:
+    """Return what members see of a preset; one that ships is called so in their language."""
+    ships = presets().get(preset.name) == preset
+    return Phrase(f"preset.{preset.name}") if ships else preset.title
+
+
 def preset_named(name: str, known: Mapping[str, Preset]) -> Preset:
-    """Return one preset, by its name or by its title as a member may have typed it.
+    """Return one preset, by its name or by its title in any language, as a member may type it.
 
     Raises:
         UnknownPresetError: there is none of that name; the sentence lists those there are.
     """
-    typed = name.casefold().strip()
+    typed, texts = name.casefold().strip(), load_texts()
     for each in known.values():
-        if typed in (each.name.casefold(), each.title.casefold()):
+        titles = {str(texts.tell(titled(each), locale)).casefold() for locale in texts.locales}
+        if typed in (each.name.casefold(), *titles):
             return each
     raise UnknownPresetError(f"no preset {name[:40]!r}", known=listed(known))
 

@@ -16,7 +16,7 @@ from bot.controls import (
 )
 from bot.notices import ACCENT, QUIET, refusal
 from bot.prompts import shown
-from bot.texts import Voice
+from bot.texts import Phrase, Voice
 from generation.request import Note, NoteCode, Progress, Stage
 
 BAR_CELLS = 16
@@ -82,13 +82,13 @@ def bar(share: float) -> str:
     return "█" * full + "░" * (BAR_CELLS - full)
 
 
-def span(seconds: float) -> str:
+def span(seconds: float) -> Phrase:
     """Return a duration as people say it: 8 s, 3 min, 2 h."""
     if seconds < 90:
-        return f"{max(1, round(seconds))} s"
+        return Phrase("unit.seconds", {"value": max(1, round(seconds))})
     if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{round(seconds / 3600)} h"
+        return Phrase("unit.minutes", {"value": round(seconds / 60)})
+    return Phrase("unit.hours", {"value": round(seconds / 3600)})
 
 
 def result_page(

@@ -1,6 +1,8 @@
 """What the client's commands and buttons work with, made by the composition root."""
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -8,6 +10,7 @@ import discord
 
 from bot.orders import channels_of, locale_of
 from bot.texts import Texts, Voice
+from storage.errors import StorageError
 from storage.places import is_off
 
 if TYPE_CHECKING:
@@ -29,6 +32,10 @@ if TYPE_CHECKING:
     from storage.quotas import Quotas
     from storage.reports import Reports
     from storage.retention import Retention
+
+
+ATTEND_S = 0.5
+"""Of the three seconds in which Discord wants an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +90,13 @@ async def presets_of(interaction: discord.Interaction) -> "Mapping[str, Preset]"
 async def guild_of(interaction: discord.Interaction) -> "Guild":
     """Return what holds in the guild that an interaction came from."""
     return await services_of(interaction).guilds.holding(interaction.guild_id)
+
+
+async def attend(interaction: discord.Interaction) -> None:
+    """Learn what the guild speaks before anything is answered; if that takes too long, without."""
+    with suppress(StorageError, TimeoutError):
+        async with asyncio.timeout(ATTEND_S):
+            await guild_of(interaction)
 
 
 def voice_of(interaction: discord.Interaction) -> Voice:

@@ -1,19 +1,40 @@
 """Every text a member reads, by key and locale.
 
-A locale is one JSON file in ``bot/locales``, a flat table of keys. What a locale lacks is said in
-English. Values are put in once and never looked at again, so that a prompt with braces is a prompt.
+A locale is one JSON file in ``bot/locales``, a flat table of keys; a test holds all files to the
+same keys and values. Members whose language has no file are answered in English. Values are put in
+once and never looked at again, so that a prompt with braces is a prompt.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import TypeVar
 
 import discord
 from discord import app_commands
 
 DEFAULT_LOCALE = "en-US"
+C = TypeVar("C")
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A value of a text that is itself said in the language of whoever reads it.
+
+    By itself, as in a log or on the command line, it is English.
+
+    Args:
+        key: of its text.
+        values: of that text; there may be phrases among them.
+    """
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return load_texts().say(self.key, **self.values)
 
 
 class Texts:
@@ -45,7 +66,13 @@ class Texts:
             KeyError: no locale knows the key, or a value is missing.
         """
         template = self.find(key, locale) or self._tables[DEFAULT_LOCALE][key]
-        return template.format_map(values)
+        return template.format_map({name: self.tell(it, locale) for name, it in values.items()})
+
+    def tell(self, value: object, locale: str = DEFAULT_LOCALE) -> object:
+        """Return a value as it is, and a phrase in the words of a locale."""
+        if isinstance(value, Phrase):
+            return self.say(value.key, locale, **value.values)
+        return value
 
 
 @cache
@@ -61,9 +88,29 @@ def load_texts() -> Texts:
     return Texts({**first, **found})
 
 
+def own_name(locale: str) -> str:
+    """Return what a language calls itself."""
+    return load_texts().say("language.name", locale)
+
+
 def label(key: str) -> app_commands.locale_str:
     """Return a name or description of a command: English, and the key for other locales."""
     return app_commands.locale_str(load_texts().say(key), key=key)
+
+
+def describe(**about: app_commands.locale_str) -> Callable[[C], C]:
+    """Say what the options of a command are for; their names are said in the locales, too.
+
+    The English name is the parameter's own, and so is what Discord sends in any language.
+    """
+    names: dict[str, str | app_commands.locale_str] = {
+        name: app_commands.locale_str(name, key=f"option.{name}") for name in about
+    }
+
+    def decorate(command: C) -> C:
+        return app_commands.rename(**names)(app_commands.describe(**about)(command))
+
+    return decorate
 
 
 class TableTranslator(app_commands.Translator):
@@ -96,3 +143,7 @@ class Voice:
     def say(self, key: str, /, **values: object) -> str:
         """Return a text with its values."""
         return self.texts.say(key, self.locale, **values)
+
+    def tell(self, value: Phrase | str) -> str:
+        """Return what may be a phrase in the member's language."""
+        return str(self.texts.tell(value, self.locale))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from bot.charts import MAX_BARS, Bars
 from bot.replies import span
-from bot.texts import Voice
+from bot.texts import Phrase, Voice
 from storage.cuts import Dimension
 from storage.reports import Report, Usage
 
@@ -48,10 +48,16 @@ class Price:
         return f"{amount:,.2f} {self.currency}"
 
 
-def device_time(device_ms: int) -> str:
+def device_time(device_ms: float) -> Phrase:
     """Return device time as people say it."""
-    seconds = device_ms / 1000
-    return f"{seconds:.1f} s" if seconds < 90 else span(seconds)
+    return exact_span(device_ms / 1000)
+
+
+def exact_span(seconds: float) -> Phrase:
+    """Return a duration as people say it, a short one with tenths of a second."""
+    if seconds < 90:
+        return Phrase("unit.seconds", {"value": f"{seconds:.1f}"})
+    return span(seconds)
 
 
 def report_total(voice: Voice, report: Report) -> str:
@@ -164,10 +170,8 @@ def _against(voice: Voice, now: Usage, then: Usage) -> str:
     )
 
 
-def _time(seconds: float | None) -> str:
-    if seconds is None:
-        return NOTHING
-    return f"{seconds:.1f} s" if seconds < 90 else span(seconds)
+def _time(seconds: float | None) -> Phrase | str:
+    return NOTHING if seconds is None else exact_span(seconds)
 
 
 def charts_of(voice: Voice, report: Report, names: Mapping[int, str]) -> tuple[Bars, Bars]:
@@ -252,10 +256,9 @@ def _bars(voice: Voice, title: str, rows: Iterable[tuple[str, Usage]]) -> Bars:
 
 
 def _numbers(usage: Usage) -> dict[str, object]:
-    wait = NOTHING if usage.mean_wait_s is None else f"{usage.mean_wait_s:.1f} s"
     return {
         "jobs": usage.jobs,
         "failures": usage.failures,
         "device": device_time(usage.device_ms),
-        "wait": wait,
+        "wait": _time(usage.mean_wait_s),
     }

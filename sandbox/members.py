@@ -9,6 +9,7 @@ from sandbox.commands import CommandBook
 from sandbox.errors import MemberError
 from sandbox.interactions import AUTOCOMPLETE, Interaction, Interactions
 from sandbox.invoking import Invoker
+from sandbox.locales import LOCALES, spoken
 from sandbox.messages import Messages
 from sandbox.replies import Payload, json_response
 from sandbox.state import DIRECT_CHANNEL, Channel, Message, State, User
@@ -49,6 +50,7 @@ class Members:
             web.get(f"{base}/channels", self.channels),
             web.get(f"{base}/channels/{{channel_id}}/messages", self.history),
             web.get(f"{base}/channels/{{channel_id}}/commands", self.commands),
+            web.put(f"{base}/locale", self.speak),
             web.post(f"{base}/attachments", self.upload),
             web.post(f"{base}/messages", self.send),
             web.delete(f"{base}/channels/{{channel_id}}/messages/{{message_id}}", self.delete),
@@ -82,10 +84,19 @@ class Members:
         return json_response([self._audience.message(found) for found in reversed(seen[:limit])])
 
     async def commands(self, request: web.Request) -> web.Response:
-        """Return the commands that the member may use in a channel."""
+        """Return the commands that the member may use in a channel, in their language."""
         user = self._user(request)
         channel = self._invoker.channel(user, request.match_info["channel_id"])
-        return json_response(self._commands.offered(user.id, channel))
+        offered = self._commands.offered(user.id, channel)
+        return json_response([spoken(command, user.locale) for command in offered])
+
+    async def speak(self, request: web.Request) -> web.Response:
+        """Choose the language of the member's client."""
+        user, locale = self._user(request), (await read_json(request)).get("locale")
+        if locale not in LOCALES:
+            raise MemberError(f"locale must be one of {', '.join(LOCALES)}")
+        user.locale = locale
+        return web.Response(status=204)
 
     async def upload(self, request: web.Request) -> web.Response:
         """Keep files that the member will attach."""

@@ -17,6 +17,7 @@ from sandbox.control import Control
 from sandbox.errors import ApiError, MemberError, not_found
 from sandbox.faults import Faults
 from sandbox.greeting import Samples, greet
+from sandbox.locales import LOCALES
 from sandbox.replies import Payload, json_response
 from sandbox.routes import cdn_routes, discord_routes
 from sandbox.services import Services, assemble
@@ -211,6 +212,7 @@ class Sandbox:
             "application_id": str(self.state.application.id),
             "client_secret": self.services.oauth.client_secret,
             "guild_id": str(guild.id),
+            "locales": LOCALES,
             "channels": [
                 {"id": str(channel.id), "name": channel.name}
                 for channel in self.state.guild_channels(guild.id)
@@ -219,6 +221,7 @@ class Sandbox:
                 {
                     "id": str(user.id),
                     "name": user.name,
+                    "locale": user.locale,
                     "admin": world.is_admin(self.state, guild, user_id=user.id),
                 }
                 for user in people

@@ -16,7 +16,8 @@ from bot.admin_words import WordsGroup
 from bot.choices import choice
 from bot.client import Atelier
 from bot.errors import UnknownLanguageError
-from bot.texts import label, load_texts
+from bot.services import voice_of
+from bot.texts import describe, label, load_texts, own_name
 from bot.visits import let_in
 from storage.guilds import SafetyPolicy
 from storage.records import JobState
@@ -25,7 +26,10 @@ from storage.tables import MAX_RETENTION_DAYS
 MAX_ROW = 2**53 - 1
 EACH_ITS_OWN = "own"
 POLICIES = [choice(f"admin.safety.{policy}", policy) for policy in get_args(SafetyPolicy)]
-LANGUAGES = [choice(f"language.{name}", name) for name in (*load_texts().locales, EACH_ITS_OWN)]
+LANGUAGES = [
+    *(app_commands.Choice(name=own_name(locale), value=locale) for locale in load_texts().locales),
+    choice("language.own", EACH_ITS_OWN),
+]
 STATES = [choice(f"admin.jobs.{state.value}", state.value) for state in JobState]
 
 
@@ -43,7 +47,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
     defaults = DefaultsGroup(name="defaults", description=label("command.admin.defaults"))
 
     @app_commands.command(name="safety", description=label("command.admin.safety"))
-    @app_commands.describe(policy=label("command.admin.safety.policy"))
+    @describe(policy=label("command.admin.safety.policy"))
     @app_commands.choices(policy=POLICIES)
     async def safety(self, interaction: discord.Interaction, policy: str | None = None) -> None:
         """Choose what becomes of unsafe pictures, or say what does."""
@@ -59,7 +63,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
         )
 
     @app_commands.command(name="retention", description=label("command.admin.retention"))
-    @app_commands.describe(days=label("command.admin.retention.days"))
+    @describe(days=label("command.admin.retention.days"))
     async def retention(
         self,
         interaction: discord.Interaction,
@@ -74,7 +78,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
         await visit.say("admin.retention.kept", days=kept, most=guilds.longest_days)
 
     @app_commands.command(name="language", description=label("command.admin.language"))
-    @app_commands.describe(name=label("command.admin.language.name"))
+    @describe(name=label("command.admin.language.name"))
     @app_commands.choices(name=LANGUAGES)
     async def language(self, interaction: discord.Interaction, name: str) -> None:
         """Choose what the bot speaks here: one language, or each member's own."""
@@ -84,8 +88,10 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
             raise UnknownLanguageError("no such language")
         chosen = None if name == EACH_ITS_OWN else name
         await visit.services.guilds.choose(visit.guild_id, actor_id=visit.actor_id, language=chosen)
-        said = visit.voice.say(f"language.{name}")
-        await visit.say("admin.language.chosen", language=said)
+        await visit.holding()
+        voice = voice_of(interaction)
+        said = own_name(chosen) if chosen else voice.say("language.own")
+        await visit.answer(voice.say("admin.language.chosen", language=said))
 
     @app_commands.command(name="models", description=label("command.admin.models"))
     async def models(self, interaction: discord.Interaction) -> None:
@@ -95,7 +101,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
         await visit.answer(models_page(visit.voice, models.all, usual=models.chosen("remix", None)))
 
     @app_commands.command(name="jobs", description=label("command.admin.jobs"))
-    @app_commands.describe(state=label("command.admin.jobs.state"))
+    @describe(state=label("command.admin.jobs.state"))
     @app_commands.choices(state=STATES)
     async def jobs(self, interaction: discord.Interaction, state: str = "failed") -> None:
         """List the newest jobs that are in a state, such as those that failed for good."""
@@ -104,7 +110,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
         await visit.answer(jobs_page(visit.voice, found, state=state))
 
     @app_commands.command(name="audit", description=label("command.admin.audit"))
-    @app_commands.describe(before=label("command.admin.audit.before"))
+    @describe(before=label("command.admin.audit.before"))
     async def audit(
         self,
         interaction: discord.Interaction,

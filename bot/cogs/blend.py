@@ -8,7 +8,7 @@ from bot.choices import NAME_LENGTH, matching, vae_line
 from bot.client import Atelier
 from bot.orders import Order, any_seed
 from bot.services import services_of, voice_of
-from bot.texts import label
+from bot.texts import describe, label
 from generation.registry import VAE
 from generation.request import MAX_FRAMES
 
@@ -19,7 +19,7 @@ class Blend(commands.Cog):
     @app_commands.command(name="blend", description=label("command.blend"))
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-    @app_commands.describe(
+    @describe(
         image=label("command.blend.image"),
         other=label("command.blend.other"),
         ratio=label("command.blend.ratio"),

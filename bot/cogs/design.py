@@ -11,7 +11,7 @@ from bot.limits import MOST_PICTURES
 from bot.orders import Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import services_of, voice_of
-from bot.texts import label
+from bot.texts import describe, label
 from generation.designers import Designer
 from generation.registry import DESIGN
 from generation.request import MAX_FRAMES, MAX_SEED, Canvas
@@ -26,7 +26,7 @@ class Design(commands.Cog):
     @app_commands.command(name="design", description=label("command.design"))
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-    @app_commands.describe(
+    @describe(
         room=label("command.design.room"),
         seed=label("command.seed"),
         direction=label("command.design.direction"),

@@ -11,7 +11,7 @@ from bot.limits import MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, SIZE_LETTERS, r
 from bot.orders import LIKE_STRENGTH, Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import services_of, voice_of
-from bot.texts import label
+from bot.texts import describe, label
 from generation.canvases import SHAPES
 from generation.request import MAX_SEED
 
@@ -22,7 +22,7 @@ class Imagine(commands.Cog):
     @app_commands.command(name="imagine", description=label("command.imagine"))
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-    @app_commands.describe(
+    @describe(
         prompt=label("command.imagine.prompt"),
         negative=label("command.negative"),
         model=label("command.imagine.model"),

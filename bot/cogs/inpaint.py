@@ -11,7 +11,7 @@ from bot.limits import MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, require_steps
 from bot.orders import Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import services_of, voice_of
-from bot.texts import label
+from bot.texts import describe, label
 from generation.request import MAX_SEED
 
 DEFAULT_STRENGTH = 1.0
@@ -24,7 +24,7 @@ class Inpaint(commands.Cog):
     @app_commands.command(name="inpaint", description=label("command.inpaint"))
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-    @app_commands.describe(
+    @describe(
         image=label("command.inpaint.image"),
         prompt=label("command.inpaint.prompt"),
         mask=label("command.inpaint.mask"),

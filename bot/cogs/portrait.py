@@ -9,7 +9,7 @@ from bot.client import Atelier
 from bot.limits import MOST_PICTURES
 from bot.orders import Order, any_seed
 from bot.services import services_of, voice_of
-from bot.texts import label
+from bot.texts import describe, label
 from generation.portraits import PAINTED
 from generation.registry import PORTRAIT
 from generation.request import MAX_SEED, Canvas
@@ -24,7 +24,7 @@ class Portrait(commands.Cog):
     @app_commands.command(name="portrait", description=label("command.portrait"))
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-    @app_commands.describe(
+    @describe(
         seed=label("command.seed"),
         truncation=label("command.portrait.truncation"),
         mix=label("command.portrait.mix"),

@@ -8,7 +8,7 @@ from bot.client import Atelier
 from bot.notices import ACCENT, notice
 from bot.privacy import consent_page, holdings_text
 from bot.services import services_of, voice_of
-from bot.texts import label
+from bot.texts import describe, label
 
 MAX_PART = 10_000
 
@@ -38,7 +38,7 @@ class PrivacyFamily(
         await interaction.edit_original_response(view=notice(text, colour=ACCENT))
 
     @app_commands.command(name="export", description=label("command.privacy.export"))
-    @app_commands.describe(part=label("command.privacy.export.part"))
+    @describe(part=label("command.privacy.export.part"))
     async def export(
         self, interaction: discord.Interaction, part: app_commands.Range[int, 1, MAX_PART] = 1
     ) -> None:

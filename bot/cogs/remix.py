@@ -23,10 +23,10 @@ from bot.limits import MOST_PICTURES, SIZE_LETTERS, shape_of
 from bot.models import Models
 from bot.orders import LIKE_STRENGTH, Order, Picture, any_seed
 from bot.pictures import first_picture
-from bot.presets import DEFAULT_STRENGTH, Preset, preset_named
+from bot.presets import DEFAULT_STRENGTH, Preset, preset_named, titled
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import client_of, guild_of, presets_of, services_of, voice_of
-from bot.texts import label
+from bot.texts import describe, label
 from generation.registry import PORTRAIT, VAE
 from generation.request import EDGES, MAX_SEED
 
@@ -36,6 +36,7 @@ def remix_order(
     *,
     prompt: str,
     words: str = "",
+    title: str = "",
     preset: Preset | None = None,
     strength: float | None = None,
     seed: int | None = None,
@@ -50,6 +51,7 @@ def remix_order(
         image: the picture to start from.
         prompt: what the model is told, see ``told``.
         words: the member's own of these, which the reply names.
+        title: what the reply calls the preset, if there is one.
         preset: the ready-made edit that was chosen.
         strength: the preset's, or the usual one, if None; new margins are made from nothing.
         seed: any if None.
@@ -61,7 +63,6 @@ def remix_order(
     if strength is None:
         strength = preset.strength if preset else DEFAULT_STRENGTH
         strength = 1.0 if extend else strength
-    title = preset.title if preset else ""
     return Order(
         command="remix",
         pipeline="remix",
@@ -171,7 +172,7 @@ class Remix(commands.Cog):
     @app_commands.command(name="remix", description=label("command.remix"))
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-    @app_commands.describe(
+    @describe(
         image=label("command.remix.image"),
         prompt=label("command.remix.prompt"),
         preset=label("command.remix.preset"),
@@ -255,6 +256,7 @@ class Remix(commands.Cog):
             picture,
             prompt=prompt,
             words=words,
+            title=voice_of(interaction).tell(titled(chosen)) if chosen else "",
             preset=chosen,
             strength=strength,
             seed=seed,
@@ -278,7 +280,8 @@ class Remix(commands.Cog):
         """Offer the presets that a model here can do and that hold what was typed."""
         services = services_of(interaction)
         offered = services.models.offered((await presets_of(interaction)).values())
-        return matching(current, {preset.name: preset.title for preset in offered})
+        voice = voice_of(interaction)
+        return matching(current, {each.name: voice.tell(titled(each)) for each in offered})
 
     @remix.autocomplete("model")
     async def models(
@@ -329,6 +332,7 @@ async def remix_message(interaction: discord.Interaction, message: discord.Messa
             await services.pictures.upload(attachment),
             prompt=prompt,
             words=words,
+            title=voice.tell(titled(chosen)) if chosen else "",
             preset=chosen,
             strength=filled.strength,
             model=model,

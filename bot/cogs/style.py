@@ -16,7 +16,7 @@ from bot.errors import (
 from bot.orders import Order, Origin, Picture, any_seed
 from bot.pictures import artwork_named
 from bot.services import services_of, voice_of
-from bot.texts import label
+from bot.texts import describe, label
 from generation.artworks import artworks
 from generation.registry import AUTO, methods
 from generation.request import MAX_SEED, Manner
@@ -32,7 +32,7 @@ class Style(commands.Cog):
     @app_commands.command(name="style", description=label("command.style"))
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-    @app_commands.describe(
+    @describe(
         image=label("command.style.image"),
         artwork=label("command.style.artwork"),
         preset=label("command.style.preset"),
@@ -72,7 +72,7 @@ class Style(commands.Cog):
         pictures, guilds = services_of(interaction).pictures, services_of(interaction).guilds
         style: Picture
         if preset is not None and artwork is None:
-            subject = artwork_named(preset).title
+            subject = voice_of(interaction).say(f"artwork.{artwork_named(preset).name}")
             style = await pictures.artwork(preset)
         elif artwork is not None and preset is None:
             subject = voice_of(interaction).say("subject.own_artwork")
@@ -105,7 +105,8 @@ class Style(commands.Cog):
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
         """Offer the artworks whose name or title holds what was typed."""
-        return matching(current, {name: artwork.title for name, artwork in artworks().items()})
+        voice = voice_of(interaction)
+        return matching(current, {name: voice.say(f"artwork.{name}") for name in artworks()})
 
     @style.autocomplete("method")
     async def methods(

@@ -18,7 +18,7 @@ from bot.quotas import own_page, own_price_ms, usual_price_ms
 from bot.rights import may_manage
 from bot.services import services_of, voice_of
 from bot.standing import standing_of
-from bot.texts import Voice, label
+from bot.texts import Voice, describe, label
 from bot.usage import (
     Price,
     charts_of,
@@ -67,7 +67,7 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
         await interaction.edit_original_response(view=notice(text, colour=ACCENT))
 
     @app_commands.command(name="report", description=label("command.usage.report"))
-    @app_commands.describe(
+    @describe(
         period=label("command.usage.report.period"),
         first=label("command.usage.report.first"),
         last=label("command.usage.report.last"),

@@ -6,7 +6,7 @@ from discord.ext import commands
 
 from bot.client import Atelier
 from bot.services import services_of, voice_of
-from bot.texts import label
+from bot.texts import describe, label
 from bot.variations import AMOUNTS, variation
 
 AMOUNT_CHOICES = [
@@ -21,7 +21,7 @@ class Vary(commands.Cog):
     @app_commands.command(name="vary", description=label("command.vary"))
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-    @app_commands.describe(image=label("command.vary.image"), amount=label("command.vary.amount"))
+    @describe(image=label("command.vary.image"), amount=label("command.vary.amount"))
     @app_commands.choices(amount=AMOUNT_CHOICES)
     async def vary(
         self,

@@ -47,6 +47,17 @@ class Member:
         sent: Message = await self._post("messages", json=body)
         return sent
 
+    async def speak(self, locale: str) -> None:
+        """Choose the language of the member's client."""
+        async with self._session.put(f"{self._base}/locale", json={"locale": locale}) as response:
+            assert response.status == 204, await response.text()
+
+    async def commands(self) -> list[dict[str, Any]]:
+        """Return the commands that the member is offered, in their language."""
+        async with self._session.get(f"{self._base}/channels/{self.channel_id}/commands") as found:
+            listed: list[dict[str, Any]] = await found.json()
+            return listed
+
     async def command(self, name: str, subcommand: str | None, **options: object) -> dict[str, Any]:
         body = {"kind": "command", "name": name, "subcommand": subcommand, "options": options}
         return await self.interact(**{key: value for key, value in body.items() if value})

@@ -1,6 +1,7 @@
 """The whole command tree: it loads, fits Discord's own schema, and keeps its limits."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -14,11 +15,21 @@ from referencing.jsonschema import DRAFT202012
 
 from bot.client import Atelier
 from bot.syncing import PERMISSIONS, invite_link, payloads
-from bot.texts import TableTranslator, Texts, label, load_texts
+from bot.texts import (
+    DEFAULT_LOCALE,
+    TableTranslator,
+    Texts,
+    label,
+    load_texts,
+    own_name,
+)
 from tests.requirements import require
 from tests.sandbox.openapi import CURE, schema_file
 
 Command = dict[str, Any]
+MOST_LETTERS = 8000
+"""Of a command with all of its subcommands and options (Discord's "Application Commands")."""
+NAME = re.compile(r"[-_'\w]{1,32}")
 
 
 @pytest.fixture
@@ -82,6 +93,37 @@ def test_names_descriptions_and_choices_keep_discords_limits(tree: list[Command]
         assert all(len(group["options"]) <= 25 for group in groups)
 
 
+def test_every_text_of_a_command_is_said_in_every_locale_but_its_own_name(
+    tree: list[Command],
+) -> None:
+    others = [name for name in load_texts().locales if name != DEFAULT_LOCALE]
+    own_names = {own_name(locale) for locale in load_texts().locales}
+    for where, part, is_named in every_part(tree):
+        assert bool(part.get("name_localizations")) == is_named, f"describe() is missing: {where}"
+        for locale in others:
+            assert not part.get("description") or locale in part["description_localizations"], where
+            assert not is_named or re.fullmatch(NAME, part["name_localizations"][locale]), where
+            for choice in part.get("choices", ()):
+                said = choice["name"] in own_names or locale in choice["name_localizations"]
+                assert said, f"{where}: {choice['name']}"
+
+
+def test_names_of_options_are_told_apart_in_every_locale(tree: list[Command]) -> None:
+    for where, part, _ in every_part(tree):
+        for locale in load_texts().locales:
+            names = [
+                option.get("name_localizations", {}).get(locale, option["name"])
+                for option in part.get("options", ())
+            ]
+            assert len(names) == len(set(names)), (where, locale)
+
+
+def test_a_command_has_room_for_all_its_texts_in_any_language(tree: list[Command]) -> None:
+    for command in tree:
+        letters = sum(letters_of(part) for _, part, _ in every_part([command]))
+        assert letters <= MOST_LETTERS, command["name"]
+
+
 def test_numbers_have_ranges(tree: list[Command]) -> None:
     numbers = [
         option for command in tree for option in every_option(command) if option["type"] in (4, 10)
@@ -129,6 +171,33 @@ def test_the_texts_that_a_command_may_need_are_all_there() -> None:
     texts = load_texts()
     for key in ("title.remix", "title.style", "form.lost", "button.again", "button.stop"):
         assert key in texts
+
+
+def every_part(commands: list[Command], path: str = "") -> Iterator[tuple[str, Command, bool]]:
+    """Yield commands, their groups, subcommands and options; the last is whether it is an option.
+
+    A message's menu has a name that is translated, as an option has.
+    """
+    for part in commands:
+        where = f"{path} {part['name']}".strip()
+        is_option = bool(path) and part["type"] > 2
+        yield where, part, is_option or (not path and part["type"] == 3)
+        yield from every_part(part.get("options", []), where)
+
+
+def letters_of(part: Command) -> int:
+    """Return how many letters Discord counts, of each text the longest translation."""
+    texts = [
+        (part, "name"),
+        (part, "description"),
+        *((it, "name") for it in part.get("choices", ())),
+    ]
+    longest = (
+        max(map(len, [it[what], *it.get(f"{what}_localizations", {}).values()]))
+        for it, what in texts
+        if it.get(what)
+    )
+    return sum(longest) + sum(len(str(it["value"])) for it in part.get("choices", ()))
 
 
 def every_option(command: Command) -> Iterator[Command]:

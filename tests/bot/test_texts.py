@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,10 +17,11 @@ from bot.errors import (
     sentence_key,
     stored_sentence,
 )
-from bot.presets import presets
+from bot.presets import preset_named, presets, read_presets, titled
 from bot.prompts import MAX_PROMPT, clean_prompt, shown
 from bot.replies import note_sentence
-from bot.texts import Voice, load_texts
+from bot.texts import DEFAULT_LOCALE, Phrase, Voice, load_texts
+from generation.artworks import artworks
 from generation.errors import EngineLostError, GenerationError, JobCancelledError
 from generation.request import Note, NoteCode
 from storage.clock import utc_now
@@ -63,6 +65,34 @@ def test_every_preset_has_a_title_and_words() -> None:
         assert preset.title == VOICE.say(f"preset.{preset.name}")
         assert preset.prompt
         assert 0 < preset.strength <= 1
+
+
+def test_presets_and_artworks_that_ship_are_called_so_in_the_members_language(
+    tmp_path: Path,
+) -> None:
+    chinese = Voice(TEXTS, "zh-CN")
+    night = presets()["night"]
+    assert (VOICE.tell(titled(night)), chinese.tell(titled(night))) == ("Night", "夜晚")
+    assert preset_named("夜晚", presets()) is night
+    own = tmp_path / "presets.json"
+    own.write_text('{"night": {"title": "Our night", "prompt": "night"}}')
+    assert chinese.tell(titled(read_presets(own)["night"])) == "Our night"
+    for artwork in artworks().values():
+        assert VOICE.say(f"artwork.{artwork.name}") == artwork.title
+
+
+def test_a_phrase_is_said_in_the_readers_language_and_in_a_log_in_english() -> None:
+    wait = WaitTooLongError("x", wait=Phrase("unit.minutes", {"value": 3}))
+    assert "about 3 min" in sentence(wait, TEXTS)
+    assert "大约 3 分钟" in sentence(wait, TEXTS, "zh-CN")
+    assert f"{wait.values['wait']}" == "3 min"
+    quota = QuotaExceededError(scope="member", limit_ms=9, remaining_ms=4000, resets_at=utc_now())
+    assert "还剩 4 秒" in sentence(quota, TEXTS, "zh-CN")
+
+
+def test_names_of_options_are_in_english_what_discord_sends() -> None:
+    keys = [key for key in TEXTS.keys(DEFAULT_LOCALE) if key.startswith("option.")]
+    assert [key for key in keys if VOICE.say(key) != key.removeprefix("option.")] == []
 
 
 def test_a_refusal_names_its_numbers() -> None:

@@ -133,3 +133,24 @@ async def test_an_unknown_command_is_not_sent_as_text(stage: Stage) -> None:
         await write(page, "/nothing at all")
         await page.keyboard.press("Enter")
         await expect(page.locator(".composer-problem")).to_contain_text("no command /nothing")
+
+
+async def test_a_member_chooses_a_language_and_reads_commands_in_it(stage: Stage) -> None:
+    registered = stage.running.state.memory.commands[0].values()
+    grow = next(command for command in registered if command["name"] == "grow")
+    grow["description_localizations"] = {"zh-CN": "种点什么"}
+    grow["options"][0]["name_localizations"] = {"zh-CN": "植物"}
+    async with stage.member("Ben") as page:
+        await page.get_by_label("Ben's language").select_option("zh-CN")
+        await write(page, "/grow")
+        await expect(page.get_by_role("option", name="/grow 种点什么")).to_be_visible()
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_label("植物")).to_be_focused()
+        await page.keyboard.type("fern")
+        await page.keyboard.press("Enter")
+        await expect(newest(page)).to_contain_text("Planted fern, loud False")
+        await page.get_by_label("Ben's language").select_option("en-US")
+    async with stage.member("Ada") as page:
+        await expect(page.get_by_label("Ada's language")).to_have_value("en-US")
+        await write(page, "/grow")
+        await expect(page.get_by_role("option", name="/grow Plant something")).to_be_visible()

@@ -53,14 +53,22 @@ async function ask(path, request) {
 }
 
 /**
+ * @param {string} method
  * @param {string} path
  * @param {unknown} body
  * @returns {Promise<any>}
  */
-function post(path, body) {
+function send(method, path, body) {
   const headers = { "Content-Type": "application/json" };
-  return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
+  return ask(path, { method, headers, body: JSON.stringify(body) });
 }
+
+/**
+ * @param {string} path
+ * @param {unknown} body
+ * @returns {Promise<any>}
+ */
+const post = (path, body) => send("POST", path, body);
 
 /** @returns {Promise<any>} addresses, channels, members, samples */
 export const fetchDetails = () => ask("/sandbox/");
@@ -78,6 +86,10 @@ export const fetchMessages = (member, channel) =>
 /** @param {string} member @param {string} channel @returns {Promise<any[]>} */
 export const fetchCommands = (member, channel) =>
   ask(`/sandbox/members/${member}/channels/${channel}/commands`);
+
+/** @param {string} member @param {string} locale @returns {Promise<null>} */
+export const chooseLocale = (member, locale) =>
+  send("PUT", `/sandbox/members/${member}/locale`, { locale });
 
 /** @param {string} member @param {object} message @returns {Promise<any>} */
 export const sendMessage = (member, message) =>

@@ -1,7 +1,7 @@
 /** Slash commands as a member types them: finding, matching, and reading `option:value` text. */
 
 /**
- * @typedef {{name: string, description?: string, type: number, required?: boolean, options?: any[],
+ * @typedef {{name: string, label: string, description?: string, type: number, required?: boolean, options?: any[],
  *            choices?: {name: string, value: any}[], autocomplete?: boolean, min_value?: number,
  *            max_value?: number, min_length?: number, max_length?: number}} Option
  * @typedef {{name: string, command: string, path: string[], description: string, options: Option[],
@@ -14,13 +14,31 @@ const GROUP = 2;
 export const ATTACHMENT = 11;
 
 /**
- * Put required options first, as Discord demands of apps anyway.
+ * Put required options first, as Discord demands of apps anyway, in the member's language.
  *
  * @param {Option[]} options
  * @returns {Option[]}
  */
 function requiredFirst(options) {
-  return [...options].sort((a, b) => Number(Boolean(b.required)) - Number(Boolean(a.required)));
+  return options.map(spoken).sort((a, b) => Number(Boolean(b.required)) - Number(Boolean(a.required)));
+}
+
+/**
+ * Take what an option and its choices are called in the member's language, where the app says so.
+ *
+ * @param {any} option
+ * @returns {Option}
+ */
+function spoken(option) {
+  return {
+    ...option,
+    label: option.name_localized ?? option.name,
+    description: option.description_localized ?? option.description,
+    choices: option.choices?.map((/** @type {any} */ each) => ({
+      ...each,
+      name: each.name_localized ?? each.name,
+    })),
+  };
 }
 
 /**
@@ -42,7 +60,7 @@ function leaves(command, node, path) {
       name: [command.name, ...path].join(" "),
       command: command.name,
       path,
-      description: node.description ?? "",
+      description: node.description_localized ?? node.description ?? "",
       options: requiredFirst(options),
       app: command.application_name ?? "",
     },

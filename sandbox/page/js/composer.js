@@ -188,7 +188,7 @@ export class Composer {
       about: runnable.description,
       tag: runnable.options
         .filter((each) => each.required)
-        .map((each) => each.name)
+        .map((each) => each.label)
         .join(", "),
       pick: () => this.openForm(runnable, ""),
     }));

@@ -10,7 +10,7 @@ import { closeDrawers, drawFrame } from "./frame.js";
 import { openLightbox } from "./lightbox.js";
 import { Log } from "./log.js";
 import { openMessageMenu, openPersonMenu } from "./menus.js";
-import { drawChannels, drawPeople, drawSwitcher } from "./people.js";
+import { drawChannels, drawLanguage, drawPeople, drawSwitcher } from "./people.js";
 import { Store } from "./store.js";
 
 const BOOT_RETRY_MS = 800;
@@ -53,6 +53,7 @@ class Page {
     if (what === "place") this.enter();
     if (what === "place" || what === "channels") drawChannels(this.store);
     if (what === "place") drawSwitcher(this.store);
+    if (what === "place") drawLanguage(this.store);
     if (what === "place" || what === "people") drawPeople(this.store);
     if (what === "messages") this.log.draw();
   }
@@ -214,6 +215,13 @@ class Page {
     }
   }
 
+  /** @param {string} locale of the acting member from now on */
+  async speak(locale) {
+    await api.chooseLocale(this.store.memberId, locale);
+    this.store.me.locale = locale;
+    this.store.changed("place");
+  }
+
   /** @param {{url: string, name: string}} picture */
   async attach({ url, name }) {
     try {
@@ -239,6 +247,7 @@ class Page {
       lightbox: ({ media }, source) => openLightbox(source, media),
       dismiss: ({ message }) => this.remove(message.id),
       write: () => this.composer.focus(),
+      language: ({ locale }) => this.speak(locale),
       mention: ({ id }) => this.composer.insert(`<@${id}> `),
       channel: ({ id }) => {
         store.moveTo({ channelId: id });

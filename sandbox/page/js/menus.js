@@ -24,7 +24,7 @@ function appEntries(store, type, act) {
   return [
     { title: "Apps" },
     ...commands.map((each) => ({
-      label: each.name,
+      label: each.name_localized ?? each.name,
       icon: "apps",
       act: () => act(each.name),
     })),

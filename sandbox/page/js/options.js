@@ -47,14 +47,14 @@ export function fixedChoices(option, store) {
  */
 function readNumber(option, text) {
   const value = Number(text.replace(",", "."));
-  if (Number.isNaN(value)) return { complaint: `${option.name} must be a number.` };
+  if (Number.isNaN(value)) return { complaint: `${option.label} must be a number.` };
   if (option.type === INTEGER && !Number.isInteger(value))
-    return { complaint: `${option.name} must be a whole number.` };
+    return { complaint: `${option.label} must be a whole number.` };
   if (option.min_value !== undefined && value < option.min_value) {
-    return { complaint: `${option.name} must be at least ${option.min_value}.` };
+    return { complaint: `${option.label} must be at least ${option.min_value}.` };
   }
   if (option.max_value !== undefined && value > option.max_value) {
-    return { complaint: `${option.name} must be at most ${option.max_value}.` };
+    return { complaint: `${option.label} must be at most ${option.max_value}.` };
   }
   return { value };
 }
@@ -69,8 +69,8 @@ function readNumber(option, text) {
 function readText(option, text) {
   const { min_length: least = 0, max_length: most = 6000 } = option;
   if (text.length < least)
-    return { complaint: `${option.name} needs at least ${least} characters.` };
-  if (text.length > most) return { complaint: `${option.name} takes at most ${most} characters.` };
+    return { complaint: `${option.label} needs at least ${least} characters.` };
+  if (text.length > most) return { complaint: `${option.label} takes at most ${most} characters.` };
   return { value: text };
 }
 
@@ -106,7 +106,7 @@ export class TextOption {
     this.element = h(
       "span",
       { class: "chip", data: { option: option.name } },
-      h("label", { class: "chip-name", for: this.input.id }, option.name),
+      h("label", { class: "chip-name", for: this.input.id }, option.label),
       this.input,
     );
     this.input.addEventListener("input", () => {
@@ -161,10 +161,10 @@ export class TextOption {
   read() {
     const { option } = this;
     const text = this.input.value.trim();
-    if (!text) return option.required ? { complaint: `${option.name} is required.` } : {};
+    if (!text) return option.required ? { complaint: `${option.label} is required.` } : {};
     const choice = this.choice();
     if (choice) return { value: choice.value };
-    if (this.choices) return { complaint: `${option.name} must be one of its choices.` };
+    if (this.choices) return { complaint: `${option.label} must be one of its choices.` };
     return option.type === STRING ? readText(option, text) : readNumber(option, text);
   }
 }
@@ -189,7 +189,7 @@ export class FileOption {
     this.element = h(
       "span",
       { class: "chip chip-attachment", data: { option: option.name } },
-      h("label", { class: "chip-name", for: this.button.id }, option.name),
+      h("label", { class: "chip-name", for: this.button.id }, option.label),
       this.button,
       this.picker,
     );
@@ -216,8 +216,8 @@ export class FileOption {
     this.button.setAttribute(
       "aria-label",
       file
-        ? `${this.option.name}: ${file.name}, ${fileSize(file.size)}. Press to change.`
-        : `${this.option.name}: choose a file, drop one or paste one`,
+        ? `${this.option.label}: ${file.name}, ${fileSize(file.size)}. Press to change.`
+        : `${this.option.label}: choose a file, drop one or paste one`,
     );
     this.button.replaceChildren(
       mark,
@@ -245,7 +245,7 @@ export class FileOption {
   read() {
     if (this.file) return { file: this.file };
     return this.option.required
-      ? { complaint: `${this.option.name} is required: choose, drop or paste a file.` }
+      ? { complaint: `${this.option.label} is required: choose, drop or paste a file.` }
       : {};
   }
 }

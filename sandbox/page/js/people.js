@@ -83,6 +83,24 @@ function switchButton(member, store) {
   return button;
 }
 
+/**
+ * Draw the choice of the acting member's language, each by its own name.
+ *
+ * @param {Store} store
+ */
+export function drawLanguage(store) {
+  const select = /** @type {HTMLSelectElement} */ (byId("language"));
+  const locales = /** @type {string[]} */ (store.details.locales ?? []);
+  byId("language-title").textContent = `${store.me.name}'s language`;
+  select.replaceChildren(
+    ...locales.map((locale) =>
+      h("option", { value: locale }, new Intl.DisplayNames(locale, { type: "language" }).of(locale)),
+    ),
+  );
+  select.value = store.me.locale ?? "en-US";
+  select.onchange = () => emit(select, "language", { locale: select.value });
+}
+
 /** @param {{type?: number}} channel @returns {string} the icon of its kind */
 const signOf = (channel) => (channel?.type === DIRECT ? "at" : "hash");
 

@@ -1,6 +1,7 @@
 /** What the page knows: members, channels, commands, messages, and who is acting. */
 
-/** @typedef {{id: string, name: string, admin?: boolean, bot?: boolean}} Person */
+/** @typedef {{id: string, name: string, admin?: boolean, bot?: boolean,
+ *            locale?: string}} Person */
 /** @typedef {{id: string, name: string, type?: number, bot?: any}} Channel */
 /** @typedef {Record<string, any> & {id: string, channel_id: string}} Message */
 
