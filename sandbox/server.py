@@ -162,7 +162,7 @@ class Sandbox:
         return web.FileResponse(place, headers={"Cache-Control": "no-cache"})
 
     async def _show_details(self, request: web.Request) -> web.Response:
-        return json_response(self.details)
+        return json_response(self.details | {"members": self._people()})
 
     async def _greet(self) -> None:
         if self.config.welcome is not None:
@@ -200,7 +200,6 @@ class Sandbox:
     ) -> Payload:
         page = _address(plain)
         guild = next(iter(self.state.guilds.values()))
-        people = [member.user for member in guild.members.values() if not member.user.bot]
         return {
             "page": f"{page}/",
             "api": f"{page}/api/v10",
@@ -212,21 +211,27 @@ class Sandbox:
             "application_id": str(self.state.application.id),
             "client_secret": self.services.oauth.client_secret,
             "guild_id": str(guild.id),
-            "locales": LOCALES,
+            "locales": list(LOCALES),
             "channels": [
                 {"id": str(channel.id), "name": channel.name}
                 for channel in self.state.guild_channels(guild.id)
             ],
-            "members": [
-                {
-                    "id": str(user.id),
-                    "name": user.name,
-                    "locale": user.locale,
-                    "admin": world.is_admin(self.state, guild, user_id=user.id),
-                }
-                for user in people
-            ],
+            "members": self._people(),
         }
+
+    def _people(self) -> list[Payload]:
+        """Return the members, and the languages that they have by now."""
+        guild = next(iter(self.state.guilds.values()))
+        people = [member.user for member in guild.members.values() if not member.user.bot]
+        return [
+            {
+                "id": str(user.id),
+                "name": user.name,
+                "locale": user.locale,
+                "admin": world.is_admin(self.state, guild, user_id=user.id),
+            }
+            for user in people
+        ]
 
 
 @web.middleware

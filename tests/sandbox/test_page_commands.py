@@ -149,6 +149,8 @@ async def test_a_member_chooses_a_language_and_reads_commands_in_it(stage: Stage
         await page.keyboard.type("fern")
         await page.keyboard.press("Enter")
         await expect(newest(page)).to_contain_text("Planted fern, loud False")
+        await page.reload()
+        await expect(page.get_by_label("Ben's language")).to_have_value("zh-CN")
         await page.get_by_label("Ben's language").select_option("en-US")
     async with stage.member("Ada") as page:
         await expect(page.get_by_label("Ada's language")).to_have_value("en-US")
