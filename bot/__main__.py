@@ -15,6 +15,7 @@ from bot.commandline import Format, fail, made, read_settings, refusals, version
 from bot.commandline_latents import blend, design, portrait
 from bot.commandline_models import models
 from bot.commandline_options import (
+    ControlFrom,
     ControlKind,
     ControlPicture,
     Count,
@@ -216,6 +217,7 @@ def remix(
     ] = None,
     control: ControlKind = None,
     control_picture: ControlPicture = None,
+    control_from: ControlFrom = None,
     like: LikePicture = None,
 ) -> None:
     """Make a picture what the prompt says."""
@@ -234,8 +236,8 @@ def remix(
             mask=mask,
             ratio=parsed_ratio(extend) if extend is not None else None,
             prompt=prompt,
-            control=chosen_control(control, picture=control_picture),
-            control_picture=control_picture,
+            control=chosen_control(control, picture=control_picture, source=control_from),
+            control_picture=control_picture or control_from,
             like=likeness,
             like_picture=like_picture,
             strength=strength,
@@ -256,6 +258,7 @@ def imagine(
     model: Model = None,
     control: ControlKind = None,
     control_picture: ControlPicture = None,
+    control_from: ControlFrom = None,
     like: LikePicture = None,
 ) -> None:
     """Make a picture from words alone."""
@@ -274,8 +277,8 @@ def imagine(
             source=chosen_canvas(size),
             target=target,
             prompt=prompt,
-            control=chosen_control(control, picture=control_picture),
-            control_picture=control_picture,
+            control=chosen_control(control, picture=control_picture, source=control_from),
+            control_picture=control_picture or control_from,
             like=likeness,
             like_picture=like_picture,
             seed=seed,

@@ -1,7 +1,9 @@
 """An order as the engine is asked what it costs, and as the job that is written down."""
 
-from bot.orders import Order, Origin, Parameters
-from generation.request import Canvas, ImageRequest, Pixels
+from collections.abc import Mapping
+
+from bot.orders import CONTROL_FROM, Order, Origin, Parameters
+from generation.request import UNREAD, Canvas, Control, ImageRequest, Like, Pixels
 from storage.policies import Standing
 from storage.records import NewJob
 
@@ -10,8 +12,12 @@ NONCE_LENGTH = 25
 
 
 def probe_of(order: Order, origin: Origin) -> ImageRequest:
-    """Return a request of the order's size, to ask what one costs and how long it would wait."""
+    """Return a request of the order's size, to ask what one costs and how long it would wait.
+
+    Of the pictures beside its own it tells that they are there, and nothing else.
+    """
     width, height = order.size
+    beside = dict.fromkeys(order.beside, UNREAD)
     image: Pixels | Canvas
     if isinstance(order.image, Canvas):
         image = order.image
@@ -21,6 +27,9 @@ def probe_of(order: Order, origin: Origin) -> ImageRequest:
         job_id="probe",
         pipeline=order.pipeline,
         image=image,
+        mask=beside.get("mask") or (UNREAD if order.ratio is not None else None),
+        control=control_of(order.control, beside),
+        like=like_of(beside, strength=order.like_strength),
         prompt=order.prompt,
         strength=order.strength,
         num_inference_steps=order.num_inference_steps,
@@ -29,6 +38,25 @@ def probe_of(order: Order, origin: Origin) -> ImageRequest:
         guild=origin.guild_id or 0,
         member=origin.member_id,
     )
+
+
+def control_of(told: str | None, beside: Mapping[str, Pixels]) -> Control | None:
+    """Return the control that is told in words, with its picture among those beside it.
+
+    Raises:
+        InvalidRequestError: no ControlNet could follow it.
+    """
+    if not told:
+        return None
+    ready = beside.get("control")
+    picture = beside.get(CONTROL_FROM) if ready is None else ready
+    return Control.told(told, picture=picture, ready=ready is not None)
+
+
+def like_of(beside: Mapping[str, Pixels], *, strength: float) -> Like | None:
+    """Return what a picture is to be like, None without such a picture."""
+    picture = beside.get("like")
+    return None if picture is None else Like(picture=picture, weight=strength)
 
 
 def new_job(

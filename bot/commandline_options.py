@@ -33,6 +33,9 @@ ControlKind = Annotated[
 ControlPicture = Annotated[
     Path | None, typer.Option(help="Edges, depths or poses to follow, as they are.")
 ]
+ControlFrom = Annotated[
+    Path | None, typer.Option(help="A picture whose edges, depth or poses are followed.")
+]
 LikePicture = Annotated[
     str | None,
     typer.Option("--like", metavar="PICTURE[:W]", help="Make it like another picture."),

@@ -38,7 +38,8 @@ class PictureOrder:
         mask: where to make it anew.
         ratio: the width by the height to extend it to.
         manner: how style transfer goes about it, with ``artwork2`` a second artwork.
-        control: what of a picture's build is to be followed, with ``control_picture`` its own.
+        control: what of a picture's build is to be followed, with ``control_picture`` its own,
+            ready or to be drawn from.
         like: how much the result is to be like ``like_picture``.
         artwork: its file, or that of the second picture of a blend.
         mix: a second seed, whose portrait gives some of its traits.
@@ -136,17 +137,23 @@ def chosen_canvas(text: str) -> Canvas:
     return Canvas(width=int(sides[0]), height=int(sides[1]))
 
 
-def chosen_control(control: str | None, *, picture: Path | None) -> Control | None:
-    """Return the control that --control and --control-picture ask for.
+def chosen_control(
+    control: str | None, *, picture: Path | None, source: Path | None
+) -> Control | None:
+    """Return the control that --control asks for, with a ready picture or one to be drawn from.
 
     Raises:
-        InvalidRequestError: it is no kind of control, or one that needs a picture.
+        InvalidRequestError: it is no kind of control, or one that needs a ready picture.
     """
+    if picture is not None and source is not None:
+        fail("give either --control-picture FILE or --control-from FILE")
     if control is None:
-        if picture is not None:
-            fail("--control-picture goes with --control KIND, such as edges")
+        if picture is not None or source is not None:
+            option = "--control-from" if picture is None else "--control-picture"
+            fail(f"{option} goes with --control KIND, such as edges")
         return None
-    return Control.told(control, picture=None if picture is None else UNREAD)
+    unread = None if picture is None and source is None else UNREAD
+    return Control.told(control, picture=unread, ready=picture is not None)
 
 
 def chosen_like(like: str | None) -> tuple[Like | None, Path | None]:

@@ -24,7 +24,7 @@ from bot.fleet import Fleet
 from bot.guilds import Guilds
 from bot.herald import Herald
 from bot.keepers import Keepers
-from bot.limits import Limits
+from bot.limits import Limits, arena_for
 from bot.models import Models
 from bot.overview import Overview, overview
 from bot.pictures import Pictures
@@ -32,6 +32,7 @@ from bot.presets import read_presets
 from bot.privacy import Exports
 from bot.redirect import connector
 from bot.roles import Role, Shards
+from bot.room import Room
 from bot.runner import Runner
 from bot.safety import Guard
 from bot.services import Services
@@ -270,6 +271,7 @@ class Bot:
             models=self.models,
             guilds=self.guilds,
             guard=self.guard,
+            room=Room(arena_for(max_side=self.settings.max_side), files=self.stores.files),
             metrics=self.metrics,
             wakes=self.wakes,
             max_wait_s=self.settings.max_wait_s,

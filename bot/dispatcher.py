@@ -27,6 +27,7 @@ from bot.orders import Order, Origin
 from bot.places import UnderWay
 from bot.prices import Prices
 from bot.replies import span
+from bot.room import Room
 from bot.safety import Guard
 from bot.standing import standing_of
 from bot.wakes import Kind, Signal, Wakes
@@ -49,6 +50,7 @@ class Dispatcher:
 
     Args:
         prices: what pictures cost, and how busy the engines are.
+        room: says which pictures go to an engine together.
         max_wait_s: the longest estimated wait that is accepted.
     """
 
@@ -62,6 +64,7 @@ class Dispatcher:
         models: Models,
         guilds: Guilds,
         guard: Guard,
+        room: Room,
         metrics: Metrics,
         wakes: Wakes,
         max_wait_s: float,
@@ -73,6 +76,7 @@ class Dispatcher:
         self._models = models
         self._guilds = guilds
         self._guard = guard
+        self._room = room
         self._metrics = metrics
         self._wakes = wakes
         self._max_wait_s = max_wait_s
@@ -88,6 +92,7 @@ class Dispatcher:
             NotAPainterError, TooManyStepsError: the model cannot do that; nothing was reserved.
             PromptUnfitError: the model cannot do what the prompt asks for; nothing was reserved.
             CompanionUnfitError: the model cannot follow that control or likeness; likewise.
+            PicturesUnfitError: what it is made from is larger than what is taken now; likewise.
             BlockedError: admins have blocked the member; nothing was reserved.
             PipelineOffError, PresetOffError: admins have switched it off here; likewise.
             WordRuleError: a word rule of the guild forbids the prompt; nothing was reserved.
@@ -99,12 +104,13 @@ class Dispatcher:
         origin = Origin.of(interaction, language=self._guilds.language(guild_id))
         notes = await require_allowed(self._guilds, order, origin)
         await self._guard.require_ready(origin.guild_id)
-        probe = probe_of(order, origin)
-        model = self._prices.model_of(probe)
+        model = self._prices.model_of(probe_of(replace(order, control=None), origin))
         await self._models.require_readable(
             order.prompt, model=model, negative=order.negative_prompt
         )
         await self._models.require_companions(order, model=model)
+        await self._room.require(order)
+        probe = probe_of(order, origin)
         order = replace(order, model=model, notes=(*order.notes, *notes))
         cost_ms = self._prices.cost_ms(probe) * order.count
         promised_s = self._promised_s(order, origin, cost_ms=cost_ms)

@@ -35,6 +35,7 @@ BotError
 │   ├── UnusableModelError    the model is there, but incomplete, damaged or marked
 │   ├── NotAPainterError      the model only changes what is there, others paint new things
 │   ├── PainterMissingError   no model here paints new things
+│   ├── PicturesUnfitError    the pictures are larger than what is taken by now
 │   ├── TooManyStepsError     the model takes fewer steps
 │   ├── TooManyPicturesError  one command may not ask for so many
 │   ├── BadShapeError         that is no shape of a picture
@@ -219,6 +220,10 @@ class NotAPainterError(RefusedError):
 
 class PainterMissingError(RefusedError):
     """No model here paints new things: pictures from words alone, or margins."""
+
+
+class PicturesUnfitError(RefusedError):
+    """The pictures that an order is made from are larger together than what is taken by now."""
 
 
 class TooManyStepsError(RefusedError):

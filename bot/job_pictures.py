@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import structlog
 
+from bot.acceptance import control_of, like_of
 from bot.metrics import Metrics
 from bot.orders import Parameters, seed_of
 from generation.codecs import CodecPool, EncodedImage
@@ -13,9 +14,7 @@ from generation.errors import GenerationError
 from generation.outpainting import outpainted, parsed_ratio
 from generation.request import (
     Canvas,
-    Control,
     ImageRequest,
-    Like,
     Manner,
     Pixels,
     Portrait,
@@ -50,7 +49,6 @@ class JobPictures:
         if image is not None and kept.ratio is not None:
             ratio = parsed_ratio(kept.ratio)
             image, mask = await asyncio.to_thread(outpainted, image, ratio=ratio)
-        control, like = kept.control, given.get("like")
         moves = kept.frames > 1 or kept.direction
         walk = Walk(direction=kept.direction, frames=kept.frames) if moves else None
         first = ImageRequest(
@@ -60,8 +58,8 @@ class JobPictures:
             mask=mask,
             style_image=given.get("style_image"),
             manner=manner_of(kept.manner, second=given.get("style_image2")),
-            control=Control.told(control, picture=given.get("control")) if control else None,
-            like=Like(picture=like, weight=kept.like_strength) if like else None,
+            control=control_of(kept.control, given),
+            like=like_of(given, strength=kept.like_strength),
             portrait=Portrait(mix=kept.mix) if kept.mix is not None else None,
             walk=walk,
             prompt=job.prompt or "",

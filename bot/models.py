@@ -21,7 +21,7 @@ from bot.errors import (
     UnusableModelError,
 )
 from bot.limits import require_steps
-from bot.orders import Order
+from bot.orders import CONTROL_FROM, Order
 from bot.presets import Preset, titled
 from bot.prompts import shown
 from generation.abilities import require_companions, require_readable
@@ -206,16 +206,21 @@ class Models:
         """Refuse a control or a likeness that a checkpoint has no network for.
 
         Raises:
-            CompanionUnfitError: it has none, or the control needs a picture; the sentence says
-                why, and names the models that can.
+            CompanionUnfitError: it has none, or the control needs a picture, or what draws it from
+                one; the sentence says why, and names the models that can.
             ModelUnavailableError: there is no such checkpoint.
         """
         like = "like" in order.beside and order.like_strength > 0
         if order.control is None and not like:
             return
-        shown_to = UNREAD if "control" in order.beside else None
+        ready = "control" in order.beside
+        shown_to = UNREAD if ready or CONTROL_FROM in order.beside else None
         try:
-            control = order.control and Control.told(order.control, picture=shown_to)
+            control = order.control and Control.told(order.control, picture=shown_to, ready=ready)
+            if control and shown_to is None and isinstance(order.image, Canvas):
+                raise InvalidRequestError(
+                    f"without a picture there are no {control.kind} to follow"
+                )
             await asyncio.to_thread(
                 require_companions,
                 control=control if control and control.weight else None,

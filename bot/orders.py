@@ -16,6 +16,8 @@ from storage.records import Job
 
 TOKEN_LIFE = timedelta(minutes=15)
 LIKE_STRENGTH = 0.6
+CONTROL_FROM = "control_from"
+"""The name of an ordinary picture that a control is drawn from, among those beside an order."""
 PURGED: Mapping[str, Any] = {"strength": 0.0, "width": 1, "height": 1, "max_bytes": 0}
 """What is left of a purged job's parameters: nothing that anybody looks at."""
 
@@ -38,11 +40,13 @@ class Order:
         command: the command's family, which gives the title.
         image: the picture to start from, or an empty canvas for one from words alone.
         beside: the other pictures, by the names that requests give them: ``style_image``,
-            ``mask``, ``control``, ``like``; ``style_image2`` is a second artwork.
+            ``mask``, ``control``, ``like``; ``style_image2`` is a second artwork, and
+            ``control_from`` an ordinary picture that the control is drawn from.
         manner: how style transfer goes about it; None is as its method does by itself. Of a second
             artwork the weight is what the first one's leaves of 1.
         chosen: what decided for the method of style, if the member left that to us.
-        control: the kind of control that is to be followed; edges need no picture of their own.
+        control: the kind of control that is to be followed; without a picture of its own it is
+            drawn from the order's.
         like_strength: how much the picture counts that the result is to be like.
         mix: a second seed whose picture is mixed in, of pictures of a seed alone.
         direction: an attribute that a VAE's picture is led towards, as far as the strength says.

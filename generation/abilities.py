@@ -11,6 +11,7 @@ from pathlib import Path
 
 from generation.companions import control_for, ip_adapter_for
 from generation.errors import InvalidRequestError, ModelUnavailableError
+from generation.estimators import estimators_for
 from generation.heads import read_head
 from generation.loras import Lora, lora_file, split_loras
 from generation.prompts import fragments_of
@@ -126,9 +127,12 @@ def require_companions(
     """Refuse a control, or a likeness, that a checkpoint has no network for.
 
     Raises:
-        InvalidRequestError: it has none; the sentence says why, and which checkpoints have.
+        InvalidRequestError: it has none, and the sentence says why, and which checkpoints have; or
+            nothing draws what is to be followed.
         ModelUnavailableError: there is no such checkpoint, or it is damaged.
     """
+    if control is not None and control.drawn:
+        estimators_for(control.kind, models_dir=models_dir)
     find = partial(_find_companions, control, like=like, models_dir=models_dir)
     try:
         find(model)

@@ -10,10 +10,21 @@ from pathlib import Path
 from generation.cards import Card, FileSum, read_card
 from generation.companions import FOLDERS
 from generation.errors import UNREADABLE, ModelUnavailableError
+from generation.estimators import TITLES as ESTIMATOR_TITLES
+from generation.estimators import examine
 from generation.families import OTHER, Family
 from generation.portraits import TITLES
 from generation.prompts import read_prompt
-from generation.recognition import CONFIG, family_of, is_network, plainest, read_config
+from generation.recognition import (
+    CONFIG,
+    Config,
+    architecture_name,
+    estimator_kind,
+    family_of,
+    is_network,
+    plainest,
+    read_config,
+)
 from generation.weights import (
     INDEX,
     PICKLES,
@@ -161,16 +172,25 @@ def _network(folder: Path, *, models_dir: Path) -> Entry:
     entry = Entry(name=folder.name, folder=folder, starter=folder.parent == STARTER)
     try:
         told = read_config(folder, CONFIG)
-        named = str(told.get("network") or told.get("_class_name"))
-        family = replace(OTHER, title=TITLES.get(named, named.rpartition(":")[2]))
+        family = replace(OTHER, title=_title_of(told))
         entry = replace(entry, family=family, size_bytes=_size(folder))
         card = _card_of(entry, models_dir=models_dir)
+        if estimator_kind(told):
+            examine(folder)
         unusable = card.unusable or resized(folder, card.files)
         return replace(entry, card=card, unusable=unusable)
     except ModelUnavailableError as err:
         return replace(entry, unusable=str(err))
     except (OSError, *UNREADABLE) as err:
         return replace(entry, unusable=f"its files cannot be read ({type(err).__name__})")
+
+
+def _title_of(told: Config) -> str:
+    """Return what a network alone is called, by its configuration."""
+    if kind := estimator_kind(told):
+        return f"{ESTIMATOR_TITLES[kind]} ({architecture_name(told)})"
+    named = str(told.get("network") or told.get("_class_name"))
+    return TITLES.get(named, named.rpartition(":")[2])
 
 
 def _card_of(entry: Entry, *, models_dir: Path) -> Card:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from generation.errors import UNREADABLE, ModelUnavailableError
 from generation.heads import elements, read_head
+from generation.vision import preprocessor_in, weights_in
 
 CHECKER = "StableDiffusionSafetyChecker"
 CHECKER_LABEL = "nsfw"
-PREPROCESSOR = "preprocessor_config.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +99,12 @@ def examine(folder: Path) -> Classifier:
     Raises:
         ModelUnavailableError: there is none, or it is not whole; the sentence says why.
     """
+    if not (folder / "config.json").is_file():
+        raise ModelUnavailableError(f"there is no classifier in {folder.name}: no config.json")
     try:
         return _examined(folder)
+    except ModelUnavailableError as err:
+        raise type(err)(f"the classifier {err}") from err
     except (OSError, *UNREADABLE) as err:
         raise ModelUnavailableError(
             f"the classifier {folder.name} cannot be read ({type(err).__name__})"
@@ -108,8 +112,6 @@ def examine(folder: Path) -> Classifier:
 
 
 def _examined(folder: Path) -> Classifier:
-    if not (folder / "config.json").is_file():
-        raise ModelUnavailableError(f"there is no classifier in {folder.name}: no config.json")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     checker = CHECKER in (*config.get("architectures", ()), config.get("_class_name"))
     if not checker and not any("ForImageClassification" in it for it in config["architectures"]):
@@ -123,36 +125,10 @@ def _examined(folder: Path) -> Classifier:
         checker=checker,
         labels=named,
         exclusive=not (checker or multiple),
-        weights=_weights(folder),
-        preprocessor=_preprocessor(folder),
+        weights=weights_in(folder),
+        preprocessor=preprocessor_in(folder, folder.parent / "feature_extractor"),
     )
 
 
 def _labels(names: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(str(names[number]) for number in sorted(names, key=int))
-
-
-def _weights(folder: Path) -> tuple[Path, ...]:
-    """Return the files of weights, all of them whole.
-
-    Raises:
-        ModelUnavailableError: there are none but pickles, or one is missing or cut off.
-    """
-    index = folder / "model.safetensors.index.json"
-    names = {"model.safetensors"}
-    if index.is_file():
-        names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    found = tuple(folder / name for name in sorted(names))
-    for path in found:
-        if not path.is_file():
-            raise ModelUnavailableError(f"the classifier {folder.name} lacks {path.name}")
-        read_head(path)
-    return found
-
-
-def _preprocessor(folder: Path) -> Path:
-    """Return where it is said how pictures are prepared: beside the weights, or in a pipeline."""
-    for place in (folder, folder.parent / "feature_extractor"):
-        if (place / PREPROCESSOR).is_file():
-            return place
-    raise ModelUnavailableError(f"the classifier {folder.name} lacks {PREPROCESSOR}")

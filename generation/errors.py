@@ -2,6 +2,7 @@
 
 GenerationError
 ├── InvalidRequestError          a parameter is outside its range, or names nothing known
+│   └── NobodySeenError          a pose is to be followed, and nobody is in the picture
 ├── ModelUnavailableError        a checkpoint is missing, incomplete or not safetensors
 │   ├── SafetyUnavailableError   pictures are to be looked at, and the classifier cannot
 │   ├── ModelDamagedError        its files are damaged, or others than those that it came with
@@ -38,6 +39,10 @@ class GenerationError(Exception):
 
 class InvalidRequestError(GenerationError):
     """A parameter is outside its range, or names something unknown."""
+
+
+class NobodySeenError(InvalidRequestError):
+    """A pose is to be followed, and nobody is in the picture."""
 
 
 class ModelUnavailableError(GenerationError):

@@ -78,6 +78,6 @@ def _of(base: Path) -> Iterator[Portraitist]:
         if folder.name.startswith(".") or not (folder / WEIGHTS).is_file():
             continue
         if is_network(folder):
-            network = str(read_config(folder, CONFIG)["network"])
+            network = str(read_config(folder, CONFIG).get("network"))
             if network in TITLES:
                 yield Portraitist(name=folder.name, folder=folder, network=network)

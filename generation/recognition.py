@@ -18,6 +18,14 @@ from generation.heads import Shapes
 INDEX = "model_index.json"
 CONFIG = "config.json"
 CODEC_CLASSES = ("AutoencoderKL", "AutoencoderTiny")
+ESTIMATOR_CLASSES = {
+    "DPTForDepthEstimation": "depth",
+    "DepthAnythingForDepthEstimation": "depth",
+    "VitPoseForPoseEstimation": "pose",
+}
+"""Classes of transformers that tell of a picture what a ControlNet follows, and what that is."""
+DETECTOR, PERSON, PEOPLE = "ForObjectDetection", "person", "people"
+"""How the classes of transformers end that find things, what they call people, and such a kind."""
 MAX_CONFIG_BYTES = 4 * 2**20
 
 Config = Mapping[str, Any]
@@ -116,14 +124,34 @@ def read_config(folder: Path, name: str) -> Config:
 
 
 def is_network(folder: Path) -> bool:
-    """Return whether a folder holds a network of ours or a codec alone, and no checkpoint."""
+    """Return whether a folder holds a network alone, of ours, a codec or an estimator."""
     if (folder / INDEX).is_file() or not (folder / CONFIG).is_file():
         return False
     try:
         told = read_config(folder, CONFIG)
     except ModelUnavailableError:
         return False
-    return isinstance(told.get("network"), str) or told.get("_class_name") in CODEC_CLASSES
+    codec = told.get("_class_name") in CODEC_CLASSES
+    return isinstance(told.get("network"), str) or codec or bool(estimator_kind(told))
+
+
+def estimator_kind(told: Config) -> str:
+    """Return what a network of transformers tells of pictures, by its configuration.
+
+    That is "depth", "pose", or "people" of one that finds them; empty of any other.
+    """
+    name = architecture_name(told)
+    if kind := ESTIMATOR_CLASSES.get(name):
+        return kind
+    labels = told.get("id2label")
+    finds = name.endswith(DETECTOR) and isinstance(labels, dict) and PERSON in labels.values()
+    return PEOPLE if finds else ""
+
+
+def architecture_name(told: Config) -> str:
+    """Return the class of transformers that a configuration names; empty if it names none."""
+    named = told.get("architectures")
+    return str(named[0]) if isinstance(named, list) and named else ""
 
 
 def has_part(index: Config, name: str) -> bool:

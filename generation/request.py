@@ -22,7 +22,9 @@ BEGINNINGS = ("content", "noise")
 MAX_FRAMES = 24
 """Of an animation."""
 EDGES = "edges"
-"""The kind of control whose picture is drawn from the request's own, if none is given."""
+DRAWN = (EDGES, "depth", "pose")
+"""The kinds of control whose picture is drawn from an ordinary one: edges by arithmetic, the others
+by networks of the operator's."""
 
 
 class Stage(StrEnum):
@@ -120,21 +122,24 @@ class Control:
         kind: what the picture shows: edges, depth, pose; a folder of the operator's ControlNets.
         network: which of those there; empty is the first that fits.
         weight: how strictly, 0 is not at all.
-        picture: edges, depths ... as they are to be followed, of any size and laid over the whole;
-            None draws the edges of the request's picture.
+        picture: of any size and laid over the whole; None is the request's own, from which what is
+            to be followed is drawn.
+        ready: whether the picture shows edges, depths ... as they are to be followed; otherwise
+            they are drawn from it.
 
     Raises:
-        InvalidRequestError: the kind is no plain word, the weight beyond reason, or there is no
-            picture of something else than edges.
+        InvalidRequestError: the kind is no plain word, the weight beyond reason, or it is to be
+            drawn and is none of ``DRAWN``.
     """
 
     kind: str
     weight: float = 1.0
     picture: Pixels | None = None
     network: str = ""
+    ready: bool = True
 
     @classmethod
-    def told(cls, text: str, *, picture: Pixels | None) -> Self:
+    def told(cls, text: str, *, picture: Pixels | None, ready: bool = True) -> Self:
         """Return the control that a text like edges, edges:0.6 or depth/small:0.6 asks for.
 
         Raises:
@@ -143,7 +148,12 @@ class Control:
         path, weight = weighed(text)
         kind, _, network = path.partition("/")
         more = {} if weight is None else {"weight": weight}
-        return cls(kind=kind, network=network, picture=picture, **more)
+        return cls(kind=kind, network=network, picture=picture, ready=ready, **more)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether what is to be followed is drawn from an ordinary picture."""
+        return self.picture is None or not self.ready
 
     def __post_init__(self) -> None:
         """Refuse what no ControlNet could follow."""
@@ -151,10 +161,10 @@ class Control:
             raise InvalidRequestError(f"{self.kind!r} is no kind of control, such as {EDGES}")
         if not 0 <= self.weight <= MAX_WEIGHT:
             raise InvalidRequestError(f"the weight of a control is 0 to {MAX_WEIGHT:g}")
-        if self.picture is None and self.kind != EDGES:
+        if self.drawn and self.kind not in DRAWN:
             raise InvalidRequestError(
-                f"a control by {self.kind} needs a control picture; only {EDGES} are drawn from the"
-                " picture itself"
+                f"a control by {self.kind} needs a control picture that shows it; only"
+                f" {', '.join(DRAWN)} are drawn from ordinary pictures"
             )
 
 
@@ -292,7 +302,7 @@ class ImageRequest:
 
     Raises:
         InvalidRequestError: strength, seed, deadline or batch_rows is outside its range, or there
-            is no picture that a mask is laid over or whose edges are drawn.
+            is no picture that a mask is laid over or that a control is drawn from.
     """
 
     job_id: str
@@ -332,9 +342,9 @@ class ImageRequest:
             raise InvalidRequestError("a deadline must lie ahead")
         if self.mask is not None and isinstance(self.image, Canvas):
             raise InvalidRequestError("a mask needs a picture that it is laid over")
-        drawn = self.control is not None and self.control.picture is None
-        if drawn and isinstance(self.image, Canvas):
-            raise InvalidRequestError(f"without a picture there are no {EDGES} to follow")
+        control = self.control
+        if control is not None and control.picture is None and isinstance(self.image, Canvas):
+            raise InvalidRequestError(f"without a picture there are no {control.kind} to follow")
 
     @property
     def artworks(self) -> tuple[tuple[Pixels, float], ...]:

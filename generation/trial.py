@@ -9,8 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from generation.errors import UNREADABLE, GenerationError, ModelUnavailableError
+from generation.estimators import TITLES, estimators, examine
 from generation.pipelines.base import EngineConfig
 from generation.portraits import portraitists
 from generation.registry import PORTRAIT, VAE, pipeline_spec, resolve
@@ -18,7 +20,13 @@ from generation.request import Canvas, ImageRequest, Pixels
 from generation.vaes import vaes
 from generation.weights import known_words
 
+if TYPE_CHECKING:
+    import torch
+
 SIDE, STEPS = 512, 2
+ESTIMATING = "estimating"
+"""Stands for a pipeline, of networks that tell of pictures what a control follows."""
+GREY = Pixels(width=SIDE, height=SIDE, data=bytes([128]) * (SIDE * SIDE * 3))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +55,9 @@ def pipeline_of(model: str, *, models_dir: Path) -> str:
         return PORTRAIT
     if any(each.name == model and each.alone for each in vaes(models_dir=models_dir)):
         return VAE
+    kinds = (estimators(kind, models_dir=models_dir) for kind in TITLES)
+    if any(each.name == model for found in kinds for each in found):
+        return ESTIMATING
     return "remix"
 
 
@@ -77,16 +88,12 @@ def trial_here(model: str, *, pipeline: str, config: EngineConfig) -> Trial:
     from generation.devices import torch_device
 
     device = torch_device(config.device)
-    loader = resolve(pipeline_spec(pipeline).target)
     before = _grown(device.type)
-    words = known_words(model, models_dir=config.models_dir) if pipeline == "remix" else ()
-    prompt = words[0] if words else "a photograph"
     try:
-        loaded = loader.load(model=model, config=config)
-        row = loaded.admit(_request(model, pipeline=pipeline, prompt=prompt))
-        while row.step < row.total_steps:
-            loaded.advance([row])
-        loaded.retire(row)
+        if pipeline == ESTIMATING:
+            taken = _estimated(model, config=config, device=device)
+        else:
+            taken = _made(model, pipeline=pipeline, config=config)
     except (torch.OutOfMemoryError, MemoryError) as err:
         raise ModelUnavailableError(
             f"{model} does not fit into the {device.type}'s memory"
@@ -98,17 +105,38 @@ def trial_here(model: str, *, pipeline: str, config: EngineConfig) -> Trial:
         raise ModelUnavailableError(f"{model} loads but makes no picture: {err}") from err
     return Trial(
         device=device.type,
-        weight_bytes=loaded.weight_bytes,
-        memory_bytes=max(loaded.weight_bytes, _grown(device.type) - before),
+        weight_bytes=taken,
+        memory_bytes=max(taken, _grown(device.type) - before),
     )
 
 
+def _made(model: str, *, pipeline: str, config: EngineConfig) -> int:
+    """Make a picture, and return the bytes of the weights."""
+    words = known_words(model, models_dir=config.models_dir) if pipeline == "remix" else ()
+    prompt = words[0] if words else "a photograph"
+    loaded = resolve(pipeline_spec(pipeline).target).load(model=model, config=config)
+    row = loaded.admit(_request(model, pipeline=pipeline, prompt=prompt))
+    while row.step < row.total_steps:
+        loaded.advance([row])
+    loaded.retire(row)
+    return loaded.weight_bytes
+
+
+def _estimated(model: str, *, config: EngineConfig, device: "torch.device") -> int:
+    """Look at a picture, and return the bytes of the weights."""
+    from generation.devices import weight_bytes
+    from generation.pipelines.estimating import load_estimator
+
+    loaded = load_estimator(examine(config.models_dir / model), device=device)
+    loaded.look(GREY)
+    return weight_bytes(loaded.modules)
+
+
 def _request(model: str, *, pipeline: str, prompt: str) -> ImageRequest:
-    grey = Pixels(width=SIDE, height=SIDE, data=bytes([128]) * (SIDE * SIDE * 3))
     return ImageRequest(
         job_id="trial",
         pipeline=pipeline,
-        image=Canvas(width=SIDE, height=SIDE) if pipeline == PORTRAIT else grey,
+        image=Canvas(width=SIDE, height=SIDE) if pipeline == PORTRAIT else GREY,
         prompt=prompt,
         strength=1.0,
         num_inference_steps=STEPS,

@@ -24,7 +24,8 @@ from generation.catalogue import (
 )
 from generation.companions import FOLDERS
 from generation.errors import ModelUnavailableError
-from generation.recognition import is_network
+from generation.estimators import examine
+from generation.recognition import CONFIG, architecture_name, is_network, read_config
 from generation.stylegan2_files import plan_of, write_network
 from generation.sums import recorded
 from generation.weights import INDEX, MANIFEST, PICKLES
@@ -214,14 +215,25 @@ def _damage(path: Path) -> str:
             return "it is cut off or damaged"
         return plan.wrong if (plan := plan_of(path)) else ""
     if is_network(path):
-        return damage_of(path) or ""
+        return _damage_of_estimator(path) or damage_of(path) or ""
     if not (path / INDEX).is_file():
-        return f"it has no {INDEX}"
+        return _damage_of_estimator(path) or f"it has no {INDEX}"
     try:
         lack = lack_of(path, missing_of(path))
     except ModelUnavailableError as err:
         return str(err)
     return lack or damage_of(path) or ""
+
+
+def _damage_of_estimator(folder: Path) -> str:
+    """Return what is wrong with a network of transformers; nothing of a folder that is none."""
+    try:
+        if not (folder / CONFIG).is_file() or not architecture_name(read_config(folder, CONFIG)):
+            return ""
+        examine(folder)
+    except ModelUnavailableError as err:
+        return str(err)
+    return ""
 
 
 def _difference(folder: Path, recorded: Mapping[str, FileSum], *, said: Said) -> str:

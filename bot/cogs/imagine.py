@@ -7,6 +7,7 @@ from discord.ext import commands
 from bot.choices import NAME_LENGTH, matching, model_line, shape_choices
 from bot.client import Atelier
 from bot.errors import WordsMissingError
+from bot.following import followed
 from bot.limits import MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, SIZE_LETTERS, require_steps
 from bot.orders import LIKE_STRENGTH, Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
@@ -33,6 +34,9 @@ class Imagine(commands.Cog):
         count=label("command.count"),
         like=label("command.remix.like"),
         like_strength=label("command.remix.like_strength"),
+        control=label("command.imagine.control"),
+        control_picture=label("command.remix.control_picture"),
+        control_from=label("command.remix.control_from"),
     )
     async def imagine(
         self,
@@ -47,12 +51,15 @@ class Imagine(commands.Cog):
         count: app_commands.Range[int, 1, MOST_PICTURES] = 1,
         like: discord.Attachment | None = None,
         like_strength: app_commands.Range[float, 0.0, 1.0] = LIKE_STRENGTH,
+        control: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
+        control_picture: discord.Attachment | None = None,
+        control_from: discord.Attachment | None = None,
     ) -> None:
         """Paint a picture from words, with a model that can."""
         await interaction.response.defer(thinking=True)
         services = services_of(interaction)
         # A refusal may say these back, to everybody.
-        await services.guilds.require_fit(interaction.guild_id, model or "", size)
+        await services.guilds.require_fit(interaction.guild_id, model or "", size, control or "")
         if model is not None:
             services.models.require("remix", model)
         entry = services.models.painter(model)
@@ -62,6 +69,13 @@ class Imagine(commands.Cog):
         if not words:
             raise WordsMissingError("no words that can be read")
         canvas, notes = await services.limits.canvas(size, entry=entry)
+        beside = await followed(
+            services.pictures,
+            like=like,
+            control=control,
+            control_picture=control_picture,
+            control_from=control_from,
+        )
         order = Order(
             command="imagine",
             pipeline="remix",
@@ -76,8 +90,8 @@ class Imagine(commands.Cog):
             seed=any_seed(seed),
             count=count,
             model=entry.name,
-            beside=await services.pictures.beside(like=like),
             like_strength=like_strength,
+            **beside,
         )
         await services.dispatcher.place(interaction, order)
 
@@ -88,6 +102,14 @@ class Imagine(commands.Cog):
         """Offer the models that paint from words and hold what was typed."""
         voice, painters = voice_of(interaction), services_of(interaction).models.painters
         return matching(current, {entry.name: model_line(voice, entry) for entry in painters})
+
+    @imagine.autocomplete("control")
+    async def controls(
+        self, interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        """Offer what the ControlNets that are there follow, and how strictly they may."""
+        offered = services_of(interaction).models.controls(current)
+        return matching(current, {each: each for each in offered})
 
     @imagine.autocomplete("size")
     async def sizes(

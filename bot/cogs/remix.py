@@ -18,6 +18,7 @@ from bot.errors import (
     UnusableModelError,
     WordsUnfitError,
 )
+from bot.following import followed
 from bot.forms import Filled, PictureForm
 from bot.limits import MOST_PICTURES, SIZE_LETTERS, shape_of
 from bot.models import Models
@@ -28,7 +29,7 @@ from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import client_of, guild_of, presets_of, services_of, voice_of
 from bot.texts import describe, label
 from generation.registry import PORTRAIT, VAE
-from generation.request import EDGES, MAX_SEED
+from generation.request import MAX_SEED
 
 
 def remix_order(
@@ -186,6 +187,7 @@ class Remix(commands.Cog):
         like_strength=label("command.remix.like_strength"),
         control=label("command.remix.control"),
         control_picture=label("command.remix.control_picture"),
+        control_from=label("command.remix.control_from"),
     )
     async def remix(
         self,
@@ -203,6 +205,7 @@ class Remix(commands.Cog):
         like_strength: app_commands.Range[float, 0.0, 1.0] = LIKE_STRENGTH,
         control: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
         control_picture: discord.Attachment | None = None,
+        control_from: discord.Attachment | None = None,
     ) -> None:
         """Change a picture by words, a preset or both; or give it new margins."""
         await interaction.response.defer(thinking=True)
@@ -212,8 +215,8 @@ class Remix(commands.Cog):
             interaction.guild_id, model or "", extend or "", control or ""
         )
         if projector := services.models.projector(model):
-            others = (prompt, preset, negative, extend, control, like, control_picture)
-            if any(others):
+            others = (prompt, preset, negative, extend, control, like)
+            if any((*others, control_picture, control_from)):
                 raise WordsUnfitError("no words", name=projector.name)
             services.limits.require_count(count)
             found = await services.pictures.upload(image)
@@ -222,9 +225,8 @@ class Remix(commands.Cog):
             return
         services.limits.require_count(count)
         if services.models.pipeline_of(model) == VAE:
-            _require_plain(
-                services.models, model, preset, extend, like or control_picture or control
-            )
+            asked = like or control or control_picture or control_from
+            _require_plain(services.models, model, preset, extend, asked)
             order = Order(
                 command="remix",
                 pipeline=VAE,
@@ -265,12 +267,14 @@ class Remix(commands.Cog):
             count=count,
             extend=shape,
         )
-        order = replace(
-            order,
-            beside=await services.pictures.beside(like=like, control=control_picture),
-            control=control or (EDGES if control_picture is not None else None),
-            like_strength=like_strength,
+        beside = await followed(
+            services.pictures,
+            like=like,
+            control=control,
+            control_picture=control_picture,
+            control_from=control_from,
         )
+        order = replace(order, **beside, like_strength=like_strength)
         await services.dispatcher.place(interaction, order)
 
     @remix.autocomplete("preset")

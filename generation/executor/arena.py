@@ -15,7 +15,7 @@ import logging
 import mmap
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -39,6 +39,10 @@ class Geometry:
 
     slots: int = 16
     slot_bytes: int = 2**20
+
+    def holds(self, lengths: Iterable[int]) -> bool:
+        """Return whether pictures of so many bytes go into one direction together."""
+        return sum(-(-length // self.slot_bytes) for length in lengths) <= self.slots
 
     @property
     def region_bytes(self) -> int:

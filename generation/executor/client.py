@@ -159,9 +159,7 @@ class Executor:
             raise InvalidRequestError(f"{request.pipeline} takes no control and no likeness")
         if request.job_id in self._job_ids:
             raise InvalidRequestError(f"request {request.job_id!r} is under way already")
-        geometry = self.config.arena
-        slots = sum(-(-len(it.data) // geometry.slot_bytes) for it in request.pictures)
-        if slots > geometry.slots:
+        if not self.config.arena.holds(len(it.data) for it in request.pictures):
             raise InvalidRequestError("the pictures are too large to be handed to the engine")
 
     def _job(self, request: ImageRequest) -> Job:

@@ -1,17 +1,21 @@
 """What requests cost, learned from what they did cost."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from generation.errors import InvalidRequestError
 from generation.registry import PipelineSpec
-from generation.request import ImageRequest
+from generation.request import EDGES, ImageRequest
 
 TYPICAL_PIXELS = 512 * 512
 SIZE_CLASS_PIXELS = 64 * 1024
 WEIGHT_OF_NEWEST = 0.3
+
+BESIDE = {"control": 1.4, "estimate": 1.1, "like": 1.1}
+"""Times the cost: a ControlNet is the denoiser's first half once more, an estimator runs once, an
+IP-Adapter reads some words more."""
 
 Model = tuple[str, str]
 """A pipeline and the checkpoint that it runs on."""
@@ -19,19 +23,30 @@ Model = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """Requests that cost about the same; ``steps`` is 0 where they are left to the model."""
+    """Requests that cost about the same.
+
+    Args:
+        steps: 0 where they are left to the model.
+        beside: what runs beside the model, keys of ``BESIDE`` with + between.
+    """
 
     pipeline: str
     model: str
     pixels: int
     steps: int
+    beside: str = ""
+
+    @property
+    def share(self) -> float:
+        """How many times the model's own cost this is, until it has been measured."""
+        return math.prod(BESIDE.get(each, 1.0) for each in self.beside.split("+"))
 
 
 class Costs:
     """Device milliseconds by pipeline, model, size and steps, as a moving average; and of loading.
 
-    What was never measured is scaled by pixels, and by steps where both say how many, from the
-    nearest that was; or by pixels from the registry's first guess.
+    What was never measured is scaled by pixels, by what runs beside the model, and by steps where
+    both say how many, from the nearest that was; or by pixels from the registry's first guess.
     """
 
     def __init__(self, pipelines: Mapping[str, PipelineSpec]) -> None:
@@ -57,12 +72,17 @@ class Costs:
         if alike:
             nearest = min(
                 alike,
-                key=lambda other: (abs(other.steps - kind.steps), abs(other.pixels - kind.pixels)),
+                key=lambda other: (
+                    other.beside != kind.beside,
+                    abs(other.steps - kind.steps),
+                    abs(other.pixels - kind.pixels),
+                ),
             )
             steps = kind.steps / nearest.steps if kind.steps and nearest.steps else 1.0
-            return self._measured[nearest] * steps * kind.pixels / nearest.pixels
+            scale = steps * kind.share / nearest.share
+            return self._measured[nearest] * scale * kind.pixels / nearest.pixels
         typical_ms = self.spec_of(request).typical_device_ms
-        return typical_ms * kind.pixels / TYPICAL_PIXELS
+        return typical_ms * kind.share * kind.pixels / TYPICAL_PIXELS
 
     def price_ms(self, request: ImageRequest) -> int:
         """Return the whole device milliseconds that a request is expected to cost by itself.
@@ -129,6 +149,7 @@ class Costs:
                 str(entry["model"]),
                 int(entry["pixels"]),
                 int(entry["steps"]),
+                str(entry.get("beside", "")),
             )
             self._measured[kind] = _plausible_ms(entry["ms"])
         for entry in learned["loads"]:
@@ -142,7 +163,19 @@ class Costs:
             *self.model_of(request),
             pixels=SIZE_CLASS_PIXELS * classes,
             steps=request.num_inference_steps or 0,
+            beside="+".join(_beside(request)),
         )
+
+
+def _beside(request: ImageRequest) -> Iterator[str]:
+    """Yield what a request has run beside the model."""
+    control, like = request.control, request.like
+    if control is not None and control.weight:
+        yield "control"
+        if control.drawn and control.kind != EDGES:
+            yield "estimate"
+    if like is not None and like.weight:
+        yield "like"
 
 
 def _moved(before: float | None, newest: float) -> float:

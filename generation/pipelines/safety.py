@@ -22,14 +22,13 @@ from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionS
 from PIL import Image
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoModelForImageClassification, CLIPImageProcessor
-from transformers.utils import logging as transformers_logging
 
 from generation.classifiers import CHECKER_LABEL, Classifier, examine
-from generation.devices import move, ready, torch_device, weight_bytes
+from generation.devices import move, torch_device, weight_bytes
 from generation.errors import ModelUnavailableError
 from generation.pipelines.base import EngineConfig, Finished, OneByOne
+from generation.pipelines.seeing import load_seeing
 from generation.request import ImageRequest, Pixels
-from generation.tiny_codec import DAMAGE
 
 VIEWS_OF_A_CALL = 8
 BYTES_OF_A_NUMBER = 4
@@ -87,36 +86,18 @@ class SafetyPipeline(OneByOne):
         """
         classifier = examine(Path(model))
         device = torch_device(config.device)
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         # The checker says in the log that it blackened a picture; ours is none of its own.
         logging.getLogger(StableDiffusionSafetyChecker.__module__).setLevel(logging.ERROR)
         kinds: tuple[Any, Any] = (AutoModelForImageClassification, AutoImageProcessor)
         if classifier.checker:
             kinds = StableDiffusionSafetyChecker, CLIPImageProcessor
         try:
-            network, told = kinds[0].from_pretrained(
-                classifier.folder,
-                local_files_only=True,
-                use_safetensors=True,
-                trust_remote_code=False,
-                dtype=torch.float32,
-                output_loading_info=True,
+            network, processor = load_seeing(
+                classifier.folder, kinds=kinds, preprocessor=classifier.preprocessor, device=device
             )
-            processor = kinds[1].from_pretrained(
-                classifier.preprocessor, local_files_only=True, trust_remote_code=False
-            )
-        except DAMAGE as err:
-            raise ModelUnavailableError(
-                f"the classifier {classifier.folder.name} could not be loaded: {err}"
-            ) from err
-        # What is in no file was made up by the library, and would see nothing.
-        if lost := sorted(told["missing_keys"]):
-            raise ModelUnavailableError(
-                f"the classifier {classifier.folder.name} lacks weights: {lost[0]} ..."
-            )
-        return cls(
-            ready(network, device), processor=processor, classifier=classifier, device=device
-        )
+        except ModelUnavailableError as err:
+            raise ModelUnavailableError(f"the classifier {err}") from err
+        return cls(network, processor=processor, classifier=classifier, device=device)
 
     @classmethod
     def weigh(cls, *, model: str, config: EngineConfig) -> int:

@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from bot.errors import PicturesUnfitError
+from bot.job_pictures import JobPictures
+from bot.room import png_size
 from generation.companions import CONTROLS, IP_ADAPTERS
 from tests.bot.checkpoints import painter
 from tests.bot.members import job_of, text_of
+from tests.bot.pictures import photo
 from tests.bot.stage import Stage, rows
 
 
@@ -80,6 +84,9 @@ async def test_what_no_network_follows_is_refused_before_it_is_queued(
         ({"control": "edges", "model": "remix"}, "these do: mine"),
         ({"control": "pose", "model": "mine", "control_picture": liked}, "no ControlNet for pose"),
         ({"control": "depth", "model": "mine"}, "a control by depth needs a control picture"),
+        ({"control": "depth", "model": "mine"}, "nothing here estimates depths"),
+        ({"control": "normal", "model": "mine"}, "only edges, depth, pose are drawn"),
+        ({"control_from": liked, "control_picture": liked}, "either ready or to be drawn from"),
         ({"control": "../x", "model": "mine"}, "is no kind of control"),
         ({"control": "edges:7", "model": "mine"}, "the weight of a control is 0 to 2"),
         ({"control": "edges/x", "model": "mine"}, "no ControlNet edges/x; there are: edges/any"),
@@ -96,3 +103,74 @@ async def test_what_no_network_follows_is_refused_before_it_is_queued(
             kind="autocomplete", name="remix", focused="control", options={"control": typed}
         )
         assert [choice["value"] for choice in answer["choices"]] == offered
+    for control in ("depth", "edges"):
+        await stage.ada.command("imagine", None, prompt="a castle", control=control)
+        await stage.ada.text(f"without a picture there are no {control} to follow")
+    assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]
+
+
+@pytest.fixture
+def estimator(models: Path) -> Path:
+    """Return an estimator of depths that is listed like a real one."""
+    folder = models / "dpt"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["DPTForDepthEstimation"]}')
+    (folder / "preprocessor_config.json").write_text("{}")
+    save_file({"x": np.zeros(1, np.float32)}, folder / "model.safetensors")
+    return folder
+
+
+async def test_depth_is_drawn_from_a_picture_where_something_estimates_it(
+    stage: Stage, estimator: Path
+) -> None:
+    bot = await stage.start()
+    shown = await stage.ada.upload()
+    await stage.ada.remix("night", model="mine", control="depth")
+    await stage.ada.results(1)
+    await stage.ada.remix("night", model="mine", control="depth:0.5", control_from=shown)
+    await stage.ada.results(2)
+    await stage.ada.command(
+        "imagine", None, prompt="a castle", control="depth", control_from=shown, like=shown
+    )
+    jobs = [await bot.stores.jobs.get(job_of(it)) for it in await stage.ada.results(3)]
+    assert [set(job.inputs) for job in jobs] == [
+        {"image"},
+        {"image", "control_from"},
+        {"control_from", "like"},
+    ]
+    pictures = JobPictures(files=bot.stores.files, codecs=bot.workers.codecs, metrics=bot.metrics)
+    requests = [(await pictures.requests(job))[0] for job in jobs]
+    controls = [request.control for request in requests]
+    assert [it and (it.drawn, it.picture is None) for it in controls] == [
+        (True, True),
+        (True, False),
+        (True, False),
+    ]
+    assert [it and it.weight for it in controls] == [1, 0.5, 1]
+    answer = await stage.ada.interact(
+        kind="autocomplete", name="imagine", focused="control", options={"control": "de"}
+    )
+    assert [choice["value"] for choice in answer["choices"]] == ["depth"]
+
+
+async def test_pictures_that_were_kept_are_measured_again_before_their_job_is_repeated(
+    stage: Stage, models: Path
+) -> None:
+    large = photo(size=(1600, 1500))
+    async with stage.running(max_side=1600):
+        image, like, control = [await stage.ada.upload(large) for _ in range(3)]
+        await stage.ada.remix(
+            "night", model="mine", image=image, like=like, control="depth", control_picture=control
+        )
+        message = await stage.ada.result()
+    async with stage.running(max_side=64) as bot:
+        await stage.ada.press(message, "Again")
+        await stage.ada.text("Together these pictures are larger than what is taken by now.")
+        assert rows(bot, "SELECT count(*) FROM jobs") == [(1,)]
+
+
+def test_a_kept_picture_tells_its_size_or_is_refused() -> None:
+    assert png_size(photo(size=(123, 45))) == (123, 45)
+    for damaged in (b"", b"GIF89a" + bytes(40), photo()[:20]):
+        with pytest.raises(PicturesUnfitError):
+            png_size(damaged)

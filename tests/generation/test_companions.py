@@ -287,9 +287,13 @@ def test_a_kind_is_a_plain_word(kind: str) -> None:
         Control(kind=kind, picture=GREY)
 
 
-def test_only_edges_are_drawn_from_the_picture_itself() -> None:
-    with pytest.raises(InvalidRequestError, match="by depth needs a control picture"):
-        Control(kind="depth")
+def test_edges_depth_and_pose_are_drawn_from_a_picture_if_there_is_one() -> None:
+    with pytest.raises(InvalidRequestError, match="by normal needs a control picture"):
+        Control(kind="normal")
+    with pytest.raises(InvalidRequestError, match="by normal needs a control picture"):
+        Control(kind="normal", picture=GREY, ready=False)
+    assert [Control(kind=kind).drawn for kind in ("edges", "depth", "pose")] == [True] * 3
+    assert not Control(kind="depth", picture=GREY).drawn
     with pytest.raises(InvalidRequestError, match="no edges to follow"):
         ImageRequest(
             job_id="one",

@@ -153,7 +153,7 @@ def _expected(models: Path, pipeline: Img2ImgPipeline, row: Img2ImgRow, kind: st
         given["image"] = row.source
         given["mask_image"] = laid(request.mask, height=height, width=width, device=model.device)
     if request.control is not None:
-        shown = control_picture(request.control, source=row.source)
+        shown = control_picture(request.control, source=row.source, estimated=lambda it: it)
         given["control_image" if "image" in given else "image"] = shown
         given["controlnet_conditioning_scale"] = request.control.weight
     if request.like is not None:

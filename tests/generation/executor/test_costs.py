@@ -1,6 +1,7 @@
 """Costs: guessed by the registry, then learned by size and model."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,13 @@ import pytest
 from generation.errors import InvalidRequestError
 from generation.executor.costs import Costs
 from generation.executor.kept_costs import KeptCosts
+from generation.request import Control, Like
 from tests.generation.executor.pipelines import spec
 from tests.generation.executor.requests import picture, request
 
 SMALL = picture(width=512, height=512)
 LARGE = picture(width=1024, height=512)
+DEPTH = Control(kind="depth", picture=SMALL)
 
 
 PIPELINES = {"noise": spec("NoisePipeline", typical_device_ms=1000)}
@@ -49,6 +52,29 @@ def test_requests_with_few_steps_are_expected_to_cost_less(costs: Costs) -> None
     assert costs.expected_ms(request(image=SMALL, steps=20)) == 400
     assert costs.expected_ms(request(image=LARGE, steps=3)) == 180
     assert costs.expected_ms(request(image=SMALL)) == 60
+
+
+def test_what_runs_beside_the_model_costs_more_until_it_is_known_how_much(costs: Costs) -> None:
+    plain = request(image=SMALL)
+    led = replace(plain, control=Control(kind="depth", picture=SMALL))
+    drawn = replace(plain, control=Control(kind="depth"))
+    both = replace(led, like=Like(picture=SMALL))
+    expected = pytest.approx([1400, 1540, 1540])
+    assert [costs.expected_ms(it) for it in (led, drawn, both)] == expected
+    assert costs.expected_ms(replace(led, control=Control(kind="edges"))) == pytest.approx(1400)
+    assert costs.expected_ms(replace(led, control=replace(DEPTH, weight=0.0))) == 1000
+    costs.learn(plain, device_ms=500)
+    assert costs.expected_ms(led) == pytest.approx(700)
+    costs.learn(led, device_ms=650)
+    assert [costs.expected_ms(it) for it in (plain, led)] == [500, 650]
+    assert costs.expected_ms(replace(led, image=LARGE)) == 1300
+    assert costs.expected_ms(both) == pytest.approx(770)
+    again = Costs(PIPELINES)
+    again.recall(json.loads(json.dumps(costs.learned())))
+    assert [again.expected_ms(it) for it in (plain, led)] == [500, 650]
+    earlier = {"pipeline": "noise", "model": "tiny", "pixels": 262144, "steps": 0, "ms": 90}
+    again.recall({"costs": [earlier], "loads": []})
+    assert again.expected_ms(plain) == 90
 
 
 def test_models_are_told_apart_and_the_default_is_known_by_its_name(costs: Costs) -> None:
