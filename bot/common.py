@@ -78,12 +78,18 @@ class Common:
             every_s=settings.lease_s / 2,
         )
 
-    def runner(self, executor: Executor, *, codecs: CodecPool, guard: Guard) -> Runner:
-        """Return what has jobs made by engines of this process's own."""
+    def runner(
+        self, executor: Executor, *, codecs: CodecPool, guard: Guard, shares: bool = False
+    ) -> Runner:
+        """Return what has jobs made by engines of this process's own.
+
+        With ``shares`` others get all jobs while no engine is up here.
+        """
         settings, stores = self._settings, self._stores
         return Runner(
             pace=Pace(
                 parallel_jobs=settings.parallel_jobs,
+                shares=shares,
                 lease_s=settings.lease_s,
                 shutdown_s=settings.shutdown_s,
             ),

@@ -32,7 +32,7 @@ from bot.safety import Guard
 from bot.standing import standing_of
 from bot.wakes import Kind, Signal, Wakes
 from generation.errors import JobCancelledError
-from storage.errors import QuotaExceededError
+from storage.errors import QuotaExceededError, UnsureError
 from storage.jobs import JobStore
 from storage.records import Accepted, JobState, NewJob
 
@@ -137,6 +137,9 @@ class Dispatcher:
     async def _accept(self, new: NewJob) -> Accepted:
         """Accept a job, and count what was reserved for it or refused."""
         try:
+            accepted = await self._jobs.accept(new)
+        except UnsureError:
+            # The interaction's id makes it one job, however often it is tried.
             accepted = await self._jobs.accept(new)
         except QuotaExceededError as err:
             self._metrics.refused(err.scope)

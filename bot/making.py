@@ -13,6 +13,7 @@ import structlog
 from bot.job_pictures import JobPictures
 from bot.metrics import Metrics
 from bot.orders import notes_to_json
+from bot.patience import persisted
 from bot.safety import Guard
 from bot.waiting import Waiting
 from generation.codecs import EncodedImage
@@ -180,7 +181,8 @@ class Maker:
         }
         device_ms = sum(result.device_ms for result in results)
         files = [await self._pictures.keep(each.image) for each in made.values()]
-        kept = await self._jobs.settle(
+        settle = partial(
+            self._jobs.settle,
             job.id,
             owner=self._owner,
             attempt=job.attempt,
@@ -193,6 +195,7 @@ class Maker:
             },
             notes=outcome,
         )
+        kept = await persisted(settle, job_id=job.id)
         if kept:
             self._metrics.ended(job, device_ms=device_ms)
         log.info("made", job=job.id, pictures=len(made), device_ms=device_ms, kept=kept)
@@ -211,9 +214,14 @@ class Maker:
         """Prolong the lease while the job runs; stop the work when it is somebody else's."""
         while True:
             await asyncio.sleep(self._lease_s / 3)
-            ours = await self._jobs.heartbeat(
-                job.id, owner=self._owner, attempt=job.attempt, lease_s=self._lease_s
+            beat = partial(
+                self._jobs.heartbeat,
+                job.id,
+                owner=self._owner,
+                attempt=job.attempt,
+                lease_s=self._lease_s,
             )
+            ours = await persisted(beat, job_id=job.id)
             if not ours:
                 log.warning("a job went to another owner", job=job.id)
                 self._cancel(job.id)

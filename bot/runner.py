@@ -26,11 +26,13 @@ class Pace:
     Args:
         parallel_jobs: jobs that are handed to the engines at the same time; None leaves it to
             them.
+        shares: whether others run jobs, too; they get all while no engine is up here.
         lease_s: after how long without a sign of life another process takes a job up.
         shutdown_s: how long running jobs may finish when the process is stopped.
     """
 
     parallel_jobs: int | None
+    shares: bool
     lease_s: float
     shutdown_s: float
 
@@ -93,8 +95,10 @@ class Runner:
 
     def _limit(self) -> int:
         """Return how many jobs may be under way: one is brought along for every engine."""
-        stations = self._executor.stats().stations
-        room = sum(station.capacity + 1 for station in stations if station.up)
+        stats = self._executor.stats()
+        if self._pace.shares and not stats.engine_up:
+            return 0
+        room = sum(station.capacity + 1 for station in stats.stations if station.up)
         return self._pace.parallel_jobs or max(1, room)
 
     async def _run(self, entry: Waiting, job: Job) -> None:

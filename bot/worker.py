@@ -42,7 +42,7 @@ class Worker:
         self.common = Common(settings, stores=stores)
         self.line, self.wakes = self.common.line, self.common.wakes
         guard = Guard(settings.safety, guilds=guilds, executor=executor)
-        self.runner = self.common.runner(executor, codecs=codecs, guard=guard)
+        self.runner = self.common.runner(executor, codecs=codecs, guard=guard, shares=True)
         self._reporter = Reporter(owner=self.common.owner, executor=executor, kept=stores.kept)
         self._pages = HealthPages(
             metrics=self.common.metrics, ready=self.ready, overview=self.overview

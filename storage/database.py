@@ -12,6 +12,7 @@ itself, because a driver that is interrupted half-way leaves its locks behind.
 
 import asyncio
 import json
+import socket
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
@@ -20,12 +21,18 @@ from typing import Any, Concatenate, ParamSpec, Protocol, Self, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from storage.errors import DatabaseMissingError, ReadOnlyError, UnsupportedDatabaseError
+from storage.errors import (
+    DatabaseGoneError,
+    DatabaseMissingError,
+    ReadOnlyError,
+    UnsupportedDatabaseError,
+    UnsureError,
+)
 from storage.sealing import Seals
 from storage.types import give_seals
 
@@ -36,6 +43,21 @@ _DRIVERS = {"sqlite": "sqlite+pysqlite", "postgresql": "postgresql+asyncpg"}
 WITHOUT_SEALS = Seals()
 _BUSY_TIMEOUT_MS = 15_000
 _READERS = 4
+PATIENCE_S = 15.0
+"""So long a transaction waits for a server that does not answer."""
+_FIRST_PAUSE_S = 0.1
+_LONGEST_PAUSE_S = 2.0
+_GOING = frozenset({"57P01", "57P02", "57P03"})
+"""PostgreSQL's codes for an administrator's shutdown, a crash, and a start that is under way."""
+SILENCE_S = 20
+"""A host that is cut off for so long has lost its connection, and the locks that it held."""
+_WATCHFUL = {
+    "idle_in_transaction_session_timeout": f"{SILENCE_S}s",
+    "tcp_keepalives_idle": f"{SILENCE_S // 2}",
+    "tcp_keepalives_interval": f"{SILENCE_S // 4}",
+    "tcp_keepalives_count": "2",
+    "tcp_user_timeout": f"{SILENCE_S}s",
+}
 
 
 class Runner(Protocol):
@@ -77,10 +99,20 @@ class ThreadRunner:
 
 
 class LoopRunner:
-    """Transactions on the event loop, for PostgreSQL."""
+    """Transactions on the event loop, for PostgreSQL.
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    A server that is killed or restarted is waited for: a transaction whose connection breaks
+    before the commit has changed nothing, and is run again.
+
+    Args:
+        keeps: whether a commit keeps something, so that it must not be repeated.
+        patience_s: so long a server that does not answer is waited for.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, keeps: bool, patience_s: float) -> None:
         self._engine = engine
+        self._keeps = keeps
+        self._patience_s = patience_s
         self._under_way: set[asyncio.Task[Any]] = set()
 
     async def run(self, work: Callable[[Session], T]) -> T:
@@ -99,8 +131,46 @@ class LoopRunner:
         await self._engine.dispose()
 
     async def _run(self, work: Callable[[Session], T]) -> T:
-        async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
-            return await session.run_sync(work)
+        """Run a function to its commit, waiting for a server that is away for a moment."""
+        clock = asyncio.get_running_loop().time
+        end, pause_s = clock() + self._patience_s, _FIRST_PAUSE_S
+        while True:
+            try:
+                return await self._once(work)
+            except UnsureError:
+                raise
+            except DatabaseGoneError:
+                if clock() + pause_s > end:
+                    raise
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _once(self, work: Callable[[Session], T]) -> T:
+        async with AsyncSession(self._engine, expire_on_commit=False) as session:
+            try:
+                await session.connection()
+            except OSError as err:
+                raise DatabaseGoneError("the database does not answer") from err
+            except DBAPIError as err:
+                if _has_gone(err):
+                    raise DatabaseGoneError("the database takes nobody in") from err
+                raise
+            kept = False
+            try:
+                result = await session.run_sync(work)
+                kept = self._keeps
+                await session.commit()
+            except DBAPIError as err:
+                if _has_gone(err):
+                    kind = UnsureError if kept else DatabaseGoneError
+                    raise kind("the database has ended the connection") from err
+                raise
+            return result
+
+
+def _has_gone(error: DBAPIError) -> bool:
+    """Tell whether an error means that the server has ended, or is about to."""
+    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _GOING
 
 
 class Database:
@@ -139,12 +209,15 @@ class Database:
 
     @classmethod
     def _open_postgres(cls, address: URL, *, read_only: bool, seals: Seals) -> Self:
-        engine = create_async_engine(address, pool_pre_ping=True, **_DISCREET)
+        serving = {} if read_only else {"connect_args": {"server_settings": _WATCHFUL}}
+        engine = create_async_engine(address, pool_pre_ping=True, **serving, **_DISCREET)
         give_seals(engine.dialect, seals)
+        event.listen(engine.sync_engine, "connect", _notice_silence)
         steady = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        reading, patience_s = engine.execution_options(**steady), 0.0 if read_only else PATIENCE_S
         return cls(
-            reader=LoopRunner(engine.execution_options(**steady)),
-            writer=None if read_only else LoopRunner(engine),
+            reader=LoopRunner(reading, keeps=False, patience_s=patience_s),
+            writer=None if read_only else LoopRunner(engine, keeps=True, patience_s=patience_s),
         )
 
     async def read(self, work: Callable[[Session], T]) -> T:
@@ -293,6 +366,18 @@ def _prepare(*, read_only: bool, foreign_keys: bool) -> Callable[[DBAPIConnectio
         cursor.close()
 
     return prepare
+
+
+def _notice_silence(connection: DBAPIConnection, _record: object) -> None:
+    """Have our end of a new connection to PostgreSQL notice that the other is cut off."""
+    # asyncpg offers no other way to its socket.
+    transport = connection.driver_connection._transport
+    end = transport.get_extra_info("socket")
+    if end.family in (socket.AF_INET, socket.AF_INET6):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, SILENCE_S // 2)
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, SILENCE_S // 4)
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_S * 1000)
 
 
 def _begin(kind: str) -> Callable[[Connection], None]:

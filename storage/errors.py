@@ -30,6 +30,8 @@ StorageError
     ├── DatabaseMissingError     there is no such SQLite file to read
     ├── ReadOnlyError            a write through a database that was opened for reading
     ├── DatabaseHeldError        another process, usually the bot, holds the database
+    ├── DatabaseGoneError        its server does not answer, and nothing was kept
+    │   └── UnsureError          ... or it went just as something was to be kept
     └── SchemaError              the database's schema is not the program's
         ├── SchemaOutdatedError  migrations have to be applied first
         └── SchemaTooNewError    a newer program has migrated this database
@@ -188,6 +190,14 @@ class ReadOnlyError(DatabaseError):
 
 class DatabaseHeldError(DatabaseError):
     """Another process, usually the bot, holds the database."""
+
+
+class DatabaseGoneError(DatabaseError):
+    """The database's server does not answer; nothing of what was begun is kept."""
+
+
+class UnsureError(DatabaseGoneError):
+    """The server went in the moment of the commit; what was to be kept is, or is not."""
 
 
 class SchemaError(DatabaseError):

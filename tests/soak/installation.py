@@ -23,6 +23,7 @@ from tests.soak.__main__ import audit_of
 from tests.soak.members import Crowd, shown_job, waits
 from tests.storage.postgres import CURE, Server, served, server_programs
 
+DATABASE = "atelier"
 DRAIN_S = 180.0
 START_S = 300.0
 AGAIN_S = 20.0
@@ -64,7 +65,7 @@ class Installation:
     @property
     def url(self) -> str:
         """The database's address."""
-        return self.server.address.format("soak")
+        return self.server.address.format(DATABASE)
 
     async def start(self, name: str, *, within: Sequence[str] = (), **changes: str) -> None:
         """Start a process, and let it write its log.
@@ -136,6 +137,15 @@ async def sandbox() -> AsyncIterator[dict[str, Any]]:
         await child.wait()
 
 
+async def prepared(server: Server) -> str:
+    """Make the database with all of its tables, and return its address."""
+    connection = await asyncpg.connect(server.address.format("postgres"))
+    await connection.execute(f"CREATE DATABASE {DATABASE}")
+    await connection.close()
+    await asyncio.to_thread(upgrade, server.address.format(DATABASE))
+    return server.address.format(DATABASE)
+
+
 @asynccontextmanager
 async def installed(
     folder: Path, *, rng: random.Random, host: str | None = None
@@ -152,10 +162,7 @@ async def installed(
     serving = served(programs, host=host)
     server = await asyncio.to_thread(serving.__enter__)
     try:
-        connection = await asyncpg.connect(server.address.format("postgres"))
-        await connection.execute("CREATE DATABASE soak")
-        await connection.close()
-        await asyncio.to_thread(upgrade, server.address.format("soak"))
+        await prepared(server)
         async with sandbox() as details, aiohttp.ClientSession() as session:
             installation = Installation(folder=folder, server=server, details=details)
             try:
