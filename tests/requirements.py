@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 
-Requirement = Literal["chromium", "postgres", "cluster", "schema", "systemd", "disks"]
+Requirement = Literal["chromium", "postgres", "cluster", "schema", "systemd", "disks", "namespaces"]
 
 
 def require(name: Requirement, *, available: bool, cure: str) -> None:
