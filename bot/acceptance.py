@@ -1,14 +1,17 @@
 """An order as the engine is asked what it costs, and as the job that is written down."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from bot.orders import CONTROL_FROM, Order, Origin, Parameters
 from generation.request import UNREAD, Canvas, Control, ImageRequest, Like, Pixels
+from storage.clock import utc_now
+from storage.dead_letters import NONCE_LENGTH
 from storage.policies import Standing
 from storage.records import NewJob
 
-NONCE_LENGTH = 25
-"""Discord takes no longer ones; of a random id this much is unique enough."""
+LAST_WORD = timedelta(minutes=1)
+"""So long before a token is over the member hears that there will be no picture."""
 
 
 def probe_of(order: Order, origin: Origin) -> ImageRequest:
@@ -60,9 +63,21 @@ def like_of(beside: Mapping[str, Pixels], *, strength: float) -> Like | None:
 
 
 def new_job(
-    job_id: str, order: Order, origin: Origin, *, reserve_ms: int, standing: Standing
+    job_id: str,
+    order: Order,
+    origin: Origin,
+    *,
+    reserve_ms: int,
+    standing: Standing,
+    deadline_s: float,
 ) -> NewJob:
-    """Return the job as it is accepted."""
+    """Return the job as it is accepted.
+
+    Where only the interaction's token reaches the member, it is over before that is.
+    """
+    deadline_at = utc_now() + timedelta(seconds=deadline_s)
+    if not origin.reachable:
+        deadline_at = min(deadline_at, origin.token_expires_at - LAST_WORD)
     return NewJob(
         id=job_id,
         interaction_id=origin.interaction_id,
@@ -83,4 +98,5 @@ def new_job(
         nonce=job_id[:NONCE_LENGTH],
         locale=origin.locale,
         standing=standing,
+        deadline_at=deadline_at,
     )

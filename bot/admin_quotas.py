@@ -7,7 +7,15 @@ from bot.admin_pages import fitting
 from bot.admin_places import Place
 from bot.choices import matching
 from bot.errors import SeveralTargetsError
-from bot.quotas import own_page, pictures, rules_lines, usual_price_ms, whose
+from bot.quotas import (
+    own_page,
+    pictures,
+    rules_lines,
+    turns_lines,
+    usual_price_ms,
+    whose,
+    whose_turns,
+)
 from bot.rights import may_manage
 from bot.standing import roles_of
 from bot.texts import describe, label
@@ -15,6 +23,7 @@ from bot.usage import device_time
 from bot.visits import Visit, let_in
 from storage.ledger import Scope
 from storage.policies import ANYBODY, Policy, Standing
+from storage.priorities import LEAST_WEIGHT, MOST_WEIGHT, Priority
 from storage.windows import Period, zone_names
 
 MAX_MINUTES = 1_000_000.0
@@ -26,6 +35,7 @@ PERIODS = [
 ]
 Minutes = app_commands.Range[float, 0.0, MAX_MINUTES]
 GivenMinutes = app_commands.Range[float, 0.01, MAX_MINUTES]
+Shares = app_commands.Range[float, LEAST_WEIGHT, MOST_WEIGHT]
 Someone = discord.User | discord.Member
 
 
@@ -75,6 +85,33 @@ class QuotaGroup(app_commands.Group):
             return
         await quotas.set_policy(policy, actor_id=visit.actor_id)
         await visit.say("admin.quota.set", **said, **_amount(visit, policy.limit_ms))
+
+    @app_commands.command(name="priority", description=label("command.admin.quota.priority"))
+    @describe(
+        shares=label("command.admin.quota.priority.shares"),
+        member=label("command.admin.quota.priority.member"),
+        role=label("command.admin.quota.priority.role"),
+    )
+    async def priority(
+        self,
+        interaction: discord.Interaction,
+        shares: Shares,
+        member: Someone | None = None,
+        role: discord.Role | None = None,
+    ) -> None:
+        """Give a member, or everybody with a role, more or less of the turns here."""
+        visit = await let_in(interaction)
+        scope, subject_id = _target(visit, member=member, role=role)
+        if subject_id == ANYBODY:
+            raise SeveralTargetsError("nobody in particular was named")
+        priority = Priority(
+            scope="role" if scope is Scope.ROLE else "member",
+            subject_id=subject_id,
+            weight=shares,
+        )
+        await visit.services.priorities.set(visit.guild_id, priority, actor_id=visit.actor_id)
+        said = {"whose": whose_turns(priority), "shares": f"{shares:g}"}
+        await visit.say("admin.quota.priority", **said)
 
     @app_commands.command(name="grant", description=label("command.admin.quota.grant"))
     @describe(
@@ -146,7 +183,10 @@ class QuotaGroup(app_commands.Group):
             await visit.say("admin.quota.of", member=member.id, said=said)
             return
         policies = await quotas.policies(guild_id=visit.guild_id)
-        lines = rules_lines(visit.voice, policies, ceilings=quotas.ceilings, each_ms=each_ms)
+        lines = [
+            *rules_lines(visit.voice, policies, ceilings=quotas.ceilings, each_ms=each_ms),
+            *turns_lines(visit.voice, await visit.services.priorities.all(visit.guild_id)),
+        ]
         zone = (await visit.holding()).choices.time_zone or "UTC"
         title = visit.voice.say("admin.quota.title", zone=zone, count=len(policies))
         await visit.answer(fitting(visit.voice, title, lines))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from bot.deadlines import Deadlines
 from bot.guilds import Guilds
 from bot.job_pictures import JobPictures
 from bot.limits import arena_for
@@ -31,6 +32,7 @@ from storage.jobs import JobStore
 from storage.keybook import KeyBook
 from storage.places import PlaceStore
 from storage.policies import Ceilings
+from storage.priorities import Priorities
 from storage.privacy import Privacy
 from storage.quotas import Quotas
 from storage.reports import Reports
@@ -45,6 +47,7 @@ class Stores:
 
     files: FileStore
     quotas: Quotas
+    priorities: Priorities
     jobs: JobStore
     reports: Reports
     sums: UsageSums
@@ -77,6 +80,12 @@ class Common:
             metrics=self.metrics,
             every_s=settings.lease_s / 2,
         )
+        self.deadlines = Deadlines(
+            jobs=stores.jobs,
+            metrics=self.metrics,
+            wakes=self.wakes,
+            every_s=settings.lease_s / 2,
+        )
 
     def runner(
         self, executor: Executor, *, codecs: CodecPool, guard: Guard, shares: bool = False
@@ -98,6 +107,7 @@ class Common:
             maker=Maker(
                 owner=self.owner,
                 lease_s=settings.lease_s,
+                retry_s=settings.retry_s,
                 jobs=stores.jobs,
                 pictures=JobPictures(files=stores.files, codecs=codecs, metrics=self.metrics),
                 executor=executor,
@@ -144,6 +154,7 @@ def stores_of(settings: Settings, database: Database) -> Stores:
     return Stores(
         files=files,
         quotas=quotas,
+        priorities=Priorities(database),
         jobs=JobStore(database, quotas=quotas, files=files, room=settings.room),
         reports=Reports(database),
         sums=UsageSums(database),

@@ -206,7 +206,12 @@ class Bot:
             log.info("jobs are taken up again", jobs=len(left))
         self.herald.begin(sole=sole, left=left)
         self.wakes.start()
-        self.keepers.start(self.line.look, self.herald.places.refresh, self.herald.sweep)
+        self.keepers.start(
+            self.line.look,
+            self.herald.places.refresh,
+            self.herald.sweep,
+            self.common.deadlines.look,
+        )
         if self.runner is not None:
             self.keepers.start(self.runner.pump)
 
@@ -275,6 +280,7 @@ class Bot:
             metrics=self.metrics,
             wakes=self.wakes,
             max_wait_s=self.settings.max_wait_s,
+            deadline_s=self.settings.deadline_s,
         )
 
     def _services(self) -> Services:
@@ -288,7 +294,9 @@ class Bot:
             prices=self.workers.engines,
             jobs=self.stores.jobs,
             quotas=self.stores.quotas,
+            priorities=self.stores.priorities,
             bought_ms=self.settings.raised_ms,
+            bought_weights=self.settings.bought_weights,
             reports=self.stores.reports,
             price=Price(hour=self.settings.hour_price, currency=self.settings.currency),
             charts=self.workers.charts,

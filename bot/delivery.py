@@ -22,6 +22,7 @@ from bot.replies import (
     Caption,
     failure_page,
     note_sentence,
+    progress_line,
     progress_page,
     result_page,
 )
@@ -111,13 +112,19 @@ class Delivery:
             small = await self._codecs.thumbnail(progress.preview)
             name = f"preview-{progress.step}.{small.extension}"
             files = (discord.File(io.BytesIO(small.data), filename=name),)
+        voice = self._voice(job)
         view = progress_page(
-            self._voice(job),
+            voice,
             self._caption(job),
-            progress,
+            progress_line(voice, progress),
             preview=files[0].filename if files else None,
         )
         return Page(view=view, files=files)
+
+    async def resting(self, job: Job) -> Page:
+        """Say that a job has failed and is tried again."""
+        voice = self._voice(job)
+        return Page(view=progress_page(voice, self._caption(job), voice.say("progress.again")))
 
     async def restarting(self, job: Job) -> None:
         """Say that the bot goes away for a moment, and that the job stays."""

@@ -34,7 +34,7 @@ from bot.wakes import Kind, Signal, Wakes
 from generation.errors import JobCancelledError
 from storage.errors import QuotaExceededError, UnsureError
 from storage.jobs import JobStore
-from storage.records import Accepted, JobState, NewJob
+from storage.records import Accepted, Job, JobState, NewJob
 
 UNREACHABLE_WAIT_S = 12 * 60.0
 """Where the bot itself may not speak, a picture after the token's fifteen minutes is lost."""
@@ -52,6 +52,7 @@ class Dispatcher:
         prices: what pictures cost, and how busy the engines are.
         room: says which pictures go to an engine together.
         max_wait_s: the longest estimated wait that is accepted.
+        deadline_s: after how many seconds a job is ended that nobody has made.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Dispatcher:
         metrics: Metrics,
         wakes: Wakes,
         max_wait_s: float,
+        deadline_s: float,
     ) -> None:
         self._line = line
         self._jobs = jobs
@@ -80,6 +82,7 @@ class Dispatcher:
         self._metrics = metrics
         self._wakes = wakes
         self._max_wait_s = max_wait_s
+        self._deadline_s = deadline_s
 
     async def place(self, interaction: discord.Interaction, order: Order) -> None:
         """Accept an order, once for an interaction however often that arrives.
@@ -122,6 +125,7 @@ class Dispatcher:
                 origin,
                 reserve_ms=cost_ms,
                 standing=standing_of(interaction),
+                deadline_s=self._deadline_s,
             )
         )
         if not accepted.created:
@@ -129,6 +133,23 @@ class Dispatcher:
             return
         job = accepted.job
         log.info("accepted", job=job.id, pipeline=job.pipeline, member=job.member_id)
+        self._queue(job, promised_s=promised_s)
+
+    async def requeue(self, job_id: str, *, guild_id: int, actor_id: int) -> Job:
+        """Have a dead letter made anew, as an admin wishes; return the job that waits.
+
+        Raises:
+            NotFoundError: there is no such dead letter in this guild.
+            QuotaExceededError: its member has too little left; it stays where it is.
+        """
+        job = await self._jobs.requeue(job_id, guild_id=guild_id, actor_id=actor_id)
+        self._metrics.booked("reserved", job.reserve_ms)
+        log.info("requeued", job=job.id, dead=job_id)
+        self._queue(job)
+        return job
+
+    def _queue(self, job: Job, *, promised_s: float | None = None) -> None:
+        """Let everybody know of a job that waits from now on."""
         self._herald.open(job)
         self._line.add(job, promised_s=promised_s)
         self._herald.places.show(job.id)

@@ -29,6 +29,7 @@ from generation.registry import PIPELINES
 from generation.weights import checkpoint_folder, checkpoint_names
 from generation.wholeness import damage_of, starters
 from storage.database import Database, sqlite_path
+from storage.dead_letters import count_dead
 from storage.errors import KeyMissingError, SchemaTooNewError, StorageError
 from storage.guilds import GuildStore
 from storage.keybook import KeyBook
@@ -91,6 +92,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield database(settings.database)
     yield ledger(settings.database)
     yield usage(settings.database)
+    yield dead_letters(settings.database)
     yield encryption(settings)
     yield sqlite_version()
     yield token(settings)
@@ -221,6 +223,29 @@ def _audited(
         found=f"{len(wrong)} contradictions: {'; '.join(wrong[:SHOWN_DISCREPANCIES])}",
         cure="somebody changed the database by hand; go back to a copy, and report it otherwise",
     )
+
+
+def dead_letters(url: str) -> Finding:
+    """Tell how many jobs failed for no fault of whoever asked, and why."""
+    name = "Dead letters"
+    try:
+        check(url)
+        counts = asyncio.run(_count_dead(url))
+    except (StorageError, SQLAlchemyError, OSError, ImportError):
+        return Finding(name=name, state=State.FINE, found="not looked at: see the database")
+    if not counts:
+        return Finding(name=name, state=State.FINE, found="none")
+    reasons = ", ".join(f"{count} {error}" for error, count in counts.items())
+    cure = "see /admin jobs state: dead; make them anew or drop them"
+    return Finding(name=name, state=State.ODD, found=reasons, cure=cure)
+
+
+async def _count_dead(url: str) -> dict[str, int]:
+    database = Database.open(url, read_only=True)
+    try:
+        return await count_dead(database)
+    finally:
+        await database.close()
 
 
 def encryption(settings: Settings) -> Finding:

@@ -141,6 +141,9 @@ class Herald:
         if signal.progress is not None and shown is not None:
             job, live = shown
             live.show(partial(self.page, job, signal.progress))
+        elif signal.kind is Kind.RESTS and shown is not None:
+            job, live = shown
+            live.show(partial(self._delivery.resting, job))
         elif signal.kind is Kind.ENDED and (shown is not None or self._sole):
             task = asyncio.create_task(self.hand_over(signal.job_id))
             self._tasks.add(task)

@@ -71,6 +71,7 @@ class JobPictures:
             model=job.model,
             guild=job.guild_id or 0,
             member=job.member_id,
+            weights=(job.guild_weight, job.member_weight),
         )
         others = (
             replace(first, job_id=f"{job.id}-{number}", seed=seed_of(job.seed, number=number))

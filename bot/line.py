@@ -63,13 +63,13 @@ class Line:
         self.changed.set()
 
     async def look(self) -> None:
-        """Learn who waits and what runs, then rest until there is news."""
+        """Learn who waits and what runs, then rest until there is news, or a job rests no more."""
         self._told.clear()
         async with self.moving:
             known = {entry.job.id for entry in self.room}
             found = await self._jobs.under_way()
-            waiting = {job_id for job_id, runs in found.items() if not runs} - self.own.keys()
-            running = found.keys() - waiting - self.own.keys()
+            waiting = {job_id for job_id, in_s in found.items() if in_s == 0} - self.own.keys()
+            running = {job_id for job_id, in_s in found.items() if in_s is None} - self.own.keys()
             for job_id in known - waiting:
                 self._leave(job_id, begun=job_id in running)
             new = (waiting - known) | (running - self.elsewhere.keys())
@@ -82,8 +82,9 @@ class Line:
                     self.add(job)
         self.changed.set()
         await asyncio.sleep(REST_S)
+        rests_s = filter(None, found.values())
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._every_s):
+            async with asyncio.timeout(min(self._every_s, *rests_s, self._every_s)):
                 await self._told.wait()
 
     async def take(self, *, lease_s: float) -> tuple[Waiting, Job] | None:
@@ -119,6 +120,9 @@ class Line:
     def _hear(self, signal: Signal) -> None:
         """Take note of what others do, and look at the tables where that is not enough."""
         if signal.kind is Kind.MISSED or (signal.kind is Kind.WAITS and not signal.here):
+            self._told.set()
+        elif signal.kind is Kind.RESTS:
+            self.elsewhere.pop(signal.job_id, None)
             self._told.set()
         elif signal.kind is Kind.STARTED and signal.job_id not in self.own:
             self._leave(signal.job_id, begun=True)

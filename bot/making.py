@@ -15,6 +15,7 @@ from bot.metrics import Metrics
 from bot.orders import notes_to_json
 from bot.patience import persisted
 from bot.safety import Guard
+from bot.setbacks import MAX_ATTEMPTS, is_ours, is_passing, rest_s
 from bot.waiting import Waiting
 from generation.codecs import EncodedImage
 from generation.comparing import Comparison
@@ -24,9 +25,6 @@ from generation.request import ImageRequest, Progress, Result, Stage
 from storage.errors import StorageError
 from storage.jobs import JobStore
 from storage.records import Job, JobState, Likeness
-
-MAX_ATTEMPTS = 3
-"""A job that outlives so many bots is taken for what kills them."""
 
 Show = Callable[[int, Progress], None]
 Tell = Callable[[Progress], None]
@@ -56,6 +54,7 @@ class Maker:
     Args:
         owner: whose claims these are.
         lease_s: for how long each sign of life prolongs a claim.
+        retry_s: about how long a job rests before its second attempt.
     """
 
     def __init__(
@@ -63,6 +62,7 @@ class Maker:
         *,
         owner: str,
         lease_s: float,
+        retry_s: float,
         jobs: JobStore,
         pictures: JobPictures,
         executor: Executor,
@@ -71,6 +71,7 @@ class Maker:
     ) -> None:
         self._owner = owner
         self._lease_s = lease_s
+        self._retry_s = retry_s
         self._jobs = jobs
         self._pictures = pictures
         self._executor = executor
@@ -79,15 +80,17 @@ class Maker:
         self._tickets: dict[str, list[Ticket]] = {}
         self._stopping: set[str] = set()
 
-    async def make(self, entry: Waiting, job: Job, tell: Tell) -> None:
-        """Make a job's pictures, telling how far they are, and settle it or give its quota back."""
+    async def make(self, entry: Waiting, job: Job, tell: Tell) -> bool:
+        """Make a job's pictures, telling how far they are, and settle it or give its quota back.
+
+        Returns True when neither is done, because the job rests before another attempt.
+        """
         beat = asyncio.create_task(self._beat(job), name=f"heartbeat {job.id}")
         self._tickets[job.id] = []
         try:
             making = self._make(entry, job, tell)
             (error,) = await asyncio.gather(making, return_exceptions=True)
-            if error is not None:
-                await self._give_up(job, error)
+            return error is not None and await self._set_back(job, error)
         finally:
             beat.cancel()
             del self._tickets[job.id]
@@ -200,15 +203,30 @@ class Maker:
             self._metrics.ended(job, device_ms=device_ms)
         log.info("made", job=job.id, pictures=len(made), device_ms=device_ms, kept=kept)
 
-    async def _give_up(self, job: Job, error: BaseException) -> None:
-        """Refund a job that failed, with the kind of error that its member is told."""
+    async def _set_back(self, job: Job, error: BaseException) -> bool:
+        """Let a job that failed rest, or end and refund it; return whether it rests."""
         _write_down(job, error)
+        if is_passing(error, attempt=job.attempt):
+            rests_s = rest_s(job.attempt, first_s=self._retry_s)
+            return await self._jobs.retry(
+                job.id,
+                owner=self._owner,
+                attempt=job.attempt,
+                error=type(error).__name__,
+                after_s=rests_s,
+            )
         state = JobState.CANCELLED if isinstance(error, JobCancelledError) else JobState.FAILED
         if await self._jobs.fail(
-            job.id, owner=self._owner, attempt=job.attempt, error=type(error).__name__, state=state
+            job.id,
+            owner=self._owner,
+            attempt=job.attempt,
+            error=type(error).__name__,
+            state=state,
+            dead=is_ours(error),
         ):
             self._metrics.ended(job, device_ms=0)
         self._metrics.finish(job, state)
+        return False
 
     async def _beat(self, job: Job) -> None:
         """Prolong the lease while the job runs; stop the work when it is somebody else's."""

@@ -1,6 +1,6 @@
 """Quotas as people read them: device time, about how many pictures it is, and whose it is."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bot.prices import Prices
 from bot.replies import bar
@@ -9,6 +9,7 @@ from bot.usage import device_time
 from generation.request import Canvas, ImageRequest
 from storage.ledger import Scope
 from storage.policies import Ceilings, Policy
+from storage.priorities import Priority
 from storage.quotas import Balance, deciding
 from storage.reports import Usage
 from storage.windows import Period
@@ -88,6 +89,19 @@ def rules_lines(
                 limit=device_time(limit_ms),
                 pictures=pictures(voice, limit_ms, each_ms=each_ms),
             )
+
+
+def turns_lines(voice: Voice, priorities: Iterable[Priority]) -> Iterator[str]:
+    """Yield who has more or less of a guild's turns than others, a line each."""
+    for each in priorities:
+        yield voice.say(
+            "admin.quota.priority.line", whose=whose_turns(each), shares=f"{each.weight:g}"
+        )
+
+
+def whose_turns(priority: Priority) -> str:
+    """Return whom a priority is about, as a mention that alerts nobody."""
+    return f"<{'@&' if priority.scope == 'role' else '@'}{priority.subject_id}>"
 
 
 def whose(voice: Voice, policy: Policy) -> str:

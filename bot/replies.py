@@ -42,11 +42,11 @@ class Caption:
 
 
 def progress_page(
-    voice: Voice, caption: Caption, progress: Progress, *, preview: str | None = None
+    voice: Voice, caption: Caption, line: str, *, preview: str | None = None
 ) -> ui.LayoutView:
     """Return the message while a job waits or runs; ``preview`` names the attached picture."""
     view = ui.LayoutView(timeout=None)
-    lines = f"{_heading(caption)}\n{progress_line(voice, progress)}"
+    lines = f"{_heading(caption)}\n{line}"
     box = ui.Container[ui.LayoutView](ui.TextDisplay(lines), accent_colour=QUIET)
     if preview is not None:
         box.add_item(_gallery(preview, description=voice.say("progress.preview.alt")))

@@ -102,16 +102,16 @@ class Runner:
         return self._pace.parallel_jobs or max(1, room)
 
     async def _run(self, entry: Waiting, job: Job) -> None:
-        """Run a claimed job to its end."""
+        """Run a claimed job to its end, or to its next rest."""
 
         def tell(progress: Progress) -> None:
             self._wakes.send(Signal(kind=Kind.MOVED, job_id=job.id, progress=progress))
 
         try:
-            await self._maker.make(entry, job, tell)
+            rests = await self._maker.make(entry, job, tell)
         finally:
             self._line.end(entry)
-        self._wakes.send(Signal(kind=Kind.ENDED, job_id=job.id))
+        self._wakes.send(Signal(kind=Kind.RESTS if rests else Kind.ENDED, job_id=job.id))
 
     def _hear(self, signal: Signal) -> None:
         if signal.kind is Kind.STOP:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bot.usage import Price
     from storage.files import FileStore
     from storage.jobs import JobStore
+    from storage.priorities import Priorities
     from storage.privacy import Privacy
     from storage.quotas import Quotas
     from storage.reports import Reports
@@ -44,6 +45,7 @@ class Services:
 
     Args:
         bought_ms: what those who bought a SKU may use in a day at least.
+        bought_weights: how many usual shares of the engines those have.
     """
 
     texts: Texts
@@ -55,7 +57,9 @@ class Services:
     prices: "Prices"
     jobs: "JobStore"
     quotas: "Quotas"
+    priorities: "Priorities"
     bought_ms: Mapping[int, int]
+    bought_weights: Mapping[int, float]
     reports: "Reports"
     price: "Price"
     charts: "ChartPool"

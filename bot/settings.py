@@ -118,6 +118,11 @@ class Settings(BaseSettings):
         pattern=r"^\s*(\d{1,20}=\d{1,9}(\.\d+)?\s*(,\s*\d{1,20}=\d{1,9}(\.\d+)?\s*)*)?$",
         description="device seconds a day of those who bought: SKU=SECONDS, with commas between",
     )
+    priority_skus: str = Field(
+        default="",
+        pattern=r"^\s*(\d{1,20}=[1-9]\d?(\.\d+)?\s*(,\s*\d{1,20}=[1-9]\d?(\.\d+)?\s*)*)?$",
+        description="usual shares of the engines of those who bought: SKU=SHARES, likewise",
+    )
     hour_price: float | None = Field(
         default=None,
         ge=0,
@@ -222,6 +227,17 @@ class Settings(BaseSettings):
     lease_s: float = Field(
         default=20.0, gt=0, description="seconds after which a dead bot's job is taken up again"
     )
+    retry_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=3600,
+        description="rest before a second attempt at what may pass; four times that before a third",
+    )
+    deadline_s: float = Field(
+        default=6 * 3600.0,
+        gt=0,
+        description="seconds after which a job that nobody has made is ended and refunded",
+    )
     progress_interval_s: float = Field(
         default=2.0, ge=0, description="shortest time between two edits of a message"
     )
@@ -304,8 +320,13 @@ class Settings(BaseSettings):
     @property
     def raised_ms(self) -> dict[int, int]:
         """What those who bought something may use in a day, by its SKU."""
-        pairs = (pair.split("=") for pair in self.quota_skus.split(",") if pair.strip())
-        return {int(sku): round(float(seconds) * 1000) for sku, seconds in pairs}
+        bought = _by_sku(self.quota_skus)
+        return {sku: round(seconds * 1000) for sku, seconds in bought.items()}
+
+    @property
+    def bought_weights(self) -> dict[int, float]:
+        """How many usual shares of the engines those have who bought something, by its SKU."""
+        return _by_sku(self.priority_skus)
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -392,6 +413,11 @@ class Settings(BaseSettings):
         if self.database_url:
             return self.database_url
         return f"sqlite:///{(self.data_dir / 'atelier.sqlite3').resolve()}"
+
+
+def _by_sku(told: str) -> dict[int, float]:
+    pairs = (pair.split("=") for pair in told.split(",") if pair.strip())
+    return {int(sku): float(amount) for sku, amount in pairs}
 
 
 def _listed_keys(keys: SecretStr | None) -> list[str]:

@@ -24,6 +24,7 @@ class Turn:
         guild: whose share of the device it takes; 0 outside guilds.
         cost_ms: the device milliseconds that are expected of it.
         arrival_ms: when it came, on the monotonic clock.
+        weights: how many times a usual share its guild has for it, and its member of that.
     """
 
     job_id: str
@@ -32,6 +33,7 @@ class Turn:
     member: int
     cost_ms: float
     arrival_ms: float
+    weights: tuple[float, float]
     suspect: bool = False
 
 
@@ -90,7 +92,11 @@ class WaitingRoom:
     def add(self, job: Job, *, promised_s: float | None = None) -> None:
         """Let a job wait that does not wait yet."""
         turn = self._turn(
-            job.id, guild=job.guild_id or 0, member=job.member_id, cost_ms=job.reserve_ms
+            job.id,
+            guild=job.guild_id or 0,
+            member=job.member_id,
+            cost_ms=job.reserve_ms,
+            weights=(job.guild_weight, job.member_weight),
         )
         self._entries[job.id] = Waiting(turn=turn, job=job, promised_s=promised_s)
         self._queue.add(turn)
@@ -138,7 +144,15 @@ class WaitingRoom:
             self._places[entry.job.id] = place, before_ms
             before_ms += entry.turn.cost_ms
 
-    def _turn(self, job_id: str, *, guild: int, member: int, cost_ms: float) -> Turn:
+    def _turn(
+        self,
+        job_id: str,
+        *,
+        guild: int,
+        member: int,
+        cost_ms: float,
+        weights: tuple[float, float] = (1.0, 1.0),
+    ) -> Turn:
         return Turn(
             job_id=job_id,
             serial=next(self._serials),
@@ -146,4 +160,5 @@ class WaitingRoom:
             member=member,
             cost_ms=cost_ms,
             arrival_ms=time.monotonic() * 1000,
+            weights=weights,
         )

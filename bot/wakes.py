@@ -26,6 +26,8 @@ class Kind(StrEnum):
     WAITS = "waits"
     STARTED = "started"
     MOVED = "moved"
+    RESTS = "rests"
+    """It failed in a way that may pass, and is tried again."""
     ENDED = "ended"
     STOP = "stop"
     MISSED = "missed"

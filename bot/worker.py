@@ -71,7 +71,9 @@ class Worker:
         )
         self.wakes.start()
         watching = asyncio.create_task(self.common.metrics.watch_loop())
-        self._keepers.start(self.line.look, self.runner.pump, self._reporter.report)
+        self._keepers.start(
+            self.line.look, self.runner.pump, self._reporter.report, self.common.deadlines.look
+        )
         log.info("working", worker=self.common.owner)
         try:
             await stop.wait()

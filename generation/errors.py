@@ -16,6 +16,7 @@ GenerationError
 ├── UnsafePictureError           the finished picture was found unsafe
 └── EngineError                  the engine could not finish the job
     ├── EngineLostError          the engine died and the retries are used up
+    │   └── EngineAbsentError    no engine comes up at all here; elsewhere one may
     ├── EngineBusyError          the estimated wait exceeds what is worth waiting for
     ├── DeadlineExceededError    the job did not finish before its deadline
     ├── JobCancelledError        the job was cancelled
@@ -95,6 +96,10 @@ class EngineError(GenerationError):
 
 class EngineLostError(EngineError):
     """The engine died during the job more often than it is retried."""
+
+
+class EngineAbsentError(EngineLostError):
+    """No engine comes up at all; another machine, or another time, may have one."""
 
 
 class EngineBusyError(EngineError):

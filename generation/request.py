@@ -299,10 +299,11 @@ class ImageRequest:
             told; None takes the shape of calls that the model is run with now.
         guild: whose share of the device it takes, and ``member`` whose share of that; any
             numbers that tell them apart. No picture depends on them.
+        weights: how many times a usual share the guild has for it, and the member of that.
 
     Raises:
-        InvalidRequestError: strength, seed, deadline or batch_rows is outside its range, or there
-            is no picture that a mask is laid over or that a control is drawn from.
+        InvalidRequestError: strength, seed, deadline, batch_rows or a weight is outside its range,
+            or there is no picture that a mask is laid over or that a control is drawn from.
     """
 
     job_id: str
@@ -329,6 +330,7 @@ class ImageRequest:
     batch_rows: int | None = None
     guild: int = 0
     member: int = 0
+    weights: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         """Refuse what no pipeline could run."""
@@ -340,6 +342,8 @@ class ImageRequest:
             raise InvalidRequestError(f"batch_rows must be between 1 and {MAX_BATCH_ROWS}")
         if self.deadline_s is not None and self.deadline_s <= 0:
             raise InvalidRequestError("a deadline must lie ahead")
+        if min(self.weights) <= 0:
+            raise InvalidRequestError("a weight must be above 0")
         if self.mask is not None and isinstance(self.image, Canvas):
             raise InvalidRequestError("a mask needs a picture that it is laid over")
         control = self.control

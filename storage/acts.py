@@ -12,7 +12,7 @@ from storage.tables import AuditRow, GuildRow
 from storage.text import clean_text
 
 LOG_LENGTH = 20
-ON_MEMBERS = ("block", "quota", "grant", "top_up", "reset")
+ON_MEMBERS = ("block", "quota", "grant", "top_up", "reset", "priority")
 """Acts whose subject may be a member, by their number."""
 
 
@@ -81,7 +81,8 @@ def acts_of(session: Session, actor_id: int) -> list[Act]:
 def acts_on(session: Session, member_id: int) -> list[Act]:
     """Return every act that is about one member, in all guilds, the oldest first."""
     named = or_(
-        AuditRow.subject == str(member_id), AuditRow.subject.startswith(f"member {member_id} ")
+        AuditRow.subject.in_((str(member_id), f"member {member_id}")),
+        AuditRow.subject.startswith(f"member {member_id} "),
     )
     found = select(AuditRow).where(AuditRow.act.in_(ON_MEMBERS), named).order_by(AuditRow.id)
     return [_act(row) for row in session.scalars(found)]

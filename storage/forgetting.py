@@ -131,6 +131,7 @@ def empty(session: Session, job_ids: Iterable[str], *, now: datetime) -> set[str
                 seed=0,
                 interaction_token=None,
                 purged_at=now,
+                dead_at=None,
             )
         )
         unused |= forget_unused(session, drop_inputs(session, some) | drop_outputs(session, some))

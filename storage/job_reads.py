@@ -21,12 +21,18 @@ class JobReads:
     _clock: Clock
 
     @reads
-    def under_way(self, session: Session) -> dict[str, bool]:
-        """Return the unfinished jobs, oldest first, and whether somebody's lease on them runs."""
-        free = claimable(self._clock())
-        found = select(JobRow.id, free).where(JobRow.state.in_(UNFINISHED))
-        rows = session.execute(found.order_by(JobRow.created_at, JobRow.id))
-        return {job_id: not is_free for job_id, is_free in rows}
+    def under_way(self, session: Session) -> dict[str, float | None]:
+        """Return the unfinished jobs, oldest first, and in how many seconds each may be claimed.
+
+        Those that wait may now, in 0 seconds; those that somebody's lease runs on may not: None.
+        """
+        now = self._clock()
+        found = select(JobRow.id, claimable(now), JobRow.state, JobRow.not_before)
+        found = found.where(JobRow.state.in_(UNFINISHED)).order_by(JobRow.created_at, JobRow.id)
+        return {
+            job_id: 0.0 if free else _rest_s(state, not_before, now=now)
+            for job_id, free, state, not_before in session.execute(found)
+        }
 
     @reads
     def several(self, session: Session, job_ids: Collection[str]) -> list[Job]:
@@ -45,6 +51,7 @@ class JobReads:
         guild_id: int,
         *,
         states: Collection[JobState] = (),
+        dead: bool = False,
         pipeline: str | None = None,
         member_id: int | None = None,
         before: datetime | None = None,
@@ -53,6 +60,7 @@ class JobReads:
         """Return a guild's newest jobs, or those accepted before a moment, the newest first."""
         wanted = [JobRow.guild_id == guild_id]
         wanted += [JobRow.state.in_(states)] if states else []
+        wanted += [JobRow.dead_at.is_not(None)] if dead else []
         wanted += [JobRow.pipeline == pipeline] if pipeline is not None else []
         wanted += [JobRow.member_id == member_id] if member_id is not None else []
         wanted += [JobRow.created_at < before] if before is not None else []
@@ -80,3 +88,10 @@ class JobReads:
             NotOwnerError: it belongs to another member.
         """
         return owned_by(session, job_id, guild_id=guild_id, member_id=member_id)
+
+
+def _rest_s(state: str, not_before: datetime | None, *, now: datetime) -> float | None:
+    """Return how long a job that may not be claimed rests; None of one that runs."""
+    if state != JobState.QUEUED or not_before is None:
+        return None
+    return (not_before - now).total_seconds()

@@ -16,7 +16,7 @@ from storage.tables import GuildRow, InputRow, JobRow, MemberRow
 from storage.text import clean_json, clean_text
 
 
-def insert_job(session: Session, new: NewJob, *, now: datetime) -> bool:
+def insert_job(session: Session, new: NewJob, *, member_weight: float = 1.0, now: datetime) -> bool:
     """Insert the job with its guild and member; False when its interaction has one already."""
     guild_id = guild_key(new.guild_id)
     member = {"guild_id": guild_id, "member_id": new.member_id}
@@ -49,6 +49,9 @@ def insert_job(session: Session, new: NewJob, *, now: datetime) -> bool:
             "state": JobState.QUEUED,
             "attempt": 0,
             "created_at": now,
+            "deadline_at": new.deadline_at,
+            "guild_weight": new.standing.weight,
+            "member_weight": member_weight,
         },
     )
 
@@ -72,9 +75,10 @@ def change(
 
 
 def claimable(now: datetime) -> ColumnElement[bool]:
-    """Return whether a job waits, or ran for somebody whose lease is over."""
+    """Return whether a job waits and rests no more, or ran for somebody whose lease is over."""
+    rested = or_(JobRow.not_before.is_(None), JobRow.not_before <= now)
     lost = and_(JobRow.state == JobState.RUNNING, JobRow.lease_expires_at < now)
-    return or_(JobRow.state == JobState.QUEUED, lost)
+    return or_(and_(JobRow.state == JobState.QUEUED, rested), lost)
 
 
 def running(job_id: str, *, owner: str, attempt: int) -> list[ColumnElement[bool]]:

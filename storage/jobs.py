@@ -20,13 +20,15 @@ from sqlalchemy.orm import Session
 from storage import ledger
 from storage.clock import Clock, utc_now
 from storage.database import Database, writes
+from storage.dead_letters import DeadLetters
 from storage.errors import FileRefusedError
 from storage.files import FileStore, StoredFile
 from storage.job_reads import JobReads
 from storage.job_rows import change, claimable, finish, insert_job, owned_by, refer, running
 from storage.portable import changed
+from storage.priorities import weight_of
 from storage.quotas import Quotas
-from storage.recall import job_where
+from storage.recall import guild_key, job_where, jobs_where
 from storage.records import FINISHED, UNFINISHED, Accepted, Job, JobState, Likeness, NewJob
 from storage.references import drop_outputs, forget_unused, remember_files
 from storage.room import Room
@@ -35,7 +37,7 @@ from storage.telling import Telling
 from storage.text import clean_json, clean_text
 
 
-class JobStore(JobReads, Telling):
+class JobStore(JobReads, Telling, DeadLetters):
     """The jobs of one database."""
 
     def __init__(
@@ -112,6 +114,7 @@ class JobStore(JobReads, Telling):
             "notes": clean_json(notes),
             "pictures": len(outputs),
             "output_bytes": sum(output.size_bytes for output in outputs.values()),
+            "error": None,
         }
         if message_id is not None:
             values["message_id"] = message_id
@@ -142,10 +145,12 @@ class JobStore(JobReads, Telling):
         attempt: int,
         error: str,
         state: JobState = JobState.FAILED,
+        dead: bool = False,
     ) -> bool:
         """End a job without a picture and refund it whole; False when it was fenced off.
 
-        A job that still waits has ``owner=None`` and the attempt it was read with.
+        A job that still waits has ``owner=None`` and the attempt it was read with. One that is
+        dead failed for no fault of whoever asked, and lies there for an admin to look at.
         """
         now = self._clock()
         fence = [
@@ -156,10 +161,46 @@ class JobStore(JobReads, Telling):
         ]
         assert state in (JobState.FAILED, JobState.CANCELLED)
         values = {**finish(state, now=now), "error": clean_text(error), "device_ms": 0}
+        values["dead_at"] = now if dead else None
         if not change(session, fence, **values):
             return False
         ledger.settle(session, job_id=job_id, device_ms=0, now=now)
         return True
+
+    @writes
+    def retry(
+        self,
+        session: Session,
+        job_id: str,
+        *,
+        owner: str,
+        attempt: int,
+        error: str,
+        after_s: float,
+    ) -> bool:
+        """Let a job rest before its next attempt; False when it was fenced off."""
+        return change(
+            session,
+            running(job_id, owner=owner, attempt=attempt),
+            state=JobState.QUEUED,
+            owner=None,
+            lease_expires_at=None,
+            not_before=self._clock() + timedelta(seconds=after_s),
+            error=clean_text(error),
+        )
+
+    @writes
+    def expire(self, session: Session, *, error: str) -> list[Job]:
+        """End and refund the jobs whose deadlines are over, whoever works on them; return them."""
+        now = self._clock()
+        late = JobRow.state.in_(UNFINISHED), JobRow.deadline_at < now
+        found = select(JobRow.id).where(*late).order_by(JobRow.id)
+        job_ids = session.scalars(found.with_for_update(skip_locked=True)).all()
+        values = {**finish(JobState.FAILED, now=now), "error": clean_text(error), "device_ms": 0}
+        for job_id in job_ids:
+            change(session, [JobRow.id == job_id], **values)
+            ledger.settle(session, job_id=job_id, device_ms=0, now=now)
+        return jobs_where(session, JobRow.id.in_(job_ids)) if job_ids else []
 
     @writes
     def release(self, session: Session, owner: str) -> int:
@@ -195,7 +236,13 @@ class JobStore(JobReads, Telling):
     @writes
     def _accept(self, session: Session, new: NewJob) -> Accepted:
         now = self._clock()
-        created = insert_job(session, new, now=now)
+        weight = weight_of(
+            session,
+            guild_key(new.guild_id),
+            member_id=new.member_id,
+            role_ids=new.standing.role_ids,
+        )
+        created = insert_job(session, new, member_weight=weight, now=now)
         if created:
             refer(session, new, now=now)
             caps = self._quotas.caps(
@@ -239,6 +286,7 @@ class JobStore(JobReads, Telling):
             "owner": owner,
             "attempt": JobRow.attempt + 1,
             "lease_expires_at": now + timedelta(seconds=lease_s),
+            "not_before": None,
         }
         if row.started_at is None:
             waited = max(timedelta(), now - row.created_at)

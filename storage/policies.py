@@ -43,11 +43,13 @@ class Standing:
         channel_ids: where they ask: the channel, and the one that a thread hangs below.
         role_ids: their roles.
         raised_ms: what they or the guild have bought: their day's limit is at least that.
+        weight: how many times a usual share of the engines they or the guild have bought.
     """
 
     channel_ids: tuple[int, ...] = ()
     role_ids: tuple[int, ...] = ()
     raised_ms: int = 0
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,7 @@ from storage.tables import (
     MemberRow,
     OutputRow,
     PolicyRow,
+    PriorityRow,
     WarningRow,
 )
 
@@ -183,14 +184,16 @@ def _holdings(session: Session, member_id: int, *, guild_ids: list[int]) -> Hold
 
 
 def _rows(session: Session, member_id: int) -> dict[str, list[Mapping[str, Any]]]:
-    """Return where a member is known, and their blocks, warnings, limits and accounts."""
+    """Return where a member is known, and their blocks, warnings, limits, accounts and shares."""
     limits = (PolicyRow.scope == Scope.MEMBER) & (PolicyRow.subject_id == member_id)
+    turns = (PriorityRow.scope == "member") & (PriorityRow.subject_id == member_id)
     conditions: dict[str, tuple[type[Base], ColumnElement[bool]]] = {
         "servers": (MemberRow, MemberRow.member_id == member_id),
         "blocks": (BlockRow, BlockRow.member_id == member_id),
         "warnings": (WarningRow, WarningRow.member_id == member_id),
         "limits": (PolicyRow, limits),
         "accounts": (AccountRow, _own_accounts(member_id)),
+        "priorities": (PriorityRow, turns),
     }
     return {
         name: [_values(row) for row in session.scalars(select(table).where(condition))]

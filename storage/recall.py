@@ -13,11 +13,16 @@ from storage.files import StoredFile
 from storage.records import Job, JobState, Likeness
 from storage.tables import DIRECT_MESSAGES, FileRow, InputRow, JobRow, OutputRow
 
-_COPIED = [
-    field.name
-    for field in fields(Job)
-    if field.name not in {"guild_id", "state", "inputs", "outputs", "likeness"}
-]
+_WORKED_OUT = {
+    "guild_id",
+    "state",
+    "inputs",
+    "outputs",
+    "likeness",
+    "guild_weight",
+    "member_weight",
+}
+_COPIED = [field.name for field in fields(Job) if field.name not in _WORKED_OUT]
 _BATCH = 1000
 """Of jobs whose files are read together; databases take no more than 32,766 values."""
 
@@ -110,5 +115,7 @@ def _job(
         inputs=inputs,
         outputs=outputs,
         likeness=likeness,
+        guild_weight=row.guild_weight or 1.0,
+        member_weight=row.member_weight or 1.0,
         **{name: getattr(row, name) for name in _COPIED},
     )

@@ -38,10 +38,12 @@ class NewJob:
         inputs: the pictures that go into it, already in the file store, by what each is for
             (``image``, ``style_image``, ``mask`` ...); none for one from words alone.
         reserve_ms: device milliseconds to set aside from the quota, at least 1.
-        interaction_token: what edits the original reply until ``token_expires_at``.
+        interaction_token: what edits the original reply until ``token_expires_at``; None where
+            that is over.
         parent_id: the job that this one repeats or edits.
         nonce: what a message in the channel carries so that it is sent once; unique.
         standing: what the member brings along that decides which quotas hold.
+        deadline_at: when nobody wants it any more; None is never.
     """
 
     id: str
@@ -54,7 +56,7 @@ class NewJob:
     seed: int
     inputs: Mapping[str, StoredFile]
     reserve_ms: int
-    interaction_token: str = field(repr=False)
+    interaction_token: str | None = field(repr=False)
     token_expires_at: datetime
     nonce: str
     model: str | None = None
@@ -63,6 +65,7 @@ class NewJob:
     parent_id: str | None = None
     locale: str = "en-US"
     standing: Standing = field(default_factory=Standing)
+    deadline_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +101,11 @@ class Job:
         inputs: by what each is for, see ``NewJob``; none once it has been purged.
         outputs: by their numbers, which count from 0; those that could not be made are left out.
         likeness: of those outputs that were compared with what they were made from.
+        not_before: when the next attempt may begin, after one that failed; None is at once.
+        deadline_at: when it ends unfinished; None is never.
+        dead_at: since when it lies with the dead letters; None if it does not.
+        guild_weight: how many times a usual share of the engines its guild has for it.
+        member_weight: how many times a usual share of that the member has.
         role_ids: of the member when they asked; None in jobs of before that was kept.
         pictures: how many came out; that and the bytes stay when the files go. None likewise.
     """
@@ -137,6 +145,11 @@ class Job:
     inputs: Mapping[str, StoredFile]
     outputs: Mapping[int, StoredFile]
     likeness: Mapping[int, Likeness]
+    not_before: datetime | None
+    deadline_at: datetime | None
+    dead_at: datetime | None
+    guild_weight: float
+    member_weight: float
     role_ids: Sequence[int] | None = None
     pictures: int | None = None
     input_bytes: int | None = None

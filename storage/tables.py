@@ -121,8 +121,11 @@ class FileRow(Base):
 class JobRow(Base):
     """One picture asked for, from acceptance to delivery; a purge empties it but keeps it.
 
-    The roles are those that the member had when they asked. How many pictures came out and the
-    bytes that went in and came out stay when the files go; jobs of before lack all four.
+    A queued job with ``not_before`` rests until then; a failed one with ``dead_at`` lies with the
+    dead letters. The weights are how many times a usual share of the engines the job's guild, and
+    in it its member, have; null is once. The roles are those that the member had when they asked.
+    How many pictures came out and the bytes that went in and came out stay when the files go; jobs
+    of before lack all four.
     """
 
     __tablename__ = "jobs"
@@ -145,6 +148,13 @@ class JobRow(Base):
             "finished_at",
             sqlite_where=text("delivered_at IS NULL"),
             postgresql_where=text("delivered_at IS NULL"),
+        ),
+        Index(
+            "ix_jobs_dead",
+            "guild_id",
+            "dead_at",
+            sqlite_where=text("dead_at IS NOT NULL"),
+            postgresql_where=text("dead_at IS NOT NULL"),
         ),
     )
 
@@ -184,6 +194,11 @@ class JobRow(Base):
     pictures: Mapped[int | None]
     input_bytes: Mapped[Amount | None]
     output_bytes: Mapped[Amount | None]
+    not_before: Mapped[Moment | None]
+    deadline_at: Mapped[Moment | None]
+    dead_at: Mapped[Moment | None]
+    guild_weight: Mapped[Figure | None]
+    member_weight: Mapped[Figure | None]
 
 
 class InputRow(Base):
@@ -344,6 +359,21 @@ class GuildPresetRow(Base):
     name: Mapped[Word] = mapped_column(primary_key=True)
     fields: Mapped[SecretJson | None]
     created_at: Mapped[Moment]
+
+
+class PriorityRow(Base):
+    """How many times a usual share of their guild's turns a member, or whoever has a role, has."""
+
+    __tablename__ = "priorities"
+    __table_args__ = (
+        _one_of("scope", "member", "role"),
+        CheckConstraint("weight >= 0.1 AND weight <= 10", name="weight_range"),
+    )
+
+    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
+    scope: Mapped[Word] = mapped_column(primary_key=True)
+    subject_id: Mapped[SnowflakeKey]
+    weight: Mapped[Figure]
 
 
 class SwitchRow(Base):

@@ -22,7 +22,8 @@ from bot.texts import Voice
 from bot.usage import device_time
 from storage.acts import LOG_LENGTH
 from storage.cuts import Dimension
-from storage.errors import InvalidAmountError, NotFoundError, TooManyError
+from storage.dead_letters import DEAD
+from storage.errors import InvalidAmountError, NotFoundError, QuotaExceededError, TooManyError
 from storage.ledger import Scope
 from storage.policies import ANYBODY, Policy
 from storage.records import Job, JobState
@@ -94,6 +95,7 @@ class Pages:
         found = await self.services.jobs.listed(
             guild.id,
             states=states,
+            dead=state == DEAD,
             pipeline=asked.get("pipeline") or None,
             member_id=int(member) if _is_id(member) else None,
             before=before,
@@ -107,12 +109,39 @@ class Pages:
             guild=guild,
             jobs=[self._row(guild, job, names) for job in shown],
             state=state,
-            states=list(JobState),
+            states=[*map(str, JobState), DEAD],
+            said=asked.get("said", ""),
             pipeline=asked.get("pipeline", ""),
             pipelines=self.services.models.pipelines,
             member=member,
             older=shown[-1].created_at.isoformat() if len(found) > ROWS else None,
         )
+
+    async def requeue(self, request: web.Request) -> web.Response:
+        """Have a dead letter made anew."""
+        guild, job_id, actor_id = await self._dead(request)
+        try:
+            await self.services.dispatcher.requeue(job_id, guild_id=guild.id, actor_id=actor_id)
+        except NotFoundError as err:
+            raise web.HTTPNotFound from err
+        except QuotaExceededError:
+            raise web.HTTPSeeOther(f"/admin/{guild.id}/jobs?state={DEAD}&said=quota") from None
+        raise web.HTTPSeeOther(f"/admin/{guild.id}/jobs?state={DEAD}&said=requeued")
+
+    async def drop(self, request: web.Request) -> web.Response:
+        """Take a dead letter away."""
+        guild, job_id, actor_id = await self._dead(request)
+        try:
+            await self.services.jobs.drop(job_id, guild_id=guild.id, actor_id=actor_id)
+        except NotFoundError as err:
+            raise web.HTTPNotFound from err
+        raise web.HTTPSeeOther(f"/admin/{guild.id}/jobs?state={DEAD}&said=dropped")
+
+    async def _dead(self, request: web.Request) -> tuple[discord.Guild, str, int]:
+        """Return the guild, the dead letter and the admin of a form on our own page."""
+        guild = self._guild(request)
+        await self.doors.form(request)
+        return guild, request.match_info["job"], request[SESSION].actor_id
 
     async def thumbnail(self, request: web.Request) -> web.Response:
         """Show a small picture of a job of this guild."""
@@ -251,6 +280,7 @@ class Pages:
             "pipeline": job.pipeline,
             "model": job.model or "",
             "state": job.state.value,
+            "dead": job.dead_at is not None,
             "when": job.created_at,
             "attempt": job.attempt,
             "used": device_time(job.device_ms) if job.device_ms else "",

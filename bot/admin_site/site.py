@@ -146,6 +146,8 @@ def admin_site(pages: Pages) -> web.Application:
             web.get(f"{GUILD}/", pages.dashboard),
             web.get(f"{GUILD}/jobs", pages.jobs),
             web.get(f"{GUILD}/jobs/{JOB}/thumbnail", pages.thumbnail),
+            web.post(f"{GUILD}/jobs/{JOB}/requeue", pages.requeue),
+            web.post(f"{GUILD}/jobs/{JOB}/drop", pages.drop),
             web.get(f"{GUILD}/quotas", pages.quotas),
             web.post(f"{GUILD}/quotas", pages.set_quota),
             web.get(f"{GUILD}/audit", pages.audit),

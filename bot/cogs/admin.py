@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.admin_dead import DeadGroup
 from bot.admin_defaults import DefaultsGroup
 from bot.admin_members import MembersGroup
 from bot.admin_pages import audit_page, jobs_page, models_page, safety_page
@@ -19,6 +20,7 @@ from bot.errors import UnknownLanguageError
 from bot.services import voice_of
 from bot.texts import describe, label, load_texts, own_name
 from bot.visits import let_in
+from storage.dead_letters import DEAD
 from storage.guilds import SafetyPolicy
 from storage.records import JobState
 from storage.tables import MAX_RETENTION_DAYS
@@ -30,7 +32,7 @@ LANGUAGES = [
     *(app_commands.Choice(name=own_name(locale), value=locale) for locale in load_texts().locales),
     choice("language.own", EACH_ITS_OWN),
 ]
-STATES = [choice(f"admin.jobs.{state.value}", state.value) for state in JobState]
+STATES = [choice(f"admin.jobs.{state}", str(state)) for state in (*JobState, DEAD)]
 
 
 @app_commands.allowed_installs(guilds=True, users=False)
@@ -44,6 +46,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
     quota = QuotaGroup(name="quota", description=label("command.admin.quota"))
     members = MembersGroup(name="members", description=label("command.admin.members"))
     pipelines = PipelinesGroup(name="pipelines", description=label("command.admin.pipelines"))
+    dead = DeadGroup(name="dead", description=label("command.admin.dead"))
     defaults = DefaultsGroup(name="defaults", description=label("command.admin.defaults"))
 
     @app_commands.command(name="safety", description=label("command.admin.safety"))
@@ -104,9 +107,13 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
     @describe(state=label("command.admin.jobs.state"))
     @app_commands.choices(state=STATES)
     async def jobs(self, interaction: discord.Interaction, state: str = "failed") -> None:
-        """List the newest jobs that are in a state, such as those that failed for good."""
+        """List the newest jobs that are in a state, such as dead letters, and why they are."""
         visit = await let_in(interaction)
-        found = await visit.services.jobs.listed(visit.guild_id, states=[JobState(state)])
+        store = visit.services.jobs
+        if state == DEAD:
+            found = await store.dead(visit.guild_id)
+        else:
+            found = await store.listed(visit.guild_id, states=[JobState(state)])
         await visit.answer(jobs_page(visit.voice, found, state=state))
 
     @app_commands.command(name="audit", description=label("command.admin.audit"))

@@ -118,6 +118,11 @@ class Job:
         return self.request.member
 
     @property
+    def weights(self) -> tuple[float, float]:
+        """How many times a usual share the guild has for it, and the member of that."""
+        return self.request.weights
+
+    @property
     def owner(self) -> tuple[int, int]:
         """The guild and the member."""
         return self.guild, self.member

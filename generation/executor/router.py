@@ -9,6 +9,7 @@ from operator import attrgetter
 import generation.errors
 from generation.errors import (
     DeadlineExceededError,
+    EngineAbsentError,
     EngineError,
     EngineLostError,
     GenerationError,
@@ -265,7 +266,7 @@ class Router:
             self._settle(job, [*job.refused.values()][-1])
         if all(it.hopeless for it in self.stations):
             self.started.set()
-            self._fail_all(EngineLostError("the engine does not start"))
+            self._fail_all(EngineAbsentError("the engine does not start"))
 
     def _fail_all(self, error: EngineError) -> None:
         for station in self.stations:

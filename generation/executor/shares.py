@@ -9,13 +9,17 @@ Differs from the paper: device milliseconds are charged instead of tokens, the e
 the start of a request and the difference at its end; who comes back is lifted to what is settled
 of the lowest counter, for what is under way is served from now on too; the counters form a tree;
 between equal counters decides who is next inside the account, which is mostly the shorter request.
+
+A weight is a larger or smaller share, as the paper has it: what is charged is divided by it. A
+request has one for its guild's account, and one more for its member's inside the guild.
 """
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
-from typing import Generic, Protocol, TypeVar
+from math import prod
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 AGEING = 0.1
 """So many milliseconds of cost weigh as much as one of having waited."""
@@ -45,10 +49,24 @@ class Priced(Protocol):
     def arrival_ms(self) -> float:
         """When it came, on any clock that all requests share."""
 
+    @property
+    def weights(self) -> tuple[float, float]:
+        """How many times a usual share its guild has for it, and its member of that; above 0."""
+
 
 PricedT = TypeVar("PricedT", bound=Priced)
 Place = tuple[float, int, PricedT]
 Rank = tuple[float, float, int]
+
+
+class Step(NamedTuple):
+    """One account on a path, and by what its charge is divided."""
+
+    number: int
+    weight: float
+
+
+Path = Sequence[Step]
 
 
 def place_of(priced: PricedT) -> Place[PricedT]:
@@ -63,7 +81,7 @@ def place_of(priced: PricedT) -> Place[PricedT]:
 class Account(ABC, Generic[PricedT]):
     """What somebody was charged, and what waits in their name.
 
-    A path names the accounts below: ``(guild, member)`` in the device's, ``()`` in a member's.
+    A path leads to the accounts below: guild and member in the device's, nothing in a member's.
 
     Args:
         begun: requests that have started and are not settled yet.
@@ -86,21 +104,21 @@ class Account(ABC, Generic[PricedT]):
         """Return what waits, in the order in which it starts if nothing else comes."""
 
     @abstractmethod
-    def add(self, place: Place[PricedT], *, path: Sequence[int]) -> None:
+    def add(self, place: Place[PricedT], *, path: Path) -> None:
         """Let a request wait."""
 
     @abstractmethod
-    def remove(self, place: Place[PricedT], *, path: Sequence[int]) -> None:
+    def remove(self, place: Place[PricedT], *, path: Path) -> None:
         """Take out a request that waits."""
 
-    def charge(self, cost_ms: float, *, path: Sequence[int]) -> None:
+    def charge(self, cost_ms: float, *, path: Path) -> None:
         """Charge along the path what a request that starts is expected to cost."""
         del path
         self.counter += cost_ms
         self.begun += 1
         self.unsettled += cost_ms
 
-    def settle(self, cost_ms: float, *, spent_ms: float, path: Sequence[int]) -> None:
+    def settle(self, cost_ms: float, *, spent_ms: float, path: Path) -> None:
         """Charge along the path what a request did cost instead of what was expected."""
         del path
         self.counter += spent_ms - cost_ms
@@ -128,23 +146,29 @@ class MemberAccount(Account[PricedT]):
         """Return what waits, in order."""
         return self._places
 
-    def add(self, place: Place[PricedT], *, path: Sequence[int]) -> None:
+    def add(self, place: Place[PricedT], *, path: Path) -> None:
         """Let a request wait."""
         del path
         insort(self._places, place)
 
-    def remove(self, place: Place[PricedT], *, path: Sequence[int]) -> None:
+    def remove(self, place: Place[PricedT], *, path: Path) -> None:
         """Take out a request that waits."""
         del path
         del self._places[bisect_left(self._places, place)]
 
 
 class SharedAccount(Account[PricedT]):
-    """Accounts that share one, the lowest counter first."""
+    """Accounts that share one, the lowest counter first.
 
-    def __init__(self, open_account: Callable[[], Account[PricedT]]) -> None:
+    Args:
+        open_account: makes an account below.
+        depth: how many accounts are above it.
+    """
+
+    def __init__(self, open_account: Callable[[], Account[PricedT]], *, depth: int) -> None:
         super().__init__()
         self._open_account = open_account
+        self._depth = depth
         self._accounts: dict[int, Account[PricedT]] = {}
         self._turns: list[tuple[Rank, int]] = []
         self._last: Account[PricedT] = open_account()
@@ -165,36 +189,41 @@ class SharedAccount(Account[PricedT]):
             counter = account.counter
             for place in account.places():
                 starts.append((counter, place))
-                counter += place[2].cost_ms
+                counter += self._charged_ms(place[2])
         return [place for _, place in sorted(starts)]
 
-    def add(self, place: Place[PricedT], *, path: Sequence[int]) -> None:
+    def add(self, place: Place[PricedT], *, path: Path) -> None:
         """Let a request wait; lift its account if that had nothing waiting."""
-        account = self._account(path[0])
+        account = self._account(path[0].number)
         if account.head() is None:
             account.counter = max(account.counter, self._level())
         account.add(place, path=path[1:])
-        self._list(path[0])
+        self._list(path[0].number)
 
-    def remove(self, place: Place[PricedT], *, path: Sequence[int]) -> None:
+    def remove(self, place: Place[PricedT], *, path: Path) -> None:
         """Take out a request that waits."""
-        self._accounts[path[0]].remove(place, path=path[1:])
-        self._list(path[0])
+        self._accounts[path[0].number].remove(place, path=path[1:])
+        self._list(path[0].number)
 
-    def charge(self, cost_ms: float, *, path: Sequence[int]) -> None:
+    def charge(self, cost_ms: float, *, path: Path) -> None:
         """Charge along the path what a request that starts is expected to cost."""
         super().charge(cost_ms, path=path)
-        account = self._accounts[path[0]]
-        account.charge(cost_ms, path=path[1:])
-        self._list(path[0])
+        account, weight = self._accounts[path[0].number], path[0].weight
+        account.charge(cost_ms / weight, path=path[1:])
+        self._list(path[0].number)
         if account.listed is None:
             self._last = account
 
-    def settle(self, cost_ms: float, *, spent_ms: float, path: Sequence[int]) -> None:
+    def settle(self, cost_ms: float, *, spent_ms: float, path: Path) -> None:
         """Charge along the path what a request did cost instead of what was expected."""
         super().settle(cost_ms, spent_ms=spent_ms, path=path)
-        self._accounts[path[0]].settle(cost_ms, spent_ms=spent_ms, path=path[1:])
-        self._list(path[0])
+        account, weight = self._accounts[path[0].number], path[0].weight
+        account.settle(cost_ms / weight, spent_ms=spent_ms / weight, path=path[1:])
+        self._list(path[0].number)
+
+    def _charged_ms(self, priced: PricedT) -> float:
+        """Return what the account below is charged for a request."""
+        return priced.cost_ms / prod(priced.weights[: self._depth + 1])
 
     def _first(self) -> Account[PricedT] | None:
         """Return the account whose turn it is; drop what is out of date before it."""
@@ -243,7 +272,7 @@ class Shares(Generic[PricedT]):
 
     def __init__(self) -> None:
         self._device: SharedAccount[PricedT] = SharedAccount(
-            lambda: SharedAccount[PricedT](MemberAccount[PricedT])
+            lambda: SharedAccount[PricedT](MemberAccount[PricedT], depth=1), depth=0
         )
 
     def head(self) -> PricedT | None:
@@ -273,5 +302,8 @@ class Shares(Generic[PricedT]):
         self._device.settle(priced.cost_ms, spent_ms=spent_ms, path=_path(priced))
 
 
-def _path(priced: Priced) -> tuple[int, int]:
-    return priced.guild, priced.member
+def _path(priced: Priced) -> Path:
+    numbers = priced.guild, priced.member
+    return tuple(
+        Step(number, weight) for number, weight in zip(numbers, priced.weights, strict=True)
+    )

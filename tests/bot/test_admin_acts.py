@@ -7,6 +7,7 @@ from discord import app_commands
 
 from bot.composition import Bot
 from bot.presets import presets
+from storage.acts import LOG_LENGTH
 from tests.bot.members import text_of
 from tests.bot.stage import Stage, rows, settled
 from tests.bot.test_admin import admin, choices
@@ -18,8 +19,12 @@ LOOKS = {
 }  # fmt: skip
 
 
-def acts(stage: Stage) -> list[tuple[str, dict[str, object], str]]:
-    """Return every act: its path, its options, and what the log calls it."""
+def acts(stage: Stage, *dead: str) -> list[tuple[str, dict[str, object], str]]:
+    """Return every act: its path, its options, and what the log calls it.
+
+    Args:
+        dead: two jobs that lie with the dead letters.
+    """
     ben, here = stage.ben.id, stage.cleo.channel_id
     return [
         ("safety", {"policy": "off"}, "safety"),
@@ -35,6 +40,7 @@ def acts(stage: Stage) -> list[tuple[str, dict[str, object], str]]:
         ("quota set", {"period": "day", "minutes": 5, "together": True}, "quota"),
         ("quota grant", {"member": ben, "minutes": 5}, "top_up"),
         ("quota reset", {"member": stage.ada.id}, "reset"),
+        ("quota priority", {"shares": 2, "member": ben}, "priority"),
         ("quota timezone", {"name": "Europe/Berlin"}, "time_zone"),
         ("members block", {"member": ben, "reason": "spam"}, "block"),
         ("members unblock", {"member": ben}, "block"),
@@ -42,6 +48,8 @@ def acts(stage: Stage) -> list[tuple[str, dict[str, object], str]]:
         ("pipelines on", {"name": "remix"}, "pipeline"),
         ("defaults set", {"strength": 0.4}, "strength"),
         ("defaults clear", {}, "strength"),
+        ("dead requeue", {"job": dead[0]}, "job"),
+        ("dead drop", {"job": dead[1]}, "job"),
     ]
 
 
@@ -58,8 +66,12 @@ async def logged(bot: Bot, count: int) -> list[str]:
 async def test_every_act_of_an_admin_leaves_a_line_in_the_log(stage: Stage) -> None:
     bot = await stage.start()
     await stage.ada.remix("a cat")
-    await stage.ada.result()
+    await stage.ada.remix("a hen")
+    await stage.ada.results(2)
     await settled(bot)
+    died = "UPDATE jobs SET dead_at = '2026-01-01 00:00:00', error = 'EngineLostError'"
+    [first, second] = [str(found) for (found,) in rows(bot, died, "SELECT id FROM jobs")]
+    done = acts(stage, first, second)
     family = bot.client.tree.get_command("admin")
     assert isinstance(family, app_commands.Group)
     paths = {
@@ -67,13 +79,16 @@ async def test_every_act_of_an_admin_leaves_a_line_in_the_log(stage: Stage) -> N
         for each in family.walk_commands()
         if isinstance(each, app_commands.Command)
     }
-    assert {path for path, _, _ in acts(stage)} | LOOKS == paths
-    for number, (path, options, act) in enumerate(acts(stage), start=1):
+    assert {path for path, _, _ in done} | LOOKS == paths
+    for number, (path, options, act) in enumerate(done, start=1):
         assert (await admin(stage.cleo, path, **options))["status"] == 200
         assert (await logged(bot, number))[number - 1 :] == [act], path
     await admin(stage.cleo, "audit")
     lines = text_of(await stage.cleo.text("What admins did")).splitlines()[1:]
-    assert len(lines) == len(acts(stage))
+    assert len(lines) == LOG_LENGTH
+    await admin(stage.cleo, "audit", before=len(done) - LOG_LENGTH + 1)
+    lines += text_of(await stage.cleo.text("`#1`")).splitlines()[1:]
+    assert len(lines) == len(done)
     here = f"<#{stage.cleo.channel_id}>"
     assert f"preset night: on in {here} → off in {here}" in "\n".join(lines)
     assert all(f"<@{stage.cleo.id}>" in line for line in lines)

@@ -46,6 +46,7 @@ def test_everything_that_make_run_sets_up_is_found_whole(
     assert {finding.name for finding in findings} == {
         "Python", "Disk", "Shared memory", "Database", "Ledger", "Usage", "Encryption", "SQLite",
         "Token", "HEIC", "Fonts", "Artworks", "Weights", "Safety", "Cluster", "Device",
+        "Dead letters",
     }  # fmt: skip
     assert all(finding.cure for finding in findings if finding.state is not State.FINE)
     assert doctor.show(iter(findings)) == 0
@@ -276,3 +277,20 @@ def test_a_cluster_is_none_then_missing_ray_then_silent_then_there(
     finding = doctor.cluster(address)
     assert (finding.state, "Several machines" in finding.cure) == (State.BROKEN, True)
     assert doctor.cluster("127.0.0.1:99999").state is State.BROKEN
+
+
+async def dead(url: str, folder: Path) -> None:
+    stores = open_stores(url, folder)
+    job = await stores.claimed()
+    error = "EngineLostError"
+    assert await stores.jobs.fail(job.id, owner="bot", attempt=1, error=error, dead=True)
+    await stores.database.close()
+
+
+def test_dead_letters_are_counted_by_their_reasons(url: str, tmp_path: Path) -> None:
+    upgrade(url)
+    assert doctor.dead_letters(url).found == "none"
+    asyncio.run(dead(url, tmp_path))
+    finding = doctor.dead_letters(url)
+    assert (finding.state, finding.found) == (State.ODD, "1 EngineLostError")
+    assert "/admin jobs state: dead" in finding.cure

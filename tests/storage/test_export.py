@@ -18,6 +18,7 @@ from storage.blocks import BlockStore
 from storage.guilds import GuildStore, WordRule
 from storage.ledger import Scope
 from storage.policies import Policy, Standing
+from storage.priorities import Priorities, Priority
 from storage.privacy import Privacy
 from storage.records import Likeness
 from storage.tables import Base
@@ -35,6 +36,7 @@ ONE_BY_ONE = {
     "ledger": "ledger.csv",
     "blocks": "blocks.json",
     "word_warnings": "warnings.json",
+    "priorities": "priorities.json",
     "audit": "acts.json",
 }
 WITH_JOBS = {"inputs": "given", "outputs": "made"}
@@ -74,6 +76,8 @@ async def about_a_member(stores: Stores) -> None:
     blocks = BlockStore(stores.database, clock=stores.clock)
     await blocks.block(GUILD, MEMBER, reason="spam", lasts=None, actor_id=ADMIN)
     await blocks.warn(GUILD, MEMBER, interaction_id=2**60)
+    priority = Priority(scope="member", subject_id=MEMBER, weight=2)
+    await Priorities(stores.database).set(GUILD, priority, actor_id=ADMIN)
     rule = WordRule(word="gore", plain="gore", action="block")
     await GuildStore(stores.database).set_word(GUILD, rule, actor_id=MEMBER)
     stores.clock.advance(days=2)
@@ -136,7 +140,7 @@ async def test_an_export_has_every_row_and_column_about_a_member(stores: Stores)
     [act] = found["acts.json"]
     assert (act["act"], act["actor_id"]) == ("word", str(MEMBER))
     done = [(act["act"], "actor_id" in act) for act in found["acts-on-you.json"]]
-    assert done == [("grant", False), ("quota", False), ("block", False)]
+    assert done == [("grant", False), ("quota", False), ("block", False), ("priority", False)]
     assert str(ADMIN) not in repr(found)
 
 

@@ -123,7 +123,7 @@ async def test_claimable_is_what_waits_and_what_was_lost(stores: Stores) -> None
     stores.clock.advance(seconds=1)
     waiting = await stores.accept()
     under_way = await stores.jobs.under_way()
-    assert under_way == {lost.id: False, held.id: True, waiting.id: False}
+    assert under_way == {lost.id: 0, held.id: None, waiting.id: 0}
     assert list(under_way) == [lost.id, held.id, waiting.id]
     found = await stores.jobs.several([waiting.id, held.id, "nobody"])
     assert [job.id for job in found] == [held.id, waiting.id]

@@ -13,6 +13,7 @@ class Waiting:
     member: int = 0
     cost_ms: float = 100.0
     arrival_ms: float = 0.0
+    weights: tuple[float, float] = (1.0, 1.0)
     model: str = "tiny"
     load_ms: float = 500.0
 

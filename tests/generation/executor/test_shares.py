@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generation.executor.shares import AGEING, FEW_ACCOUNTS, MemberAccount, SharedAccount, Shares
+from generation.executor.shares import (
+    AGEING,
+    FEW_ACCOUNTS,
+    MemberAccount,
+    SharedAccount,
+    Shares,
+    Step,
+)
 from generation.executor.shares import place_of as placed
 
 LONGEST_MS = 1000.0
@@ -22,6 +29,7 @@ class Asked:
     member: int = 0
     cost_ms: float = 100.0
     arrival_ms: float = 0.0
+    weights: tuple[float, float] = (1.0, 1.0)
 
 
 arrivals = st.lists(
@@ -190,13 +198,13 @@ def test_a_guild_with_many_members_gets_no_more_than_one_with_a_single_member() 
 
 
 def test_accounts_that_would_begin_like_newcomers_are_forgotten() -> None:
-    account: SharedAccount[Asked] = SharedAccount(MemberAccount[Asked])
+    account: SharedAccount[Asked] = SharedAccount(MemberAccount[Asked], depth=0)
     for serial in range(100 * FEW_ACCOUNTS):
         once = Asked(serial, member=serial)
-        account.add(placed(once), path=[serial])
-        account.remove(placed(once), path=[serial])
-        account.charge(100.0, path=[serial])
-        account.settle(100.0, spent_ms=100.0, path=[serial])
+        account.add(placed(once), path=[Step(serial, 1.0)])
+        account.remove(placed(once), path=[Step(serial, 1.0)])
+        account.charge(100.0, path=[Step(serial, 1.0)])
+        account.settle(100.0, spent_ms=100.0, path=[Step(serial, 1.0)])
     assert len(account) <= 2 * FEW_ACCOUNTS
 
 
@@ -219,3 +227,38 @@ def test_two_thousand_who_wait_cost_little(guilds: int, members: int) -> None:
     assert [start(shares) for _ in waiting] == told
     assert (time.process_time() - began) / 2000 < 0.5e-3
     assert ordered - began < 0.5
+
+
+def test_a_weight_of_two_has_two_turns_while_another_has_one() -> None:
+    for weights, of in (((2.0, 1.0), "guild"), ((1.0, 2.0), "member")):
+        waiting = [
+            Asked(serial, **{of: serial % 2}, weights=weights if serial % 2 else (1.0, 1.0))
+            for serial in range(60)
+        ]
+        shares = shares_of(*waiting)
+        assert [it.serial for it in shares.order()[:9]] == [
+            it.serial for it in (start(shares) for _ in range(9))
+        ]
+        others = [getattr(start(shares), of) for _ in range(30)]
+        assert others.count(1) == 20
+
+
+def test_a_members_weight_moves_nobody_outside_their_guild() -> None:
+    waiting = [
+        Asked(serial, guild=serial % 2, weights=(1.0, 10.0) if serial % 2 else (1.0, 1.0))
+        for serial in range(40)
+    ]
+    shares = shares_of(*waiting)
+    assert [start(shares).guild for _ in range(20)].count(1) == 10
+
+
+def test_what_was_charged_too_much_comes_back_by_the_same_weight() -> None:
+    heavy, light = Asked(1, member=1, weights=(1.0, 4.0)), Asked(2, member=2)
+    shares = shares_of(heavy, light)
+    first = start(shares)
+    shares.settle(first, spent_ms=0.0)
+    second = start(shares)
+    shares.settle(second, spent_ms=0.0)
+    for each in (Asked(3, member=1, weights=(1.0, 4.0)), Asked(4, member=2)):
+        shares.add(each)
+    assert start(shares).serial == 3
