@@ -14,13 +14,14 @@ from jinja2 import Environment
 from bot.admin_pages import act_state, reason_of
 from bot.admin_site.doors import SESSION, Doors
 from bot.admin_site.figures import day_charts, question_of
+from bot.admin_site.limits import PERIODS, choices_of, is_id, policy_of, value_of
 from bot.admin_site.sessions import Session
 from bot.admin_site.thumbnails import Thumbnails, shown_of
 from bot.quotas import usual_price_ms
 from bot.services import Services
 from bot.texts import Voice
 from bot.usage import device_time
-from storage.acts import LOG_LENGTH
+from storage.acts import LOG_LENGTH, ON_MEMBERS, Act
 from storage.cuts import Dimension
 from storage.dead_letters import DEAD
 from storage.errors import InvalidAmountError, NotFoundError, QuotaExceededError, TooManyError
@@ -30,13 +31,10 @@ from storage.records import Job, JobState
 from storage.windows import Period
 
 CHANNEL = re.compile(r"#(\d{15,20})")
+MEMBER = re.compile(r"(?:member )?(\d{1,19})\b")
+SECONDS = re.compile(r"(\d+(?:\.\d+)?) s")
 DAYS = (7, 30, 90)
-ROWS, LISTED = 24, 8
-MINUTE_MS = 60_000
-MOST_MINUTES = 1_000_000.0
-SCOPES = {"every member": Scope.MEMBER, "all together": Scope.GUILD, "member": Scope.MEMBER,
-          "role": Scope.ROLE, "channel": Scope.CHANNEL}  # fmt: skip
-UNNAMED = ("every member", "all together")
+ROWS, LISTED, BUSIEST = 24, 8, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +95,7 @@ class Pages:
             states=states,
             dead=state == DEAD,
             pipeline=asked.get("pipeline") or None,
-            member_id=int(member) if _is_id(member) else None,
+            member_id=int(member) if is_id(member) else None,
             before=before,
             most=ROWS + 1,
         )
@@ -159,10 +157,13 @@ class Pages:
     async def quotas(self, request: web.Request) -> web.Response:
         """List the limits, with a form to set one."""
         guild = self._guild(request)
-        policies = await self.services.quotas.policies(guild_id=guild.id)
-        names = await self._names(
-            it.subject_id for it in policies if it.scope is Scope.MEMBER and it.subject_id
+        policies, report = await asyncio.gather(
+            self.services.quotas.policies(guild_id=guild.id),
+            self.services.reports.report(question_of(guild.id, days=DAYS[-1])),
         )
+        limited = [it.subject_id for it in policies if it.scope is Scope.MEMBER and it.subject_id]
+        busy = [int(line.key) for line in report.lines(Dimension.MEMBER)[:BUSIEST]]
+        names = await self._names([*limited, *busy])
         each_ms = usual_price_ms(self.services.prices)
         return self.page(
             request,
@@ -171,8 +172,7 @@ class Pages:
             policies=[
                 {
                     "whose": self._whose(guild, policy, names),
-                    "kind": _kind(policy),
-                    "subject": policy.subject_id,
+                    "value": value_of(policy),
                     "period": policy.period.value,
                     "limit": device_time(policy.limit_ms),
                     "pictures": int(policy.limit_ms / max(1, each_ms)),
@@ -180,8 +180,8 @@ class Pages:
                 for policy in policies
             ],
             ceilings=self.services.quotas.ceilings,
-            kinds=list(SCOPES),
-            periods=[Period.HOUR.value, Period.DAY.value, Period.MONTH.value],
+            listed=list(choices_of(guild, names)),
+            periods=PERIODS,
             device_time=device_time,
             said=request.query.get("said", ""),
         )
@@ -192,7 +192,7 @@ class Pages:
         actor_id = request[SESSION].actor_id
         minutes = form.get("minutes", "").strip()
         try:
-            policy = _policy(guild.id, form)
+            policy = policy_of(guild.id, form)
             if minutes:
                 await self.services.quotas.set_policy(policy, actor_id=actor_id)
             else:
@@ -205,13 +205,16 @@ class Pages:
         """List what admins did."""
         guild = self._guild(request)
         before = request.query.get("before", "")
-        before_id = int(before) if _is_id(before) else None
+        before_id = int(before) if is_id(before) else None
         acts = await self.services.guilds.log(guild.id, before_id=before_id)
-        blocked = [act.subject for act in acts if act.act == "block"]
-        names = await self._names([*blocked, *(act.actor_id for act in acts)])
+        subjects = [MEMBER.match(act.subject) for act in acts if act.act in ON_MEMBERS]
+        named_there = [found[1] for found in subjects if found is not None]
+        names = await self._names([*named_there, *(act.actor_id for act in acts)])
         voice = Voice(self.services.texts)
 
         def named(text: str) -> str:
+            if (amount := SECONDS.fullmatch(text)) is not None:
+                return str(device_time(float(amount[1]) * 1000))
             return CHANNEL.sub(lambda found: self._place(guild, int(found[1])), text)
 
         return self.page(
@@ -224,8 +227,7 @@ class Pages:
                     "when": act.created_at,
                     "who": names[act.actor_id],
                     "what": voice.say(
-                        f"admin.audit.{act.act}",
-                        subject=names[int(act.subject)] if act.act == "block" else act.subject,
+                        f"admin.audit.{act.act}", subject=self._about(guild, act, names)
                     ),
                     **{when: named(said) for when, said in act_state(voice, act).items()},
                 }
@@ -294,6 +296,24 @@ class Pages:
         channel = guild.get_channel_or_thread(channel_id)
         return f"#{channel.name if channel is not None else channel_id}"
 
+    def _about(self, guild: discord.Guild, act: Act, names: dict[int, str]) -> str:
+        """Return what an act is about, by its name."""
+        if act.act == "block":
+            return names[int(act.subject)]
+        if act.act not in ON_MEMBERS:
+            return act.subject
+        scope, *subject, period = act.subject.split()
+        policy = Policy(
+            scope=Scope(scope),
+            guild_id=guild.id,
+            subject_id=int(subject[0]) if subject else ANYBODY,
+            period=Period(period),
+            limit_ms=0,
+        )
+        whose = self._whose(guild, policy, names)
+        whose = whose if subject else whose.lower()
+        return whose if policy.period is Period.EVER else f"{whose}, {period}"
+
     def _whose(self, guild: discord.Guild, policy: Policy, names: dict[int, str]) -> str:
         if policy.subject_id == ANYBODY:
             return "Every member" if policy.scope is Scope.MEMBER else "All together"
@@ -303,39 +323,6 @@ class Pages:
         if policy.scope is Scope.CHANNEL:
             return self._place(guild, policy.subject_id)
         return names.get(policy.subject_id, str(policy.subject_id))
-
-
-def _policy(guild_id: int, form: dict[str, str]) -> Policy:
-    """Return the limit that a form describes.
-
-    Raises:
-        ValueError, KeyError: it describes none.
-    """
-    kind, subject = form["kind"], form.get("subject", "").strip()
-    if kind not in UNNAMED and not _is_id(subject):
-        raise ValueError("whose limit it is to be is not said")
-    minutes = float(form.get("minutes", "").strip() or 0)
-    if not 0 <= minutes <= MOST_MINUTES:
-        raise ValueError("so many minutes are not kept")
-    if form["period"] not in ("hour", "day", "month"):
-        raise ValueError("no such period")
-    return Policy(
-        scope=SCOPES[kind],
-        guild_id=guild_id,
-        subject_id=ANYBODY if kind in UNNAMED else int(subject),
-        period=Period(form["period"]),
-        limit_ms=round(minutes * MINUTE_MS),
-    )
-
-
-def _kind(policy: Policy) -> str:
-    if policy.subject_id == ANYBODY:
-        return "every member" if policy.scope is Scope.MEMBER else "all together"
-    return policy.scope.value
-
-
-def _is_id(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 19 and int(text) < 2**63
 
 
 def _number(text: str | None, *, among: tuple[int, ...]) -> int:

@@ -179,8 +179,11 @@ def _guarded(pages: Pages, *, open_to_all: frozenset[str]) -> Middleware:
         except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
             response = pages.page(request, "missing.html", status=404)
         except web.HTTPException as err:
-            err.headers.update(HEADERS)
-            raise
+            if err.status == web.HTTPForbidden.status_code and SESSION in request:
+                response = pages.page(request, "refused.html", status=403)
+            else:
+                err.headers.update(HEADERS)
+                raise
         response.headers.update(HEADERS)
         response.headers.setdefault("Cache-Control", "no-store")
         if doors.secure:

@@ -21,14 +21,20 @@ async def role_of(stage: Stage) -> str:
     return str(guild.members[int(stage.cleo.id)].role_ids[0])
 
 
-async def buy(stage: Stage, owner: Member) -> None:
-    """Let a member buy something of the application."""
+async def buy(stage: Stage, **owner: str) -> None:
+    """Let a member buy something of the application, for themselves or for a guild."""
     url = f"{stage.sandbox.details['page']}sandbox/entitlements"
     async with (
         aiohttp.ClientSession() as session,
-        session.post(url, json={"sku_id": str(SKU), "user_id": owner.id}) as reply,
+        session.post(url, json={"sku_id": str(SKU), **owner}) as reply,
     ):
         assert reply.status == 200
+
+
+async def told_limit(member: Member, limit: str, *, count: int) -> None:
+    """Ask what is left, and wait until a limit has been told so often."""
+    await member.command("usage", "me")
+    await member.until(lambda seen: f"of {limit} today" in text_of(seen), count=count)
 
 
 async def test_what_admins_set_holds_for_members_roles_channels_and_all_together(
@@ -95,13 +101,34 @@ async def test_a_purchase_raises_what_a_member_may_use(stage: Stage) -> None:
     await stage.start(quota_device_s=0.001, quota_skus=f" 5=1, {SKU}=50.5 ")
     await stage.ada.remix()
     await stage.ada.text("Your device time is used up")
-    await buy(stage, stage.ada)
+    await buy(stage, user_id=stage.ada.id)
     await stage.ada.remix()
     await stage.ada.result()
     await stage.ada.command("usage", "me")
     await stage.ada.text("of 50.5 s today")
     await stage.ben.remix()
     await stage.ben.text("Your device time is used up")
+
+
+@pytest.mark.slow
+async def test_a_purchase_outlives_a_restart_and_ends_with_its_time_or_when_it_is_taken_back(
+    stage: Stage,
+) -> None:
+    async with stage.running(quota_device_s=3, quota_skus=f"{SKU}=50.5"):
+        await buy(stage, user_id=stage.ada.id)
+        await told_limit(stage.ada, "50.5 s", count=1)
+    bot = await stage.start(quota_device_s=3, quota_skus=f"{SKU}=50.5")
+    await told_limit(stage.ada, "50.5 s", count=2)
+    [bought] = stage.sandbox.state.memory.entitlements.values()
+    bought["ends_at"] = "2026-01-31T00:00:00+00:00"
+    await told_limit(stage.ada, "3.0 s", count=1)
+    await buy(stage, guild_id=stage.guild_id)
+    await told_limit(stage.ada, "50.5 s", count=3)
+    await told_limit(stage.ben, "50.5 s", count=1)
+    async for entitlement in bot.client.entitlements():
+        await entitlement.delete()
+    await told_limit(stage.ben, "3.0 s", count=1)
+    assert await bot.stores.quotas.audit() == []
 
 
 async def test_the_servers_clocks_are_chosen_from_a_list_and_several_targets_refused(
