@@ -14,7 +14,7 @@ from typing import Literal
 
 from generation.errors import ModelUnavailableError
 from generation.recognition import INDEX, Config, read_config
-from generation.weights import STARTER
+from generation.weights import STARTER, read_manifest
 
 Make = Literal["pictures", "kl", "tiny"]
 
@@ -42,6 +42,8 @@ class Vae:
         folder: with its configuration and weights.
         words: the attributes that its prior knows; empty without one.
         alone: whether it is no part of a checkpoint.
+        carried: whether changes are made to small pictures and carried over to the full size, as
+            its checkpoint's are.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Vae:
     make: Make
     words: tuple[str, ...] = ()
     alone: bool = True
+    carried: bool = False
 
     @property
     def designs(self) -> bool:
@@ -89,8 +92,14 @@ def _told(folder: Path) -> Iterator[Vae]:
     try:
         make = _make(read_config(place, CONFIG))
         if make is not None and (place / WEIGHTS[make]).is_file():
-            words = _words(place) if make == "pictures" else ()
-            yield Vae(name=folder.name, folder=place, make=make, words=words, alone=alone)
+            yield Vae(
+                name=folder.name,
+                folder=place,
+                make=make,
+                words=_words(place) if make == "pictures" else (),
+                alone=alone,
+                carried=not alone and read_manifest(folder).finish is not None,
+            )
     except ModelUnavailableError:
         return
 

@@ -104,5 +104,5 @@ def own_eye(encoder: StyleEncoder) -> Eye:
             Scale(side=256, share=0.42),
             Scale(side=512, share=0.08),
         ),
-        steps=70,
+        steps=52,
     )

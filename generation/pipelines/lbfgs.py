@@ -17,9 +17,15 @@ SHORTER = 0.25
 
 
 class Lbfgs:
-    """What an optimisation remembers of its last steps."""
+    """What an optimisation remembers of its last steps.
 
-    def __init__(self) -> None:
+    Args:
+        first: how far to go along the first gradient; None is so far that all values together
+            move by 1 at most.
+    """
+
+    def __init__(self, *, first: float | None = None) -> None:
+        self._first = first
         self._pairs: Sequence[tuple[Tensor, Tensor]] = ()
         self._gradient: Tensor | None = None
         self._movement: Tensor | None = None
@@ -32,7 +38,7 @@ class Lbfgs:
         """
         pairs = self._pairs
         if self._gradient is None or self._movement is None:
-            rate = min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-30))
+            rate = self._first or min(1.0, 1.0 / max(float(gradient.abs().sum()), 1e-30))
         else:
             rate, change = 1.0, gradient - self._gradient
             if float(_dot(change, self._movement)) > LEAST_CURVATURE:
@@ -40,6 +46,14 @@ class Lbfgs:
         movement = rate * direction(gradient, pairs)
         self._pairs, self._gradient, self._movement = pairs, gradient, movement
         return movement
+
+    @property
+    def reach(self) -> float | None:
+        """How far to go along a gradient, as the last step showed; None before there was one."""
+        if not self._pairs:
+            return None
+        moved, change = self._pairs[-1]
+        return float(_dot(moved, change) / _dot(change, change))
 
     def shortened(self) -> Tensor:
         """Return a quarter of the last movement, to go from where it began instead."""

@@ -199,8 +199,11 @@ class StyleTransferPipeline(OneByOne):
         canvas = resized(row.painted, height=height, width=width)
         content = self._eye.network(picture)[self._eye.content_layer]
         grams = self._styles(row.request, side=side)
+        # The loss is a mean over places: among more of them each one's share of it is less.
+        more, reach = canvas.numel() / row.painted.numel(), row.memory.reach
+        row.memory = Lbfgs(first=None if reach is None else more * reach)
         row.canvas, row.content, row.grams = canvas, content, grams
-        row.memory, row.loss, row.stage = Lbfgs(), float("inf"), row.stage + 1
+        row.loss, row.stage = float("inf"), row.stage + 1
 
     @torch.enable_grad()
     def _evaluated(self, row: StyleRow) -> tuple[float, Tensor]:

@@ -1,9 +1,11 @@
 """Pictures by a VAE's latents: varied, blended with another, or designed by its prior.
 
 A picture is varied by noise that is smooth over its latents, and moved along the directions that
-words have; two are blended on a great circle between their latents (Shoemake, SIGGRAPH 1985). A
-design is noise of the seed that the prior carries to latents, led by words. An animation goes the
-way in even steps: one step of the row is one picture.
+words have; two are blended on a great circle between their latents (Shoemake, SIGGRAPH 1985). Of a
+codec whose checkpoint carries small results over to full-size pictures, latents are of small ones,
+too: what they change is added to the full-size pictures, which keeps their details and is sooner
+done. A design is noise of the seed that the prior carries to latents, led by words. An animation
+goes the way in even steps: one step of the row is one picture.
 """
 
 from collections.abc import Hashable, Sequence
@@ -27,7 +29,7 @@ from generation.pipelines.vae_codec import VaeCodec, load_vae
 from generation.request import Canvas, ImageRequest, Note, NoteCode, Pixels, Walk
 from generation.vaes import heard, vae_named
 
-LONGEST_SIDE, LONGEST_FRAME = 1024, 384
+LONGEST_SIDE, LONGEST_FRAME, CARRIED_SIDE = 1024, 384, 128
 PREVIEW_SIDE = 256
 COARSE = 8
 """Places of the latents over which the noise of a variation stays about the same."""
@@ -39,6 +41,37 @@ ALONG = 2.5
 """How often a direction's difference of means is gone at full strength."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The pictures at both ends of a way, between which the full-size ones lie.
+
+    Args:
+        factor: pixels of the small ones in each direction that share a place of the latents.
+
+    Shape:
+        - first, second: ``(1, 3, H, W)``, full-size.
+        - small_first, small_second: ``(1, 3, h, w)``, as the codec returns them.
+    """
+
+    first: Tensor
+    second: Tensor
+    small_first: Tensor
+    small_second: Tensor
+    factor: int
+
+    def carried(self, made: Tensor, share: float) -> Tensor:
+        """Return the full-size picture of a small one: its differences, added to the ends' mix.
+
+        Only their mean over a place of the latents is taken: within one a decoder that is led
+        far from what it was trained on leaves a grid.
+        """
+        change = made - self.small_first.lerp(self.small_second, share)
+        change = functional.avg_pool2d(change, self.factor)
+        full = self.first.lerp(self.second, share)
+        size = full.shape[-2:]
+        return (full + functional.interpolate(change, size=size, mode="bicubic")).clamp(0, 1)
+
+
 @dataclass(slots=True, kw_only=True)
 class VaeRow:
     """One picture, or the frames of an animation, being made.
@@ -47,6 +80,7 @@ class VaeRow:
         first, second: between what it goes; latents, or a design's noise.
         shares: of the way, one for each picture.
         size: height and width of the pictures.
+        ends: of the way, where small pictures are carried over.
     """
 
     request: ImageRequest
@@ -54,6 +88,7 @@ class VaeRow:
     size: tuple[int, int]
     first: Tensor
     second: Tensor | None = None
+    ends: Ends | None = None
     pictures: list[Tensor] = field(default_factory=list)
     notes: tuple[Note, ...] = ()
     words: tuple[str, ...] = ()
@@ -153,12 +188,14 @@ class VaePipeline(OneByOne):
     def _blend(self, request: ImageRequest, image: Pixels, other: Pixels) -> VaeRow:
         walk = request.walk or Walk()
         size = _limited((image.height, image.width), frames=walk.frames)
+        first, second = (self._encoded(each, size) for each in (image, other))
         return VaeRow(
             request=request,
             shares=shares_of(walk, end=request.strength),
             size=size,
-            first=self._encoded(image, size),
-            second=self._encoded(other, size),
+            first=first,
+            second=second,
+            ends=self._ends((image, other), (first, second), size=size),
         )
 
     def _variation(self, request: ImageRequest, image: Pixels) -> VaeRow:
@@ -176,6 +213,7 @@ class VaePipeline(OneByOne):
             size=size,
             first=first,
             second=second,
+            ends=self._ends((image, image), (first, first), size=size),
             notes=notes_on(unknown, words=known),
         )
 
@@ -188,10 +226,35 @@ class VaePipeline(OneByOne):
 
     def _encoded(self, image: Pixels, size: tuple[int, int]) -> Tensor:
         """Return a picture's latents, cut to the shape of a size and fitted to the VAE's places."""
-        picture, factor = to_tensor(image, device=self._device), self._codec.factor
-        height, width = (max(1, round(side / factor)) * factor for side in size)
-        return self._codec.encode(
-            resized(_cut(picture, height / width), height=height, width=width)
+        factor, longest = self._codec.factor, CARRIED_SIDE if self._codec.vae.carried else max(size)
+        shrink = min(1.0, longest / max(size))
+        height, width = (max(1, round(side * shrink / factor)) * factor for side in size)
+        return self._codec.encode(self._shaped(image, (height, width)))
+
+    def _shaped(self, image: Pixels, size: tuple[int, int]) -> Tensor:
+        """Return the middle of a picture at a size."""
+        height, width = size
+        picture = _cut(to_tensor(image, device=self._device), height / width)
+        return resized(picture, height=height, width=width)
+
+    def _ends(
+        self,
+        images: tuple[Pixels, Pixels],
+        latents: tuple[Tensor, Tensor],
+        *,
+        size: tuple[int, int],
+    ) -> Ends | None:
+        """Return the ends of a way, None where pictures are decoded at their own size."""
+        if not self._codec.vae.carried:
+            return None
+        first, second = (self._shaped(image, size) for image in images)
+        small_first, small_second = (self._codec.decode(each) for each in latents)
+        return Ends(
+            first=first,
+            second=second,
+            small_first=small_first,
+            small_second=small_second,
+            factor=self._codec.factor,
         )
 
     @torch.no_grad()
@@ -210,8 +273,10 @@ class VaePipeline(OneByOne):
             return enlarged(made, height=height, width=width)
         assert row.second is not None, "pictures go towards another, or a variation of themselves"
         between = slerp if row.request.style_image is not None else torch.lerp
-        latents = between(row.first, row.second, share)
-        return resized(self._codec.decode(latents), height=height, width=width)
+        made = self._codec.decode(between(row.first, row.second, share))
+        if row.ends is not None:
+            return row.ends.carried(made, share)
+        return resized(made, height=height, width=width)
 
     def _designed(self, row: VaeRow, share: float) -> Tensor:
         """Return the latents of a design, ``share`` of the way to another or in a direction.

@@ -144,6 +144,30 @@ def test_lbfgs_takes_the_steps_of_torchs_own() -> None:
     assert float((ours - goal).norm()) < 0.05 * float(goal.norm())
 
 
+def test_lbfgs_knows_how_far_to_go_along_a_gradient_and_can_be_told() -> None:
+    goal, steepness = torch.arange(4.0), 8.0
+    memory, here = Lbfgs(), torch.zeros(4)
+    assert memory.reach is None
+    for _ in range(2):
+        here = here + memory.movement(steepness * (here - goal))
+    assert memory.reach == pytest.approx(1 / steepness)
+    torch.testing.assert_close(Lbfgs(first=memory.reach).movement(-steepness * goal), goal)
+
+
+def test_a_larger_size_begins_with_steps_as_long_as_the_smaller_one_ended() -> None:
+    pipeline = StyleTransferPipeline.load(
+        model="gatys", config=EngineConfig(device="cpu", models_dir=Path("none"))
+    )
+    large = _picture(width=256, height=192)
+    row = pipeline.admit(_request(image=large, num_inference_steps=12))
+    while row.step < row.ends[0] + 2:
+        pipeline.advance([row])
+    begun = row.loss
+    pipeline.advance([row])
+    assert row.stage == 1
+    assert row.loss < 0.9 * begun
+
+
 def test_the_loss_falls_a_step_a_tick(pipeline: StyleTransferPipeline) -> None:
     row = pipeline.admit(_request(num_inference_steps=12))
     losses = []

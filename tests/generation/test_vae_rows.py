@@ -116,6 +116,22 @@ def test_the_whole_way_to_the_second_picture_is_that_picture_again(
     assert np.abs(values(there.image) - values(again.image)).max() <= 1
 
 
+def test_pictures_that_are_carried_over_begin_and_end_as_they_are(tmp_path: Path) -> None:
+    pipeline = VaePipeline.load(
+        model="remix", config=EngineConfig(device="cpu", models_dir=tmp_path)
+    )
+    size = (200, 200)
+    first, second = photo(1, size), photo(2, size)
+    there = varied(image=first, style_image=second, strength=1.0, walk=Walk(frames=2))
+    barely = varied(image=first, strength=1e-6)
+    middle = varied(image=first, style_image=second, strength=0.5)
+    ends, still, half = run(pipeline, there, barely, middle)
+    assert ends.image.data == first.data + second.data
+    assert still.image.data == first.data
+    mixed = (values(first) + values(second)) / 2
+    assert 0.5 < np.abs(values(half.image) - mixed).mean() < 60
+
+
 @pytest.mark.parametrize("make", [varied, blended, designed])
 def test_a_picture_does_not_depend_on_who_shares_its_calls(
     make: object, loaded: dict[str, VaePipeline]
