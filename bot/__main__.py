@@ -91,16 +91,25 @@ def run(
 
 
 @app.command()
-def demo(port: Port = None) -> None:
+def demo(
+    port: Port = None,
+    language: Annotated[
+        str | None, typer.Option(metavar="zh-CN", help="Of the members, and of the greeting.")
+    ] = None,
+) -> None:
     """Run the bot on a Discord of our own, with a page in your browser."""
     with refusals():
-        _demo(port)
+        _demo(port, language)
 
 
-def _demo(port: int | None) -> None:
+def _demo(port: int | None, language: str | None = None) -> None:
     from bot.app import demo as run_demo
+    from bot.texts import load_texts
 
-    sys.exit(run_demo(read_settings(), port=port))
+    known = load_texts().locales
+    if language not in (None, *known):
+        fail(f"--language: there are {', '.join(known)}")
+    sys.exit(run_demo(read_settings(), port=port, language=language))
 
 
 @app.command()

@@ -52,7 +52,7 @@ def safety_page(voice: Voice, guild: Guild, config: SafetyConfig, *, trouble: st
         state = "idle" if guild.safety == "off" else "failing"
         lines.append(voice.say(f"admin.safety.{state}", why=shown(trouble)))
     else:
-        labels = ", ".join(shown(label, limit=40) for label in config.labels)
+        labels = tuple(shown(label, limit=40) for label in config.labels)
         lines.append(
             voice.say("admin.safety.ready", labels=labels, threshold=f"{config.threshold:g}")
         )

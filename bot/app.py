@@ -50,8 +50,11 @@ def run(settings: Settings, *, role: Role = Role.ALL, shards: Shards | None = No
         return asyncio.run(serve(settings, announce=_announce_invite, role=role, shards=shards))
 
 
-def demo(settings: Settings, *, port: int | None = None) -> int:
-    """Serve the demo's page until SIGTERM or SIGINT; return the exit status."""
+def demo(settings: Settings, *, port: int | None = None, language: str | None = None) -> int:
+    """Serve the demo's page until SIGTERM or SIGINT; return the exit status.
+
+    Its members speak the language from now on, or what each has chosen if there is none.
+    """
     settings = settings.model_copy(
         update={
             "data_dir": settings.data_dir / "demo",
@@ -60,7 +63,7 @@ def demo(settings: Settings, *, port: int | None = None) -> int:
         }
     )
     with opened(settings):
-        return asyncio.run(_demo(settings, port=port))
+        return asyncio.run(_demo(settings, port=port, language=language))
 
 
 def sync(settings: Settings, *, always: bool = False) -> int:
@@ -167,8 +170,9 @@ def _announce_admin_page(bot: Bot) -> None:
         say(f"The admin page, for this machine: {bot.admin_page.address}")
 
 
-async def _demo(settings: Settings, *, port: int | None) -> int:
-    async with sandbox(port=port, state=settings.data_dir / "discord") as details:
+async def _demo(settings: Settings, *, port: int | None, language: str | None) -> int:
+    state = settings.data_dir / "discord"
+    async with sandbox(port=port, state=state, language=language) as details:
         redirected = settings.model_copy(
             update={
                 "discord_token": SecretStr(details["token"]),

@@ -7,9 +7,9 @@ event loop. Its ``Figure`` is used directly: ``pyplot`` keeps figures in a globa
 import asyncio
 import io
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,10 +41,12 @@ class Bars:
     """One half of the chart.
 
     Args:
+        plain: the title where no font has the letters of the other.
         rows: names and values, the largest first.
     """
 
     title: str
+    plain: str
     rows: tuple[tuple[str, float], ...]
 
 
@@ -53,10 +55,12 @@ class Columns:
     """What happened over time, above the halves.
 
     Args:
+        plain: the title where no font has the letters of the other.
         columns: labels and values, the oldest first.
     """
 
     title: str
+    plain: str
     columns: tuple[tuple[str, float], ...]
 
 
@@ -89,8 +93,12 @@ def draw(charts: tuple[Bars, ...], over_time: Columns | None = None, light: bool
     from matplotlib.figure import Figure
 
     known = {font.name for font in font_manager.fontManager.ttflist}
+    fonts = [name for name in FONTS if name in known]
+    letters = _letters(fonts)
+    charts = tuple(replace(chart, title=_written(chart, letters)) for chart in charts)
+    over_time = over_time and replace(over_time, title=_written(over_time, letters))
     look = LIGHT if light else DARK
-    with rc_context({"font.family": [name for name in FONTS if name in known]}):
+    with rc_context({"font.family": fonts}):
         rows = max(3, max((len(chart.rows) for chart in charts), default=1))
         heights = [*([2.0] if over_time else []), 0.9 + 0.36 * rows]
         figure = Figure(figsize=(9.6, sum(heights) + 0.5), dpi=110, facecolor=look.paper)
@@ -106,6 +114,19 @@ def draw(charts: tuple[Bars, ...], over_time: Columns | None = None, light: bool
         picture = io.BytesIO()
         figure.savefig(picture, format="png", facecolor=look.paper)
     return picture.getvalue()
+
+
+def _letters(fonts: Sequence[str]) -> set[int]:
+    """Return the code points that one of some fonts has a glyph for."""
+    from matplotlib.font_manager import findfont
+    from matplotlib.ft2font import FT2Font
+
+    return {code for name in fonts for code in FT2Font(findfont(name)).get_charmap()}
+
+
+def _written(chart: Bars | Columns, letters: Collection[int]) -> str:
+    """Return a chart's title, in plain letters where no font has its own."""
+    return chart.title if all(ord(letter) in letters for letter in chart.title) else chart.plain
 
 
 def _draw_bars(axis: "Axes", chart: Bars, *, rows: int, colour: str, look: Look) -> None:

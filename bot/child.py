@@ -11,15 +11,20 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from bot.texts import DEFAULT_LOCALE, load_texts
+
 START_S = 30.0
 STOP_S = 5.0
 SAMPLES = Path(str(files("generation") / "starter" / "samples"))
-WELCOME = Path(str(files("bot") / "locales" / "welcome.md"))
 
 
 @asynccontextmanager
-async def sandbox(*, port: int | None, state: Path) -> AsyncIterator[dict[str, Any]]:
+async def sandbox(
+    *, port: int | None, state: Path, language: str | None = None
+) -> AsyncIterator[dict[str, Any]]:
     """Start a sandbox as a child, and stop it when the block ends.
+
+    Its members speak the language, and are greeted in it; on the page each can choose another.
 
     It is a session of its own, so that Ctrl+C reaches us alone and we stop in order; it watches
     our process id, so that it ends when we are killed.
@@ -27,9 +32,12 @@ async def sandbox(*, port: int | None, state: Path) -> AsyncIterator[dict[str, A
     Raises:
         OSError: it does not start.
     """
+    greeting = load_texts().say("demo.welcome", language or DEFAULT_LOCALE)
+    welcome = await asyncio.to_thread(_written, greeting, state / "welcome.md")
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sandbox", "--port", str(port or 0), "--state", str(state)),
-        *("--samples", str(SAMPLES), "--welcome", str(WELCOME)),
+        *("--samples", str(SAMPLES), "--welcome", str(welcome)),
+        *(("--locale", language) if language else ()),
         *("--parent-pid", str(os.getpid()), "--bot-name", "Atelier"),
         stdout=PIPE,
         start_new_session=True,
@@ -38,6 +46,12 @@ async def sandbox(*, port: int | None, state: Path) -> AsyncIterator[dict[str, A
         yield await _details(child)
     finally:
         await _stop(child)
+
+
+def _written(text: str, place: Path) -> Path:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text, encoding="utf-8")
+    return place
 
 
 async def _details(child: Process) -> dict[str, Any]:

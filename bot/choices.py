@@ -9,6 +9,8 @@ from bot.texts import Voice, label
 from generation.canvases import SHAPES
 from generation.catalogue import Entry
 from generation.designers import Designer
+from generation.portraits import Portraitist
+from generation.prompts import words_like
 from generation.vaes import Vae
 
 Choices = list[app_commands.Choice[str]]
@@ -33,12 +35,12 @@ def matching(typed: str, lines: Mapping[str, str]) -> Choices:
     ][:MAX_CHOICES]
 
 
-def listed(names: Iterable[str]) -> str:
-    """Return names in a row, as many as fit into a reply however long each is."""
+def listed(names: Iterable[str]) -> tuple[str, ...]:
+    """Return as many names as fit into a reply however long each is."""
     left = iter(names)
     shown = list(islice(left, MAX_CHOICES))
     more = ["…"] if next(left, None) is not None else []
-    return ", ".join([*shown, *more])
+    return (*shown, *more)
 
 
 def model_line(voice: Voice, entry: Entry) -> str:
@@ -46,13 +48,21 @@ def model_line(voice: Voice, entry: Entry) -> str:
     about = {"name": entry.name, "title": entry.title}
     if not entry.words:
         return voice.say("model.any", **about)
-    some = ", ".join(entry.words[:SOME_WORDS])
+    # What a language calls itself is written as its members write.
+    known = words_like(voice.say("language.name"), words=entry.manifest.words)
+    some = known[:SOME_WORDS]
     return voice.say("model.words", **about, count=len(entry.words), some=some)
 
 
 def vae_line(voice: Voice, vae: Vae | Designer) -> str:
     """Return a line about a VAE, or a designer."""
     return voice.say("model.vae", name=vae.name, title=voice.say(f"vae.{vae.make}"))
+
+
+def portrait_line(voice: Voice, each: Portraitist) -> str:
+    """Return a line about a model that makes pictures of a seed."""
+    title = each.title if each.network else voice.say("vae.painted")
+    return f"{each.name} \u00b7 {title}"
 
 
 def shape_choices(voice: Voice, typed: str) -> Choices:

@@ -155,7 +155,7 @@ class Models:
             UnknownMethodError: it is a method of style whose weights are gone by now.
         """
         if pipeline not in self._pipelines and pipeline in methods(PIPELINES):
-            raise UnknownMethodError(pipeline, known=", ".join(methods(self._pipelines)))
+            raise UnknownMethodError(pipeline, known=listed(methods(self._pipelines)))
         if pipeline == PORTRAIT:
             self._require_portraitist(model)
             return

@@ -132,8 +132,7 @@ def artwork_named(name: str) -> Artwork:
     try:
         return artworks()[name]
     except KeyError:
-        known = ", ".join(artworks())
-        raise UnknownArtworkError(f"no artwork {name[:40]!r}", known=known) from None
+        raise UnknownArtworkError(f"no artwork {name[:40]!r}", known=(*artworks(),)) from None
 
 
 def first_picture(attachments: Iterable[discord.Attachment]) -> discord.Attachment:

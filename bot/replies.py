@@ -153,7 +153,7 @@ def failure_page(
 
 def note_sentence(voice: Voice, note: Note) -> str:
     """Return the sentence for a pipeline's remark."""
-    named = ", ".join(shown(word, limit=40) for word in note.words[:MAX_NOTE_WORDS])
+    named = tuple(shown(word, limit=40) for word in note.words[:MAX_NOTE_WORDS])
     key = f"note.{note.code.value}"
     if note.code in (NoteCode.FITTED, NoteCode.PROMPT_CUT) and not note.words:
         key += ".plain"

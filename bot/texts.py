@@ -69,9 +69,12 @@ class Texts:
         return template.format_map({name: self.tell(it, locale) for name, it in values.items()})
 
     def tell(self, value: object, locale: str = DEFAULT_LOCALE) -> object:
-        """Return a value as it is, and a phrase in the words of a locale."""
+        """Return a value as it is, a phrase in the words of a locale, and several in a row."""
         if isinstance(value, Phrase):
             return self.say(value.key, locale, **value.values)
+        if isinstance(value, tuple):
+            between = self.say("list.between", locale)
+            return between.join(str(self.tell(each, locale)) for each in value)
         return value
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from bot.charts import MAX_BARS, Bars
+from bot.charts import MAX_BARS, Bars, Columns
 from bot.replies import span
 from bot.texts import Phrase, Voice
 from storage.cuts import Dimension
@@ -98,7 +98,7 @@ def report_numbers(voice: Voice, report: Report, *, price: Price) -> str:
         causes = [f"`{name[:SHOWN_NAME]}` {count}" for name, count in report.causes.items()][
             :SHOWN_CAUSES
         ]
-        lines.append(voice.say("usage.report.causes", causes=", ".join(causes)))
+        lines.append(voice.say("usage.report.causes", causes=tuple(causes)))
     if report.before is not None:
         lines.append(_against(voice, report.total, report.before))
     return "\n".join(lines)
@@ -181,25 +181,24 @@ def charts_of(voice: Voice, report: Report, names: Mapping[int, str]) -> tuple[B
     ]
     pipelines = [(str(row.key), row.usage) for row in report.lines(Dimension.PIPELINE)]
     return (
-        _bars(voice, voice.say("usage.chart.members"), members),
-        _bars(voice, voice.say("usage.chart.pipelines"), pipelines),
+        _bars(voice, "usage.chart.members", members),
+        _bars(voice, "usage.chart.pipelines", pipelines),
     )
 
 
-def time_chart(
-    voice: Voice, report: Report, *, zone: ZoneInfo
-) -> tuple[str, tuple[tuple[str, float], ...]]:
-    """Return the title and the columns of the chart over time: device seconds of each part."""
+def time_chart(voice: Voice, report: Report, *, zone: ZoneInfo) -> Columns:
+    """Return the chart over time: device seconds of each part."""
     starts = [part.start.astimezone(zone) for part in report.parts]
     close = len(starts) > 1 and (starts[1] - starts[0]).total_seconds() < 80_000
-    form = "%H:%M" if close else "%d %b"
+    form = voice.say("usage.chart.hour" if close else "usage.chart.day")
     if len(starts) > 1 and (starts[-1] - starts[0]).days > 70:
-        form = "%b %Y"
+        form = voice.say("usage.chart.month")
     columns = [
         (start.strftime(form), part.usage.device_ms / 1000)
         for start, part in zip(starts, report.parts, strict=True)
     ]
-    return voice.say("usage.chart.parts"), tuple(columns)
+    key = "usage.chart.parts"
+    return Columns(title=voice.say(key), plain=str(Phrase(key)), columns=tuple(columns))
 
 
 def csv_of(report: Report, names: Mapping[int, str], *, price: Price | None = None) -> bytes:
@@ -247,12 +246,12 @@ def _cells(
     ]
 
 
-def _bars(voice: Voice, title: str, rows: Iterable[tuple[str, Usage]]) -> Bars:
+def _bars(voice: Voice, key: str, rows: Iterable[tuple[str, Usage]]) -> Bars:
     values = [(name, usage.device_ms / 1000) for name, usage in rows]
     if len(values) > MAX_BARS:
         rest = sum(value for _, value in values[MAX_BARS - 1 :])
         values = [*values[: MAX_BARS - 1], (voice.say("usage.chart.others"), rest)]
-    return Bars(title=title, rows=tuple(values))
+    return Bars(title=voice.say(key), plain=str(Phrase(key)), rows=tuple(values))
 
 
 def _numbers(usage: Usage) -> dict[str, object]:

@@ -120,9 +120,24 @@ def _words(text: str, *, known: Mapping[str, str]) -> Iterator[str]:
 
 def _cut(run: str, *, known: Mapping[str, str]) -> Iterator[str]:
     """Yield the longest known words of a run without spaces, and what is left between them."""
-    start = 0
+    start, left = 0, ""
     while start < len(run):
         ends = range(len(run), start, -1)
         end = next((end for end in ends if run[start:end] in known), start + 1)
-        yield run[start:end]
-        start = end
+        word = run[start:end]
+        if word not in known and word not in _CJK_FILLERS:
+            left, start = left + word, end
+            continue
+        yield from (left, word) if left else (word,)
+        start, left = end, ""
+    if left:
+        yield left
+
+
+def words_like(text: str, *, words: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Return a word for every edit: the first in the script of a text, else the first of all."""
+    if not _CJK.search(text):
+        return tuple(group[0] for group in words.values())
+    return tuple(
+        next((word for word in group if _CJK.fullmatch(word)), group[0]) for group in words.values()
+    )

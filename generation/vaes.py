@@ -28,7 +28,27 @@ WEIGHTS: Mapping[Make, str] = {
     "tiny": "diffusion_pytorch_model.safetensors",
 }
 EMPTY_WORDS = frozenset(
-    ("a", "an", "and", "at", "by", "for", "from", "in", "is", "it", "its", "of", "on", "or", "the")
+    (
+        "的",
+        "和",
+        "有",
+        "在",
+        "a",
+        "an",
+        "and",
+        "at",
+        "by",
+        "for",
+        "from",
+        "in",
+        "is",
+        "it",
+        "its",
+        "of",
+        "on",
+        "or",
+        "the",
+    )
 ) | {"to", "with"}
 """Words that say nothing of a picture by themselves."""
 

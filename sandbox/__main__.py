@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from sandbox.locales import LOCALES
 from sandbox.server import Sandbox, SandboxConfig
 
 LOOK_AFTER_PARENT_S = 1.0
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, help="folder that keeps the conversation")
     parser.add_argument("--samples", type=Path, help="folder of pictures to offer to members")
     parser.add_argument("--welcome", type=Path, help="Markdown of the first message")
+    parser.add_argument("--locale", choices=LOCALES, help="language of the members' clients")
     parser.add_argument("--bot-name", default="Bot", help="name of the bot's account")
     parser.add_argument(
         "--parent-pid",
@@ -42,6 +44,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         state_folder=arguments.state,
         samples_folder=arguments.samples,
         welcome=arguments.welcome,
+        locale=arguments.locale,
         bot_name=arguments.bot_name,
     )
     sandbox = Sandbox(config)

@@ -39,6 +39,7 @@ class SandboxConfig:
     state_folder: Path | None = None
     samples_folder: Path | None = None
     welcome: Path | None = None
+    locale: str | None = None
     bot_name: str = "Bot"
 
 
@@ -49,6 +50,8 @@ class Sandbox:
         self.config = config or SandboxConfig()
         self.clock = Clock()
         self.state = self._remembered()
+        for user in self.state.users.values() if self.config.locale else ():
+            user.locale = self.config.locale or user.locale
         self.services: Services
         self.details: Payload = {}
         self._folder = tempfile.TemporaryDirectory(prefix="discord-sandbox-")
@@ -167,7 +170,7 @@ class Sandbox:
     async def _greet(self) -> None:
         if self.config.welcome is not None:
             await greet(
-                self.config.welcome.read_text(),
+                self.config.welcome.read_text(encoding="utf-8"),
                 state=self.state,
                 messages=self.services.messages,
                 files=self.services.files,

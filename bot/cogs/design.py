@@ -1,5 +1,7 @@
 """``/design``: a room that there never was, by a VAE and its prior, or by the painter."""
 
+from collections.abc import Iterable
+
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -11,7 +13,7 @@ from bot.limits import MOST_PICTURES
 from bot.orders import Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import services_of, voice_of
-from bot.texts import describe, label
+from bot.texts import Voice, describe, label, load_texts
 from generation.designers import Designer
 from generation.registry import DESIGN
 from generation.request import MAX_FRAMES, MAX_SEED, Canvas
@@ -54,13 +56,14 @@ class Design(commands.Cog):
         services.limits.require_count(count)
         designer = services.models.designer(model)
         words = clean_prompt(room)
-        named = _named(designer, words=words, direction=direction)
+        heard_as = in_english(words, designer.words)
+        named = _named(designer, words=heard_as, direction=direction)
         side = SIDE if frames is None else FRAME_SIDE
         order = Order(
             command="design",
             pipeline=DESIGN,
             image=Canvas(width=side, height=side),
-            prompt=words,
+            prompt=heard_as,
             subject=" → ".join(filter(None, (words, named))),
             strength=amount,
             direction=named,
@@ -77,10 +80,10 @@ class Design(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         """Offer the words that go on with what was typed."""
         before, comma, typed = current.rpartition(",")
+        lines = _lines(interaction)
         offered = {
-            f"{before}{comma} {word}".strip(): f"{before}{comma} {word}".strip()
-            for word in _words(interaction)
-            if typed.casefold().strip() in word
+            f"{before}{comma} {each.value}".strip(): f"{before}{comma} {each.name}".strip()
+            for each in matching(typed, lines)
         }
         return matching("", offered)
 
@@ -89,7 +92,7 @@ class Design(commands.Cog):
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
         """Offer the attributes that hold what was typed."""
-        return matching(current, {word: word for word in _words(interaction)})
+        return matching(current, _lines(interaction))
 
     @design.autocomplete("model")
     async def models(
@@ -98,6 +101,29 @@ class Design(commands.Cog):
         """Offer the models that design and hold what was typed."""
         voice, designers = voice_of(interaction), services_of(interaction).models.designers
         return matching(current, {vae.name: vae_line(voice, vae) for vae in designers})
+
+
+def _lines(interaction: discord.Interaction) -> dict[str, str]:
+    """Return the words of the model, each with what it is in the member's language."""
+    voice = voice_of(interaction)
+    told = {word: called(voice, word) for word in _words(interaction)}
+    return {word: word if said == word else f"{said} \u00b7 {word}" for word, said in told.items()}
+
+
+def called(voice: Voice, word: str) -> str:
+    """Return what a word of ours is in a member's language; the word itself of other models'."""
+    key = f"room.{word}"
+    return voice.say(key) if key in voice.texts else word
+
+
+def in_english(text: str, words: Iterable[str]) -> str:
+    """Return a text with the words of a model in place of what they are in other languages."""
+    texts = load_texts()
+    voices = [Voice(texts, locale) for locale in texts.locales]
+    known = {called(voice, word): word for voice in voices for word in words}
+    for said in sorted(known.keys() - set(words), key=len, reverse=True):
+        text = text.replace(said, f" {known[said]} ")
+    return " ".join(text.split())
 
 
 def _words(interaction: discord.Interaction) -> tuple[str, ...]:
@@ -119,7 +145,7 @@ def _named(designer: Designer, *, words: str, direction: str | None) -> str:
         raise UnknownAttributeError("no word is known", known=known)
     if direction is None:
         return ""
-    found, _ = heard(direction, words=designer.words)
+    found, _ = heard(in_english(direction, designer.words), words=designer.words)
     if len(found) != 1:
         raise UnknownAttributeError("no such direction", known=known)
     return found[0]

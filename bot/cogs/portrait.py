@@ -4,7 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.choices import NAME_LENGTH, matching
+from bot.choices import NAME_LENGTH, matching, portrait_line
 from bot.client import Atelier
 from bot.limits import MOST_PICTURES
 from bot.orders import Order, any_seed
@@ -66,8 +66,8 @@ class Portrait(commands.Cog):
         self, interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
         """Offer the models that make pictures of a seed and hold what was typed."""
-        found = services_of(interaction).models.portraitists
-        return matching(current, {each.name: f"{each.name} · {each.title}" for each in found})
+        voice, found = voice_of(interaction), services_of(interaction).models.portraitists
+        return matching(current, {each.name: portrait_line(voice, each) for each in found})
 
 
 async def setup(client: Atelier) -> None:

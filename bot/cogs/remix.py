@@ -7,7 +7,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.choices import NAME_LENGTH, matching, model_line, shape_choices, vae_line
+from bot.choices import NAME_LENGTH, matching, model_line, portrait_line, shape_choices, vae_line
 from bot.client import Atelier
 from bot.errors import (
     CompanionUnfitError,
@@ -297,7 +297,7 @@ class Remix(commands.Cog):
         lines = {entry.name: model_line(voice, entry) for entry in offered}
         if not interaction.namespace.extend:
             seeded = (each for each in models.portraitists if models.projector(each.name))
-            lines |= {each.name: f"{each.name} · {each.title}" for each in seeded}
+            lines |= {each.name: portrait_line(voice, each) for each in seeded}
             lines |= {it.name: vae_line(voice, it) for it in models.vaes if it.alone}
         return matching(current, lines)
 

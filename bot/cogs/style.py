@@ -130,12 +130,12 @@ def _able(
     there = services_of(interaction).models.pipelines
     able = methods(there, manner=manner, several=several)
     if method not in (AUTO, *methods(there)):
-        known = ", ".join((AUTO, *methods(there)))
+        known = (AUTO, *methods(there))
         raise UnknownMethodError(f"no method {method[:40]!r}", known=known)
     if not able:
         raise MethodUnfitError("none is able")
     if method not in (AUTO, *able):
-        raise MethodUnfitError(f"{method} is not able", known=", ".join(able))
+        raise MethodUnfitError(f"{method} is not able", known=able)
     return able
 
 

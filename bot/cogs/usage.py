@@ -9,7 +9,6 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from bot.charts import Columns
 from bot.choices import NAME_LENGTH, matching
 from bot.client import Atelier
 from bot.notices import ACCENT, notice
@@ -132,10 +131,9 @@ async def send(visit: Visit, report: Report, *, title: str, zone: ZoneInfo, ligh
     """Send a report with its chart and its files."""
     voice, price = visit.voice, visit.services.price
     names = await member_names(visit.interaction, report)
-    heading, columns = time_chart(voice, report, zone=zone)
     chart = await visit.services.charts.draw(
         charts_of(voice, report, names),
-        over_time=Columns(title=heading, columns=columns),
+        over_time=time_chart(voice, report, zone=zone),
         light=light,
     )
     table = await asyncio.to_thread(csv_of, report, names, price=price)

@@ -44,9 +44,9 @@ from generation.pipelines.profile import (
 )
 from generation.pipelines.prompting import Prompts
 from generation.pipelines.recording import recorder_for
-from generation.prompts import Reading, read_prompt, unweighted
+from generation.prompts import Reading, read_prompt, unweighted, words_like
 from generation.request import Canvas, ImageRequest, Note, NoteCode, Pixels
-from generation.weights import paints_anew, plain_words
+from generation.weights import paints_anew
 
 __all__ = ["Img2ImgPipeline", "Img2ImgRow", "blend_of"]
 
@@ -424,7 +424,9 @@ class Img2ImgPipeline(FromCheckpoint):
         if reading.unknown:
             notes.append(Note(code=NoteCode.UNKNOWN_WORDS, words=reading.unknown))
         if words and (reading.unknown or not reading.edits):
-            notes.append(Note(code=NoteCode.KNOWN_WORDS, words=plain_words(words)))
+            notes.append(
+                Note(code=NoteCode.KNOWN_WORDS, words=words_like(row.request.prompt, words=words))
+            )
         return tuple(notes)
 
 

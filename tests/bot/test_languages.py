@@ -2,6 +2,12 @@
 
 from typing import Any
 
+import pytest
+
+from bot.cogs.design import called, in_english
+from bot.texts import Voice, load_texts
+from generation.training.rooms_words import ROOM_WORDS
+from generation.vaes import heard
 from tests.bot.members import Member, button, labels, text_of
 from tests.bot.stage import Stage
 
@@ -61,3 +67,23 @@ async def told(member: Member, command: str) -> dict[str, Any]:
     commands = await member.commands()
     options: list[dict[str, Any]] = next(it for it in commands if it["name"] == command)["options"]
     return options[0]
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("a bedroom with blue walls", "a bedroom with blue walls"),
+        ("蓝色墙面的卧室", "blue walls 的 bedroom"),
+        ("客厅, 小地毯", "living room , rug"),
+        ("zebras", "zebras"),
+    ],
+)
+def test_rooms_are_asked_for_in_any_language(typed: str, read: str) -> None:
+    assert in_english(typed, ROOM_WORDS) == read
+    assert heard(read, words=ROOM_WORDS)[1] == (("zebras",) if typed == "zebras" else ())
+
+
+def test_rooms_are_called_in_english_what_their_model_calls_them() -> None:
+    texts = load_texts()
+    assert [word for word in ROOM_WORDS if called(Voice(texts), word) != word] == []
+    assert [word for word in ROOM_WORDS if called(Voice(texts, CHINESE), word) == word] == []

@@ -9,6 +9,7 @@ import pytest
 from bot.choices import NAME_LENGTH
 from bot.errors import UnknownModelError
 from bot.models import Models
+from bot.texts import load_texts
 from generation.cards import read_card
 from generation.registry import PIPELINES
 from generation.upkeep import mark, verify
@@ -147,6 +148,6 @@ async def test_names_that_discord_could_not_send_are_not_offered_nor_too_many_sa
     assert {entry.name for entry in models.usable} == {"remix", *names} - {names[1]}
     with pytest.raises(UnknownModelError) as refused:
         models.require("remix", "absent")
-    said = str(refused.value.values["known"])
+    said = str(load_texts().tell(refused.value.values["known"]))
     assert said.startswith(f"remix, {names[0]}, m00, ")
     assert said.endswith("m22, …")

@@ -168,12 +168,22 @@ def test_more_members_than_are_shown_are_in_the_file() -> None:
 
 
 def test_the_chart_draws_names_that_look_like_mathematics() -> None:
-    bars = Bars(title="seconds", rows=(("$\\frac{1}{0}$ and more than fits here", 1.5), ("", 0.0)))
-    over_time = Columns(title="seconds", columns=(("$1", 2.0), ("猫", 0.0)))
+    bars = Bars(
+        title="seconds", plain="", rows=(("$\\frac{1}{0}$ and more than fits here", 1.5), ("", 0.0))
+    )
+    over_time = Columns(title="seconds", plain="", columns=(("$1", 2.0), ("猫", 0.0)))
     for light in (False, True):
         with Image.open(io.BytesIO(draw((bars, bars), over_time, light))) as picture:
             assert picture.width > picture.height
             assert (ImageStat.Stat(picture.convert("L")).mean[0] > 200) == light
+
+
+def test_a_chart_is_called_in_letters_that_a_font_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.charts.FONTS", ("DejaVu Sans",))
+    rows = (("Ada", 1.5),)
+    chinese = Bars(title="设备用时", plain="seconds", rows=rows)
+    english = Bars(title="seconds", plain="", rows=rows)
+    assert draw((chinese,)) == draw((english,))
 
 
 def test_dates_are_those_of_the_servers_clocks() -> None:

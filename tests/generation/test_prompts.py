@@ -2,7 +2,7 @@
 
 import pytest
 
-from generation.prompts import read_prompt
+from generation.prompts import read_prompt, words_like
 from generation.training.captions import FILLERS, WORDS
 
 
@@ -31,6 +31,7 @@ from generation.training.captions import FILLERS, WORDS
         ("赛博朋克 and 海底", ("neon", "underwater"), ()),
         ("把它变成下雪的黑夜", ("snow", "night"), ()),
         ("龙 at sunset", ("sunset",), ("龙",)),
+        ("雪夜里的斑马和长颈鹿", ("snow", "night"), ("斑马", "长颈鹿")),
         ("nightmare", (), ("nightmare",)),
         ("night-time <b>fog</b> 2x", ("night", "fog"), ("b", "x")),
     ],
@@ -40,6 +41,14 @@ def test_a_prompt_is_read_by_the_declared_words(
 ) -> None:
     reading = read_prompt(prompt, words=WORDS, fillers=FILLERS)
     assert (reading.edits, reading.unknown) == (edits, unknown)
+
+
+def test_known_words_are_told_in_the_script_of_a_text() -> None:
+    english, chinese = (words_like(text, words=WORDS) for text in ("a zebra", "斑马"))
+    assert len(english) == len(chinese) == len(WORDS)
+    assert {"night", "sunset"} <= set(english)
+    assert {"夜晚", "日落"} <= set(chinese)
+    assert words_like("斑马", words={"fog": ("fog", "mist")}) == ("fog",)
 
 
 def test_the_words_that_name_edits_are_kept_as_they_were_written() -> None:
