@@ -7,12 +7,12 @@ from discord import app_commands
 
 from bot.admin_pages import blocks_page
 from bot.errors import NotBlockedError
+from bot.forms import MAX_REASON
 from bot.prompts import clean_prompt, shown
 from bot.texts import describe, label
 from bot.visits import Visit, let_in
 from storage.records import JobState
 
-MAX_REASON = 200
 MOST_HOURS = 24.0 * 366
 Someone = discord.User | discord.Member
 

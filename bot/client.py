@@ -16,8 +16,8 @@ from discord.ext import commands
 from bot import cogs
 from bot.answers import answer_error
 from bot.controls import BUTTONS
-from bot.forms import PictureForm
 from bot.notices import refusal
+from bot.review_controls import REVIEW_BUTTONS
 from bot.roles import Shards
 from bot.services import Services, attend, voice_of
 from bot.texts import TableTranslator, load_texts
@@ -84,7 +84,7 @@ class Atelier(commands.AutoShardedBot):
     async def equip(self, services: Services) -> None:
         """Take the services and add every command and button that works with them."""
         self.services = services
-        self.add_dynamic_items(*BUTTONS)
+        self.add_dynamic_items(*BUTTONS, *REVIEW_BUTTONS)
         await self.find_cogs()
 
     async def find_cogs(self) -> None:
@@ -93,7 +93,7 @@ class Atelier(commands.AutoShardedBot):
         for module in pkgutil.iter_modules(cogs.__path__):
             await import_module(f"{cogs.__name__}.{module.name}").setup(self)
 
-    async def open_form(self, interaction: discord.Interaction, form: PictureForm) -> None:
+    async def open_form(self, interaction: discord.Interaction, form: discord.ui.Modal) -> None:
         """Open a form, and remember that this process did."""
         self.opened_forms.append(form.custom_id)
         await interaction.response.send_modal(form)

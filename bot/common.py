@@ -37,6 +37,7 @@ from storage.privacy import Privacy
 from storage.quotas import Quotas
 from storage.reports import Reports
 from storage.retention import Retention
+from storage.reviews import ReviewStore
 from storage.settings import KeyValues
 from storage.usage import UsageSums
 
@@ -49,6 +50,7 @@ class Stores:
     quotas: Quotas
     priorities: Priorities
     jobs: JobStore
+    reviews: ReviewStore
     reports: Reports
     sums: UsageSums
     retention: Retention
@@ -156,6 +158,7 @@ def stores_of(settings: Settings, database: Database) -> Stores:
         quotas=quotas,
         priorities=Priorities(database),
         jobs=JobStore(database, quotas=quotas, files=files, room=settings.room),
+        reviews=ReviewStore(database, files=files),
         reports=Reports(database),
         sums=UsageSums(database),
         retention=Retention(database, files=files),

@@ -31,6 +31,7 @@ from bot.pictures import Pictures
 from bot.presets import read_presets
 from bot.privacy import Exports
 from bot.redirect import connector
+from bot.reviews import Reviews
 from bot.roles import Role, Shards
 from bot.room import Room
 from bot.runner import Runner
@@ -116,10 +117,19 @@ class Bot:
             texts=load_texts(),
             interval_s=settings.progress_interval_s,
         )
+        self.reviews = Reviews(
+            self.client,
+            owner=self.common.owner,
+            store=stores.reviews,
+            delivery=self.delivery,
+            guilds=guilds,
+            texts=load_texts(),
+        )
         self.herald = Herald(
             line=self.line,
             jobs=stores.jobs,
             delivery=self.delivery,
+            reviews=self.reviews,
             guard=self.guard,
             wakes=self.wakes,
             under_way=lambda: under_way(self.line, engines),
@@ -217,7 +227,8 @@ class Bot:
 
     async def _release(self, left: list[Job]) -> None:
         """Put back what earlier processes had taken: none of them is there any more."""
-        jobs = [*left, *await self.stores.jobs.undelivered()]
+        held = await self.reviews.pending()
+        jobs = [*left, *await self.stores.jobs.undelivered(), *held]
         for owner in {job.owner for job in jobs if job.owner is not None}:
             await self.stores.jobs.release(owner)
 
@@ -271,6 +282,7 @@ class Bot:
         return Dispatcher(
             line=self.line,
             jobs=self.stores.jobs,
+            reviews=self.stores.reviews,
             herald=self.herald,
             prices=self.workers.engines,
             models=self.models,
@@ -293,6 +305,8 @@ class Bot:
             dispatcher=self.dispatcher,
             prices=self.workers.engines,
             jobs=self.stores.jobs,
+            reviews=self.stores.reviews,
+            review_pages=self.reviews,
             quotas=self.stores.quotas,
             priorities=self.stores.priorities,
             bought_ms=self.settings.raised_ms,

@@ -6,8 +6,9 @@ the job's id in its buttons, and the channel is searched for it before it is sen
 """
 
 import io
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
+from functools import partial
 from typing import cast
 
 import discord
@@ -18,9 +19,11 @@ from bot.errors import stored_sentence
 from bot.live import LiveMessage, Page
 from bot.notices import notice
 from bot.orders import Parameters, notes_from_json, seed_of
+from bot.prompts import shown
 from bot.replies import (
     Caption,
     failure_page,
+    held_page,
     note_sentence,
     progress_line,
     progress_page,
@@ -37,6 +40,7 @@ from storage.errors import FileDamagedError, FileMissingError, StorageError
 from storage.files import FileStore
 from storage.jobs import JobStore
 from storage.records import Job, JobState
+from storage.reviews import REASON
 
 ORIGINAL = cast("int", "@original")
 """The route takes this word in the place of a message's id."""
@@ -115,7 +119,7 @@ class Delivery:
         voice = self._voice(job)
         view = progress_page(
             voice,
-            self._caption(job),
+            caption_of(voice, job),
             progress_line(voice, progress),
             preview=files[0].filename if files else None,
         )
@@ -124,13 +128,29 @@ class Delivery:
     async def resting(self, job: Job) -> Page:
         """Say that a job has failed and is tried again."""
         voice = self._voice(job)
-        return Page(view=progress_page(voice, self._caption(job), voice.say("progress.again")))
+        return Page(view=progress_page(voice, caption_of(voice, job), voice.say("progress.again")))
 
     async def restarting(self, job: Job) -> None:
         """Say that the bot goes away for a moment, and that the job stays."""
         if self._token_lives(job):
             page = Page(view=notice(self._voice(job).say("progress.restarting")))
             await self._edit_original(job, page)
+
+    async def held(self, job: Job) -> int | None:
+        """Say that somebody has to approve a picture; return the reply's id, if there still is one.
+
+        Raises:
+            discord.HTTPException: Discord cannot be reached now.
+        """
+        if not self._token_lives(job):
+            return None
+        page = Page(view=held_page(self._voice(job), caption_of(self._voice(job), job)))
+        try:
+            return await self._edit_original(job, page)
+        except discord.HTTPException as err:
+            if err.code not in (*TOKEN_CODES, UNKNOWN_MESSAGE):
+                raise
+            return None
 
     async def deliver(self, job_id: str) -> None:
         """Tell the member what became of a finished job; once, whoever calls it how often.
@@ -156,25 +176,21 @@ class Delivery:
                 if err.code not in TOKEN_CODES:
                     raise
         try:
-            return await self._find_sent(job) or await self._fitting(job, late=True)
+            sent_id = await self._find_sent(job) or await self._fitting(job, late=True)
+            if job.held_at is not None and job.message_id not in (None, sent_id):
+                await self._remove(job)
+            return sent_id
         except (discord.Forbidden, discord.NotFound) as err:
             log.warning("a member cannot be reached any more", job=job.id, code=err.code)
             return None
 
     async def _fitting(self, job: Job, *, late: bool) -> int:
-        """Send a job's answer, with a smaller file each time that Discord finds it too large."""
-        max_bytes = self._max_bytes(job, late=late)
-        for _ in range(SHRINKS):
-            try:
-                return await self._send(job, max_bytes=max_bytes, late=late)
-            except discord.HTTPException as err:
-                if err.status != 413 and err.code != TOO_LARGE_CODE:
-                    raise
-                log.info("a picture is sent smaller", job=job.id, max_bytes=max_bytes)
-                max_bytes //= 3
-        return await self._send(job, max_bytes=max_bytes, late=late)
+        """Send a job's answer in files that Discord takes."""
+        return await fitting(
+            partial(self._send, job, late=late), max_bytes=self._max_bytes(job, late=late)
+        )
 
-    async def _send(self, job: Job, *, max_bytes: int, late: bool) -> int:
+    async def _send(self, job: Job, max_bytes: int, *, late: bool) -> int:
         page = await self._answer(job, max_bytes=max_bytes, late=late)
         if not late:
             return await self._edit_original(job, page)
@@ -191,6 +207,15 @@ class Delivery:
         )
         message = await webhook.edit_message(ORIGINAL, view=page.view, attachments=page.files)
         return message.id
+
+    async def _remove(self, job: Job) -> None:
+        """Remove the reply that said that a job is held; the answer stands elsewhere now."""
+        assert job.message_id is not None, "the caller has looked"
+        channel = self._client.get_partial_messageable(job.channel_id)
+        try:
+            await channel.get_partial_message(job.message_id).delete()
+        except (discord.Forbidden, discord.NotFound) as err:
+            log.info("a reply is gone already, or out of reach", job=job.id, code=err.code)
 
     async def _find_sent(self, job: Job) -> int | None:
         """Look in the channel for a message with this job's buttons."""
@@ -209,25 +234,18 @@ class Delivery:
         voice = self._voice(job)
         opening = voice.say("result.late_failure", member=job.member_id) if late else None
         if job.state is not JobState.DONE or job.output is None:
-            text = stored_sentence(error_named(job.error), self._texts, job.locale)
+            text = failure_sentence(voice, job)
             return Page(view=failure_page(voice, job.id, text=text, opening=opening))
-        files: dict[int, discord.File] = {}
-        lost: list[str] = []
-        for number in sorted(job.outputs):
-            try:
-                files[number] = await self._file(job, number, max_bytes=max_bytes)
-            except (FileMissingError, FileDamagedError) as err:
-                log.error("a picture cannot be delivered", job=job.id, reason=str(err))
-                lost.append(stored_sentence(type(err), self._texts, job.locale))
+        files, lost = await self.files(job, max_bytes=max_bytes, covered=_hidden(job))
         if not files:
             return Page(view=failure_page(voice, job.id, text=lost[0], opening=opening))
         view = result_page(
             voice,
-            self._caption(job),
+            caption_of(voice, job),
             pictures={number: it.filename for number, it in files.items()},
             details=details(voice, job),
             notes=[*self._remarks(job), *dict.fromkeys(lost)],
-            opening=voice.say("result.late", member=job.member_id) if late else None,
+            opening=_late_opening(voice, job) if late else None,
         )
         return Page(view=view, files=tuple(files.values()))
 
@@ -243,7 +261,29 @@ class Delivery:
             said.append(voice.say("result.partly", failed=len(failed), sentence=why))
         return said
 
-    async def _file(self, job: Job, number: int, *, max_bytes: int) -> discord.File:
+    async def files(
+        self, job: Job, *, max_bytes: int, covered: Collection[int]
+    ) -> tuple[dict[int, discord.File], list[str]]:
+        """Return the outputs as files by their numbers, and sentences on those that are lost.
+
+        Args:
+            job: whose they are.
+            max_bytes: the most that each may have.
+            covered: the numbers of those that are covered until somebody wants to see them.
+        """
+        files: dict[int, discord.File] = {}
+        lost: list[str] = []
+        for number in sorted(job.outputs):
+            try:
+                files[number] = await self._file(
+                    job, number, max_bytes=max_bytes, covered=number in covered
+                )
+            except (FileMissingError, FileDamagedError) as err:
+                log.error("a picture cannot be delivered", job=job.id, reason=str(err))
+                lost.append(stored_sentence(type(err), self._texts, job.locale))
+        return files, lost
+
+    async def _file(self, job: Job, number: int, *, max_bytes: int, covered: bool) -> discord.File:
         """Return one of the outputs as a file of at most so many bytes."""
         seed = seed_of(job.seed, number=number)
         file = job.outputs[number]
@@ -260,7 +300,7 @@ class Delivery:
             data, extension = smaller.data, smaller.extension
         named = f"{job.id[:8]}-{number + 1}" if len(job.outputs) > 1 else job.id[:8]
         filename = f"atelier-{named}.{extension}"
-        return discord.File(io.BytesIO(data), filename=filename, spoiler=number in _hidden(job))
+        return discord.File(io.BytesIO(data), filename=filename, spoiler=covered)
 
     def _max_bytes(self, job: Job, *, late: bool) -> int:
         guild = self._client.get_guild(job.guild_id) if late and job.guild_id else None
@@ -275,9 +315,35 @@ class Delivery:
     def _voice(self, job: Job) -> Voice:
         return Voice(self._texts, job.locale)
 
-    def _caption(self, job: Job) -> Caption:
-        title = self._voice(job).say(f"title.{job.command}")
-        return Caption(job_id=job.id, title=title, subject=Parameters.of_job(job).subject)
+
+def caption_of(voice: Voice, job: Job) -> Caption:
+    """Return what a job is, in the words of its command."""
+    subject = Parameters.of_job(job).subject
+    return Caption(job_id=job.id, title=voice.say(f"title.{job.command}"), subject=subject)
+
+
+async def fitting(send: Callable[[int], Awaitable[int]], *, max_bytes: int) -> int:
+    """Send files of at most so many bytes, with fewer each time that Discord finds them too many.
+
+    Raises:
+        discord.HTTPException: Discord does not take them for another reason.
+    """
+    for _ in range(SHRINKS):
+        try:
+            return await send(max_bytes)
+        except discord.HTTPException as err:
+            if err.status != 413 and err.code != TOO_LARGE_CODE:
+                raise
+            log.info("a picture is sent smaller", max_bytes=max_bytes)
+            max_bytes //= 3
+    return await send(max_bytes)
+
+
+def failure_sentence(voice: Voice, job: Job) -> str:
+    """Return why a job gave no picture, with the reason of whoever refused it, if they gave one."""
+    outcome = job.notes if isinstance(job.notes, dict) else {}
+    reason = {"reason": shown(outcome[REASON])} if REASON in outcome else {}
+    return stored_sentence(error_named(job.error), voice.texts, voice.locale, **reason)
 
 
 def error_named(name: str | None) -> type[BaseException]:
@@ -293,6 +359,12 @@ def _hidden(job: Job) -> Collection[int]:
     """Return the numbers of the pictures that are covered until somebody wants to see them."""
     outcome = job.notes if isinstance(job.notes, dict) else {}
     return frozenset(outcome.get("hidden", ()))
+
+
+def _late_opening(voice: Voice, job: Job) -> str:
+    """Return whom a picture is for that comes in a message of its own, and why it does."""
+    key = "result.late" if job.held_at is None else "result.approved"
+    return voice.say(key, member=job.member_id)
 
 
 def _carries(message: discord.Message, job_id: str) -> bool:

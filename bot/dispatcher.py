@@ -35,6 +35,7 @@ from generation.errors import JobCancelledError
 from storage.errors import QuotaExceededError, UnsureError
 from storage.jobs import JobStore
 from storage.records import Accepted, Job, JobState, NewJob
+from storage.reviews import ReviewStore
 
 UNREACHABLE_WAIT_S = 12 * 60.0
 """Where the bot itself may not speak, a picture after the token's fifteen minutes is lost."""
@@ -60,6 +61,7 @@ class Dispatcher:
         *,
         line: Line,
         jobs: JobStore,
+        reviews: ReviewStore,
         herald: Herald,
         prices: Prices,
         models: Models,
@@ -73,6 +75,7 @@ class Dispatcher:
     ) -> None:
         self._line = line
         self._jobs = jobs
+        self._reviews = reviews
         self._herald = herald
         self._prices = prices
         self._models = models
@@ -170,20 +173,47 @@ class Dispatcher:
         return accepted
 
     async def stop(self, job_id: str) -> None:
-        """Stop a job that waits or runs; its reservation is refunded. Others are left alone."""
+        """Stop a job that waits, runs or is held; its reservation is refunded.
+
+        Others are left alone.
+        """
         async with self._line.moving:
             job = await self._jobs.get(job_id)
-            stopped = await self._jobs.fail(
-                job_id,
-                owner=None,
-                attempt=job.attempt,
-                error=JobCancelledError.__name__,
-                state=JobState.CANCELLED,
-            )
+            if job.state is JobState.HELD:
+                stopped = await self._reviews.withdraw(job_id)
+            else:
+                stopped = await self._jobs.fail(
+                    job_id,
+                    owner=None,
+                    attempt=job.attempt,
+                    error=JobCancelledError.__name__,
+                    state=JobState.CANCELLED,
+                )
         if stopped:
             self._metrics.ended(job, device_ms=0)
             self._metrics.finish(job, JobState.CANCELLED)
         self._wakes.send(Signal(kind=Kind.ENDED if stopped else Kind.STOP, job_id=job_id))
+
+    async def decide(
+        self, job_id: str, *, guild_id: int, actor_id: int, approved: bool, reason: str = ""
+    ) -> Job:
+        """Have a held job's pictures shown, or refund it; its member is told either way.
+
+        Raises:
+            DecidedError: it is not held in this guild, or not any more.
+        """
+        if approved:
+            job = await self._reviews.approve(job_id, guild_id=guild_id, actor_id=actor_id)
+        else:
+            job = await self._reviews.refuse(
+                job_id, guild_id=guild_id, actor_id=actor_id, reason=reason
+            )
+        log.info("decided", job=job_id, approved=approved, actor=actor_id)
+        self._metrics.ended(job, device_ms=job.device_ms or 0)
+        self._metrics.finish(job, job.state)
+        self._wakes.send(Signal(kind=Kind.ENDED, job_id=job_id))
+        self._herald.tell(job_id)
+        return job
 
     async def stop_all(self, job_ids: Collection[str]) -> None:
         """Stop jobs wherever they are, and wait a while until members have been told."""

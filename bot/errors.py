@@ -4,6 +4,9 @@ BotError
 ├── RefusedError              the member may not do that
 │   ├── NotYoursError         the picture is somebody else's
 │   ├── AdminsOnlyError       the command is for those who manage the server
+│   ├── ModeratorsOnlyError   the button is for those who may manage messages
+│   ├── NotApprovedError      pictures are not approved first there
+│   ├── ReviewPlaceError      pictures cannot be approved in that channel
 │   ├── BlockedError          the member may not ask for pictures on this server
 │   │   └── BlockedUntilError ... until a moment
 │   ├── NotBlockedError       nothing keeps that member from asking
@@ -94,6 +97,18 @@ class NotYoursError(RefusedError):
 
 class AdminsOnlyError(RefusedError):
     """The command is for those who manage the server."""
+
+
+class ModeratorsOnlyError(RefusedError):
+    """The button is for those who may manage messages there."""
+
+
+class NotApprovedError(RefusedError):
+    """Pictures are not approved first there, so that cannot be ended."""
+
+
+class ReviewPlaceError(RefusedError):
+    """Pictures cannot be approved in that channel: the bot may not write there, or all see it."""
 
 
 class BlockedError(RefusedError):

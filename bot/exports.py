@@ -31,6 +31,7 @@ ENTRY_BYTES = 256
 ENDINGS = {"image/gif": "gif", "image/jpeg": "jpg", "image/webp": "webp"}
 SNOWFLAKES = (
     "interaction_id", "guild_id", "channel_id", "member_id", "message_id", "actor_id", "subject_id",
+    "review_channel_id",
 )  # fmt: skip
 """Numbers that other programs would round; ``role_ids`` are several."""
 SECRET = ("interaction_token", "nonce", "owner", "lease_expires_at", "inputs", "outputs")

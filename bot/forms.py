@@ -1,4 +1,4 @@
-"""The forms: change a picture's words and strength, or remix a message's picture."""
+"""The forms: a picture's words and strength, the remix of a message's picture, a reason."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ FORM_LIFE_S = 900.0
 OWN_WORDS = "-" * (NAME_LENGTH + 1)
 """No preset has so long a name."""
 MAX_OPTIONS = 25
+MAX_REASON = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Filled:
 
 
 Submit = Callable[[discord.Interaction, Filled], Awaitable[None]]
+SubmitReason = Callable[[discord.Interaction, str], Awaitable[None]]
 
 
 class PictureForm(ui.Modal):
@@ -93,6 +95,29 @@ class PictureForm(ui.Modal):
             preset=None if chosen == OWN_WORDS else chosen,
         )
         await self._submit(interaction, filled)
+
+
+class ReasonForm(ui.Modal):
+    """Asks why; it may be left out.
+
+    Args:
+        custom_id: names the form across restarts.
+        submit: what is done with the reason.
+    """
+
+    def __init__(self, voice: Voice, *, title: str, custom_id: str, submit: SubmitReason) -> None:
+        super().__init__(title=title, custom_id=custom_id, timeout=FORM_LIFE_S)
+        self._submit = submit
+        self._reason = ui.TextInput["ReasonForm"](
+            custom_id="reason", max_length=MAX_REASON, required=False
+        )
+        about = voice.say("form.reason.about")
+        asked = ui.Label(text=voice.say("form.reason"), description=about, component=self._reason)
+        self.add_item(asked)
+
+    async def on_submit(self, interaction: discord.Interaction) -> None:
+        """Hand over what was written."""
+        await guarded(interaction, self._submit(interaction, self._reason.value))
 
 
 def number(text: str, *, field: str, low: float = 0.0, high: float = 1.0) -> float:

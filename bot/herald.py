@@ -16,12 +16,13 @@ from bot.delivery import Delivery
 from bot.line import Line
 from bot.live import LiveMessage, Page
 from bot.places import Places, UnderWay
+from bot.reviews import Reviews
 from bot.safety import Guard
 from bot.wakes import Kind, Signal, Wakes
 from generation.request import Progress
 from storage.clock import utc_now
 from storage.jobs import JobStore
-from storage.records import FINISHED, Job
+from storage.records import FINISHED, Job, JobState
 
 GRACE_S = 3.0
 """So long is a result left to the process that shows its job; a last edit has arrived by then."""
@@ -43,6 +44,7 @@ class Herald:
         line: Line,
         jobs: JobStore,
         delivery: Delivery,
+        reviews: Reviews,
         guard: Guard,
         wakes: Wakes,
         under_way: Callable[[], UnderWay],
@@ -51,6 +53,7 @@ class Herald:
     ) -> None:
         self._jobs = jobs
         self._delivery = delivery
+        self._reviews = reviews
         self._guard = guard
         self._sweep_s = sweep_s
         self._sole = False
@@ -87,7 +90,7 @@ class Herald:
         """Deliver what earlier attempts or other processes could not, then rest."""
         self._due.clear()
         shown = self._lives.keys() - (await self._jobs.under_way()).keys()
-        undelivered = await self._jobs.undelivered()
+        undelivered = [*await self._jobs.undelivered(), *await self._reviews.pending()]
         for job in undelivered:
             if job.id in self._lives or self._sole or self._is_left(job):
                 await self.hand_over(job.id)
@@ -101,7 +104,10 @@ class Herald:
             return
 
     async def hand_over(self, job_id: str) -> None:
-        """Close the live message, then deliver what is final; the sweep repeats what failed."""
+        """Close the live message, then deliver what is final or have it approved.
+
+        The sweep repeats what failed.
+        """
         if job_id in self._delivering:
             return
         self._delivering.add(job_id)
@@ -130,7 +136,8 @@ class Herald:
     def _is_left(self, job: Job) -> bool:
         """Return whether nobody who should rather do it has told the member by now."""
         grace_s = GRACE_S if self._delivery.hears(job) else GRACE_S + self._sweep_s
-        return utc_now() - (job.finished_at or job.created_at) > timedelta(seconds=grace_s)
+        since = job.finished_at or job.held_at or job.created_at
+        return utc_now() - since > timedelta(seconds=grace_s)
 
     def _live(self, job_id: str) -> LiveMessage | None:
         shown = self._lives.get(job_id)
@@ -145,25 +152,34 @@ class Herald:
             job, live = shown
             live.show(partial(self._delivery.resting, job))
         elif signal.kind is Kind.ENDED and (shown is not None or self._sole):
-            task = asyncio.create_task(self.hand_over(signal.job_id))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self.tell(signal.job_id)
         elif signal.kind is Kind.ENDED:
             asyncio.get_running_loop().call_later(2 * GRACE_S, self._due.set)
         elif signal.kind is Kind.MISSED:
             self._due.set()
 
+    def tell(self, job_id: str) -> None:
+        """Deliver what became of a job now, though another process may have shown it."""
+        task = asyncio.create_task(self.hand_over(job_id))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def page(self, job: Job, progress: Progress) -> Page:
         """Draw how far a job is; its guild may by now want that nobody sees it form."""
-        if progress.preview is not None and await self._guard.policy(job.guild_id) != "off":
+        if progress.preview is not None and await self._guard.covers(job):
             progress = replace(progress, preview=None)
         return await self._delivery.progress(job, progress)
 
     async def _finish(self, job_id: str) -> None:
-        if (await self._jobs.get(job_id)).state not in FINISHED:
-            return
-        await self._close(job_id)
-        await self._delivery.deliver(job_id)
+        job = await self._jobs.get(job_id)
+        if job.state is JobState.HELD:
+            await self._close(job_id)
+            await self._reviews.post(job_id)
+        elif job.state in FINISHED:
+            await self._close(job_id)
+            await self._delivery.deliver(job_id)
+            if job.held_at is not None:
+                await self._reviews.update(job_id)
 
     async def _close(self, job_id: str) -> None:
         """Let the last edit of a job's reply arrive, and make no more."""

@@ -115,7 +115,7 @@ class Maker:
         if job.attempt > MAX_ATTEMPTS:
             raise EngineLostError("the job was begun too often")
         requests = await self._pictures.requests(job)
-        if await self._guard.policy(job.guild_id) != "off":
+        if await self._guard.covers(job):
             # What nobody has looked at yet is not shown, not even as it forms.
             requests = tuple(replace(request, previews=False) for request in requests)
         seen: dict[int, Progress] = {}
@@ -136,8 +136,8 @@ class Maker:
         if stopped or not made:
             raise (stopped or faults)[0]
         entry.spent_ms = sum(each.result.device_ms for each in made.values())
-        await self._settle(job, made, faults)
-        self._metrics.made(job, age_s=entry.age_s, promised_s=entry.promised_s)
+        if not await self._settle(job, made, faults):
+            self._metrics.made(job, age_s=entry.age_s, promised_s=entry.promised_s)
         for each in made.values():
             self._metrics.retries.inc(each.result.attempts - 1)
 
@@ -166,10 +166,13 @@ class Maker:
 
     async def _settle(
         self, job: Job, made: Mapping[int, Made], faults: list[BaseException]
-    ) -> None:
+    ) -> bool:
         """Store the pictures and charge what they cost, unless the job is another attempt's now.
 
         All are stored only now: what lies there without a row may be swept away at any time.
+
+        Returns:
+            Whether they are held, for somebody has to approve them; then nothing is charged yet.
         """
         for fault in faults:
             _write_down(job, fault)
@@ -184,6 +187,7 @@ class Maker:
         }
         device_ms = sum(result.device_ms for result in results)
         files = [await self._pictures.keep(each.image) for each in made.values()]
+        review_channel_id = await self._guard.review_channel(job)
         settle = partial(
             self._jobs.settle,
             job.id,
@@ -197,11 +201,14 @@ class Maker:
                 if each.comparison is not None
             },
             notes=outcome,
+            review_channel_id=review_channel_id,
         )
+        held = review_channel_id is not None
         kept = await persisted(settle, job_id=job.id)
-        if kept:
+        if kept and not held:
             self._metrics.ended(job, device_ms=device_ms)
-        log.info("made", job=job.id, pictures=len(made), device_ms=device_ms, kept=kept)
+        log.info("made", job=job.id, pictures=len(made), device_ms=device_ms, kept=kept, held=held)
+        return held
 
     async def _set_back(self, job: Job, error: BaseException) -> bool:
         """Let a job that failed rest, or end and refund it; return whether it rests."""

@@ -149,12 +149,14 @@ class Parameters:
     Args:
         width: of the picture that it starts from, or of the empty canvas if it has none.
         height: likewise.
+        above_id: the channel below which that of the job hangs, if that is a thread.
     """
 
     strength: float
     width: int
     height: int
     max_bytes: int
+    above_id: int | None = None
     negative_prompt: str = ""
     guidance_scale: float | None = None
     num_inference_steps: int | None = None
@@ -181,6 +183,7 @@ class Parameters:
             width=order.image.width,
             height=order.image.height,
             max_bytes=origin.max_bytes,
+            above_id=next(iter(origin.channel_ids[1:]), None),
             negative_prompt=order.negative_prompt,
             guidance_scale=order.guidance_scale,
             num_inference_steps=order.num_inference_steps,

@@ -46,11 +46,20 @@ def progress_page(
 ) -> ui.LayoutView:
     """Return the message while a job waits or runs; ``preview`` names the attached picture."""
     view = ui.LayoutView(timeout=None)
-    lines = f"{_heading(caption)}\n{line}"
+    lines = f"{heading(caption)}\n{line}"
     box = ui.Container[ui.LayoutView](ui.TextDisplay(lines), accent_colour=QUIET)
     if preview is not None:
-        box.add_item(_gallery(preview, description=voice.say("progress.preview.alt")))
+        box.add_item(gallery(preview, description=voice.say("progress.preview.alt")))
     view.add_item(box)
+    view.add_item(ui.ActionRow(StopButton(caption.job_id, label=voice.say("button.stop"))))
+    return view
+
+
+def held_page(voice: Voice, caption: Caption) -> ui.LayoutView:
+    """Return the message while somebody has to approve what was made."""
+    view = ui.LayoutView(timeout=None)
+    lines = f"{heading(caption)}\n{voice.say('progress.held')}"
+    view.add_item(ui.Container[ui.LayoutView](ui.TextDisplay(lines), accent_colour=QUIET))
     view.add_item(ui.ActionRow(StopButton(caption.job_id, label=voice.say("button.stop"))))
     return view
 
@@ -111,10 +120,10 @@ def result_page(
         opening: a line before all others, such as whom a late picture is for.
     """
     view = ui.LayoutView(timeout=None)
-    head = "\n".join(filter(None, (opening, _heading(caption))))
+    head = "\n".join(filter(None, (opening, heading(caption))))
     box = ui.Container[ui.LayoutView](ui.TextDisplay(head), accent_colour=ACCENT)
     alt = voice.say("result.alt", subject=caption.subject[:200])
-    box.add_item(_gallery(*pictures.values(), description=alt))
+    box.add_item(gallery(*pictures.values(), description=alt))
     box.add_item(ui.TextDisplay("\n".join(f"-# {line}" for line in (details, *notes))))
     view.add_item(box)
     vary = _vary_buttons(voice, caption.job_id, pictures)
@@ -160,12 +169,14 @@ def note_sentence(voice: Voice, note: Note) -> str:
     return voice.say(key, words=named)
 
 
-def _heading(caption: Caption) -> str:
+def heading(caption: Caption) -> str:
+    """Return the line that says what a job is."""
     subject = shown(caption.subject)
     return f"**{caption.title}** · {subject}" if subject else f"**{caption.title}**"
 
 
-def _gallery(*names: str, description: str) -> ui.MediaGallery[ui.LayoutView]:
+def gallery(*names: str, description: str) -> ui.MediaGallery[ui.LayoutView]:
+    """Return attached pictures side by side; those whose names say so are covered at first."""
     about = description[:256]
     items = (
         discord.MediaGalleryItem(

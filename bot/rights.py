@@ -2,13 +2,31 @@
 
 import discord
 
-from bot.errors import AdminsOnlyError
+from bot.errors import AdminsOnlyError, ModeratorsOnlyError
 
 
 def may_manage(interaction: discord.Interaction) -> bool:
     """Return whether a member may manage the guild that an interaction came from."""
     rights = interaction.permissions
     return interaction.guild_id is not None and (rights.manage_guild or rights.administrator)
+
+
+def may_moderate(interaction: discord.Interaction) -> bool:
+    """Return whether a member may decide on others' pictures where an interaction came from."""
+    return may_manage(interaction) or (
+        interaction.guild_id is not None and interaction.permissions.manage_messages
+    )
+
+
+def moderated_guild(interaction: discord.Interaction) -> int:
+    """Return the guild where a member decides on others' pictures.
+
+    Raises:
+        ModeratorsOnlyError: not in a guild, or without the right to manage messages there.
+    """
+    if interaction.guild_id is None or not may_moderate(interaction):
+        raise ModeratorsOnlyError("for moderators only")
+    return interaction.guild_id
 
 
 def administered_guild(interaction: discord.Interaction) -> int:

@@ -1,7 +1,8 @@
-"""Whether finished pictures may be shown: what a classifier says of them, and what then happens.
+"""Whether finished pictures may be shown: what a classifier says of them, and who has to approve.
 
 It looks at a picture as it will be delivered, in the engine, before it is stored. A guild that has
 its pictures looked at gets none that were not: what cannot be looked at fails, and is refunded.
+What people have to approve besides is held, and not even shown as it forms.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from uuid import uuid4
 import structlog
 
 from bot.guilds import Guilds
+from bot.orders import Parameters
 from generation.classifiers import Classifier, SafetyConfig, find
 from generation.errors import (
     EngineBusyError,
@@ -25,6 +27,8 @@ from generation.executor.client import Executor, Ticket
 from generation.registry import SAFETY
 from generation.request import ImageRequest, Pixels
 from storage.guilds import SafetyPolicy
+from storage.places import approval_in
+from storage.records import Job
 
 FRESH_S = 10.0
 GREY = Pixels(width=64, height=64, data=bytes([128]) * (64 * 64 * 3))
@@ -61,6 +65,20 @@ class Guard:
     async def policy(self, guild_id: int | None) -> SafetyPolicy:
         """Return what becomes of unsafe pictures in a guild."""
         return (await self._guilds.holding(guild_id)).safety
+
+    async def review_channel(self, job: Job) -> int | None:
+        """Return where a job's pictures are approved before they are shown, None where nowhere."""
+        approvals = (await self._guilds.holding(job.guild_id)).choices.approvals
+        above_id = Parameters.of_job(job).above_id
+        here = (job.channel_id,) if above_id is None else (job.channel_id, above_id)
+        found = approval_in(approvals, here)
+        return None if found is None else found.review_channel_id
+
+    async def covers(self, job: Job) -> bool:
+        """Return whether a job's pictures are not to be seen before somebody has looked at them."""
+        if await self.policy(job.guild_id) != "off":
+            return True
+        return await self.review_channel(job) is not None
 
     async def trouble(self) -> str:
         """Return why no picture can be looked at, a sentence's end; empty if they can."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bot.presets import Preset
     from bot.prices import Prices
     from bot.privacy import Exports
+    from bot.reviews import Reviews
     from bot.safety import Guard
     from bot.usage import Price
     from storage.files import FileStore
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from storage.quotas import Quotas
     from storage.reports import Reports
     from storage.retention import Retention
+    from storage.reviews import ReviewStore
 
 
 ATTEND_S = 0.5
@@ -56,6 +58,8 @@ class Services:
     dispatcher: "Dispatcher"
     prices: "Prices"
     jobs: "JobStore"
+    reviews: "ReviewStore"
+    review_pages: "Reviews"
     quotas: "Quotas"
     priorities: "Priorities"
     bought_ms: Mapping[int, int]

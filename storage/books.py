@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from storage.ledger import MOVES, Kind
-from storage.records import FINISHED, UNFINISHED, JobState
+from storage.records import FINISHED, JobState
 from storage.tables import AccountRow, JobRow, LedgerRow
 
 _POCKETS = {"granted_ms": "given", "reserved_ms": "reserved", "used_ms": "used"}
@@ -64,7 +64,7 @@ def _of_jobs(session: Session) -> Iterator[Discrepancy]:
         .having(
             or_(
                 and_(JobRow.state.in_(FINISHED), reserved != ended),
-                and_(JobRow.state.in_(UNFINISHED), ended + charged != 0),
+                and_(JobRow.state.not_in(FINISHED), ended + charged != 0),
                 and_(JobRow.state.in_((JobState.FAILED, JobState.CANCELLED)), charged != 0),
             )
         )

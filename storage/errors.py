@@ -3,6 +3,9 @@
 StorageError
 ├── NotFoundError                no such job, or it belongs to another guild
 ├── NotOwnerError                the job belongs to another member
+├── DecidedError                 the picture does not wait for approval, or does no more
+├── PictureRefusedError          whoever had to approve the picture refused it
+├── ReviewExpiredError           nobody approved the picture in time
 ├── QuotaExceededError           what is left to a member does not cover the reservation
 │   ├── ChannelQuotaError        ... what is left in the channel
 │   ├── GuildQuotaError          ... what is left to the guild
@@ -50,6 +53,18 @@ class NotFoundError(StorageError):
 
 class NotOwnerError(StorageError):
     """The job belongs to another member."""
+
+
+class DecidedError(StorageError):
+    """The picture does not wait for approval, or does no more."""
+
+
+class PictureRefusedError(StorageError):
+    """Whoever had to approve the picture refused it; the job was refunded."""
+
+
+class ReviewExpiredError(StorageError):
+    """Nobody approved the picture in time; the job was refunded."""
 
 
 class QuotaExceededError(StorageError):

@@ -21,10 +21,9 @@ from storage.files import FileStore
 from storage.portable import changed
 from storage.records import FINISHED, JobState
 from storage.references import drop_inputs, drop_outputs, forget_unused
+from storage.reviews import STOPPED
 from storage.tables import JobRow
 
-STOPPED = "JobCancelledError"
-"""How the end of a job is called that was stopped; ``generation.errors`` has it."""
 ERASED = "erased"
 """The act of a member who had all erased that was kept about them."""
 _BATCH = 500

@@ -17,7 +17,7 @@ from storage.acts import LOG_LENGTH, Act, meet, newest, write_down
 from storage.clock import Clock, utc_now
 from storage.database import Database, reads, writes
 from storage.errors import TooManyError, UnknownTimeZoneError
-from storage.places import Switch, switches_of
+from storage.places import Approval, Switch, approvals_of, switches_of
 from storage.portable import upsert
 from storage.tables import Base, GuildPresetRow, GuildSettingsRow, WordRuleRow
 from storage.text import clean_json, clean_text
@@ -64,6 +64,7 @@ class GuildChoices:
         words: in the order in which they were added.
         presets: the guild's own by name; None hides the installation's of that name.
         off: the pipelines and presets that are switched off.
+        approvals: where pictures are approved before they are shown, by their channel.
     """
 
     safety: SafetyPolicy | None = None
@@ -77,6 +78,7 @@ class GuildChoices:
     words: tuple[WordRule, ...] = ()
     presets: Mapping[str, PresetFields | None] = field(default_factory=dict)
     off: frozenset[Switch] = frozenset()
+    approvals: Mapping[int, Approval] = field(default_factory=dict)
 
 
 class GuildStore:
@@ -110,6 +112,7 @@ class GuildStore:
             ),
             presets={row.name: row.fields for row in presets},
             off=switches_of(session, guild_id),
+            approvals=approvals_of(session, guild_id),
         )
 
     @reads

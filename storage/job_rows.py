@@ -1,5 +1,6 @@
 """Rows of jobs: inserted, fenced and changed, inside a transaction of the caller."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,9 @@ from storage.records import Job, JobState, NewJob
 from storage.references import remember_files
 from storage.tables import GuildRow, InputRow, JobRow, MemberRow
 from storage.text import clean_json, clean_text
+
+FREE: Mapping[str, Any] = {"owner": None, "lease_expires_at": None}
+"""What a job has that nobody works on."""
 
 
 def insert_job(session: Session, new: NewJob, *, member_weight: float = 1.0, now: datetime) -> bool:
@@ -93,7 +97,7 @@ def running(job_id: str, *, owner: str, attempt: int) -> list[ColumnElement[bool
 
 def finish(state: JobState, *, now: datetime) -> dict[str, Any]:
     """Return what changes in a job that ends."""
-    return {"state": state, "finished_at": now, "owner": None, "lease_expires_at": None}
+    return {"state": state, "finished_at": now, **FREE}
 
 
 def owned_by(session: Session, job_id: str, *, guild_id: int | None, member_id: int | None) -> Job:

@@ -5,7 +5,8 @@ job to an owner for the length of a lease and counts the attempt; owner and atte
 fence: whoever lost the job to a later attempt can neither finish nor fail it. Finishing stores
 the output, charges what was used and refunds the rest; failing refunds everything. What no
 owner finished stays unfinished, whatever happens to the process, and is found again. Telling the
-member is claimed likewise, so that of several processes one does.
+member is claimed likewise, so that of several processes one does. A job whose pictures somebody
+has to approve is held in place of finished, and neither charged nor refunded: see ``reviews``.
 """
 
 from collections.abc import Mapping
@@ -24,13 +25,14 @@ from storage.dead_letters import DeadLetters
 from storage.errors import FileRefusedError
 from storage.files import FileStore, StoredFile
 from storage.job_reads import JobReads
-from storage.job_rows import change, claimable, finish, insert_job, owned_by, refer, running
+from storage.job_rows import FREE, change, claimable, finish, insert_job, owned_by, refer, running
 from storage.portable import changed
 from storage.priorities import weight_of
 from storage.quotas import Quotas
 from storage.recall import guild_key, job_where, jobs_where
 from storage.records import FINISHED, UNFINISHED, Accepted, Job, JobState, Likeness, NewJob
 from storage.references import drop_outputs, forget_unused, remember_files
+from storage.reviews import hold, made_of
 from storage.room import Room
 from storage.tables import JobRow, OutputRow
 from storage.telling import Telling
@@ -99,8 +101,11 @@ class JobStore(JobReads, Telling, DeadLetters):
         likeness: Mapping[int, Likeness] | None = None,
         notes: Any = None,  # noqa: ANN401 (any JSON)
         message_id: int | None = None,
+        review_channel_id: int | None = None,
     ) -> bool:
         """Finish a job: outputs, charge and refund of the rest; False when it was fenced off.
+
+        With a channel where somebody has to approve the pictures, it is held in place of that.
 
         The outputs go by their numbers, which count from 0; what could not be made is left out.
         So does how much they differ from what they were made from, where that is known.
@@ -109,17 +114,15 @@ class JobStore(JobReads, Telling, DeadLetters):
             InvalidAmountError: ``device_ms`` is negative or absurd; nothing was changed.
         """
         now = self._clock()
-        values = {
-            "device_ms": ledger.checked_amount(device_ms),
-            "notes": clean_json(notes),
-            "pictures": len(outputs),
-            "output_bytes": sum(output.size_bytes for output in outputs.values()),
-            "error": None,
-        }
+        ledger.checked_amount(device_ms)
+        values: dict[str, Any] = {"notes": clean_json(notes), "error": None}
         if message_id is not None:
             values["message_id"] = message_id
-        fence = running(job_id, owner=owner, attempt=attempt)
-        if not change(session, fence, **finish(JobState.DONE, now=now), **values):
+        if review_channel_id is None:
+            values |= {**finish(JobState.DONE, now=now), **made_of(outputs, device_ms=device_ms)}
+        else:
+            values |= {"state": JobState.HELD, "held_at": now, **FREE}
+        if not change(session, running(job_id, owner=owner, attempt=attempt), **values):
             return False
         remember_files(session, outputs.values(), now=now)
         session.add_all(
@@ -132,7 +135,10 @@ class JobStore(JobReads, Telling, DeadLetters):
             )
             for number, output in outputs.items()
         )
-        ledger.settle(session, job_id=job_id, device_ms=device_ms, now=now)
+        if review_channel_id is None:
+            ledger.settle(session, job_id=job_id, device_ms=device_ms, now=now)
+        else:
+            hold(session, job_id, channel_id=review_channel_id, device_ms=device_ms, now=now)
         return True
 
     @writes
@@ -206,13 +212,12 @@ class JobStore(JobReads, Telling, DeadLetters):
     def release(self, session: Session, owner: str) -> int:
         """Put back into the queue what an owner that is gone had claimed; return how many.
 
-        What it was about to deliver may be delivered by others, too.
+        What it was about to deliver, or to have approved, others may take up, too.
         """
-        free: dict[str, Any] = {"owner": None, "lease_expires_at": None}
         owned = update(JobRow).where(JobRow.owner == owner)
         running = owned.where(JobRow.state == JobState.RUNNING)
-        result = session.execute(running.values(state=JobState.QUEUED, **free))
-        session.execute(owned.where(JobRow.state.in_(FINISHED)).values(**free))
+        result = session.execute(running.values(state=JobState.QUEUED, **FREE))
+        session.execute(owned.where(JobRow.state.in_((*FINISHED, JobState.HELD))).values(**FREE))
         return changed(result)
 
     async def delete_output(

@@ -23,8 +23,10 @@ from storage.recall import guild_key, jobs_where
 from storage.records import FINISHED, Job
 from storage.tables import (
     AccountRow,
+    ApprovalRow,
     Base,
     BlockRow,
+    DigestRow,
     FileRow,
     InputRow,
     JobRow,
@@ -184,7 +186,7 @@ def _holdings(session: Session, member_id: int, *, guild_ids: list[int]) -> Hold
 
 
 def _rows(session: Session, member_id: int) -> dict[str, list[Mapping[str, Any]]]:
-    """Return where a member is known, and their blocks, warnings, limits, accounts and shares."""
+    """Return where a member is known, what limits and counts for them, and what they chose."""
     limits = (PolicyRow.scope == Scope.MEMBER) & (PolicyRow.subject_id == member_id)
     turns = (PriorityRow.scope == "member") & (PriorityRow.subject_id == member_id)
     conditions: dict[str, tuple[type[Base], ColumnElement[bool]]] = {
@@ -194,6 +196,8 @@ def _rows(session: Session, member_id: int) -> dict[str, list[Mapping[str, Any]]
         "limits": (PolicyRow, limits),
         "accounts": (AccountRow, _own_accounts(member_id)),
         "priorities": (PriorityRow, turns),
+        "approvals": (ApprovalRow, ApprovalRow.actor_id == member_id),
+        "digests": (DigestRow, DigestRow.actor_id == member_id),
     }
     return {
         name: [_values(row) for row in session.scalars(select(table).where(condition))]

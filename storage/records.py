@@ -15,6 +15,8 @@ class JobState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    HELD = "held"
+    """Its pictures are made, and somebody has to approve them before they are shown."""
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -96,6 +98,7 @@ class Job:
         device_ms: what the quota was charged, None until it is done.
         wait_ms: from acceptance to the first claim.
         notes: JSON of what the pipeline remarked, for delivering it again.
+        held_at: when its pictures were made that somebody has to approve; None of all others.
         delivered_at: when the member got the result or the refusal.
         deleted_at: when the outputs were deleted at somebody's wish.
         inputs: by what each is for, see ``NewJob``; none once it has been purged.
@@ -137,6 +140,7 @@ class Job:
     notes: Any
     created_at: datetime
     started_at: datetime | None
+    held_at: datetime | None
     finished_at: datetime | None
     message_id: int | None
     delivered_at: datetime | None

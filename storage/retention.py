@@ -15,13 +15,17 @@ from sqlalchemy.orm import Session
 from storage.blocks import WARNINGS_LAST
 from storage.clock import Clock, utc_now
 from storage.database import Database, reads, writes
+from storage.errors import ReviewExpiredError
 from storage.files import FileStore
 from storage.forgetting import Erased, Eraser, empty
 from storage.portable import changed
 from storage.records import FINISHED, JobState
+from storage.reviews import give_up
 from storage.tables import (
+    ApprovalRow,
     Base,
     BlockRow,
+    DigestRow,
     FileRow,
     GuildPresetRow,
     GuildRow,
@@ -38,6 +42,8 @@ _BATCH = 200
 _ORPHAN_AGE_S = 3600.0
 RECENT = timedelta(hours=1)
 """Tokens live for a quarter of it; what a bot that was down has left goes with the purge."""
+HELD_AT_MOST = timedelta(days=7)
+"""How long a picture waits for somebody's approval before its job is given up and refunded."""
 ABSENT = timedelta(days=7)
 """How long the bot has to be out of a guild before that is taken for good."""
 CHOICES: tuple[type[Base], ...] = (
@@ -49,15 +55,22 @@ CHOICES: tuple[type[Base], ...] = (
     SwitchRow,
     BlockRow,
     WarningRow,
+    ApprovalRow,
+    DigestRow,
 )
 """What a guild's admins have chosen, which goes when the bot has left for good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PurgeReport:
-    """What a purge removed: contents of jobs, expired tokens, files and their bytes."""
+    """What a purge removed: contents of jobs, expired tokens, files and their bytes.
+
+    Args:
+        expired: jobs that were held for too long, and so given up and refunded.
+    """
 
     jobs: int = 0
+    expired: int = 0
     tokens: int = 0
     files: int = 0
     size_bytes: int = 0
@@ -75,9 +88,12 @@ class Retention:
     async def purge(self, *, older_than: timedelta) -> PurgeReport:
         """Empty the jobs that finished longer ago, and remove files that nothing refers to.
 
-        Guilds whose admins have chosen fewer days keep theirs for as many.
+        Guilds whose admins have chosen fewer days keep theirs for as many. What was held for so
+        long, or for ``HELD_AT_MOST``, is given up and refunded.
         """
-        now, jobs, unused = self._clock(), 0, set[str]()
+        now, jobs = self._clock(), 0
+        overdue = await self._overdue(older_than)
+        unused = set[str]().union(*[await self._expire(job_id) for job_id in overdue])
         limits: list[tuple[ColumnElement[bool], ...]] = [(JobRow.finished_at < now - older_than,)]
         for guild_id, days in await self._chosen():
             limits.append((JobRow.guild_id == guild_id, JobRow.finished_at < now - days))
@@ -89,7 +105,13 @@ class Retention:
         await self._forget_ended()
         orphans = await self._orphans()
         freed = await self._eraser.remove(unused | orphans)
-        return PurgeReport(jobs=jobs, tokens=tokens, files=len(freed), size_bytes=sum(freed))
+        return PurgeReport(
+            jobs=jobs,
+            expired=len(overdue),
+            tokens=tokens,
+            files=len(freed),
+            size_bytes=sum(freed),
+        )
 
     async def leave(self, guild_id: int) -> Erased:
         """Erase the words and pictures of a guild that the bot was removed from, now.
@@ -154,6 +176,29 @@ class Retention:
         days = GuildSettingsRow.retention_days
         rows = session.execute(select(GuildSettingsRow.guild_id, days).where(days.is_not(None)))
         return [(guild_id, timedelta(days=chosen)) for guild_id, chosen in rows if chosen]
+
+    @reads
+    def _overdue(self, session: Session, older_than: timedelta) -> list[str]:
+        """Return the jobs that nobody has decided on in time."""
+        longest = min(older_than, HELD_AT_MOST)
+        days = GuildSettingsRow.retention_days
+        held = session.execute(
+            select(JobRow.id, JobRow.held_at, days)
+            .outerjoin(GuildSettingsRow, GuildSettingsRow.guild_id == JobRow.guild_id)
+            .where(JobRow.state == JobState.HELD)
+            .order_by(JobRow.id)
+        )
+        now, overdue = self._clock(), list[str]()
+        for job_id, held_at, chosen in held:
+            most = longest if chosen is None else min(longest, timedelta(days=chosen))
+            if held_at is None or now - held_at > most:
+                overdue.append(job_id)
+        return overdue
+
+    @writes
+    def _expire(self, session: Session, job_id: str) -> set[str]:
+        error = ReviewExpiredError.__name__
+        return give_up(session, job_id, error=error, now=self._clock()) or set()
 
     @reads
     def _absent(self, session: Session) -> list[int]:

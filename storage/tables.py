@@ -122,10 +122,11 @@ class JobRow(Base):
     """One picture asked for, from acceptance to delivery; a purge empties it but keeps it.
 
     A queued job with ``not_before`` rests until then; a failed one with ``dead_at`` lies with the
-    dead letters. The weights are how many times a usual share of the engines the job's guild, and
-    in it its member, have; null is once. The roles are those that the member had when they asked.
-    How many pictures came out and the bytes that went in and came out stay when the files go; jobs
-    of before lack all four.
+    dead letters; one with ``held_at`` is held, or was, until somebody approved its pictures. The
+    weights are how many times a usual share of the engines the job's guild, and in it its member,
+    have; null is once. The roles are those that the member had when they asked. How many pictures
+    came out and the bytes that went in and came out stay when the files go; jobs of before lack all
+    four.
     """
 
     __tablename__ = "jobs"
@@ -133,7 +134,7 @@ class JobRow(Base):
         ForeignKeyConstraint(["guild_id", "member_id"], ["members.guild_id", "members.member_id"]),
         UniqueConstraint("interaction_id"),
         UniqueConstraint("nonce"),
-        _one_of("state", "queued", "running", "done", "failed", "cancelled"),
+        _one_of("state", "queued", "running", "held", "done", "failed", "cancelled"),
         _within("reserve_ms", low=1),
         _within("device_ms"),
         _within("wait_ms"),
@@ -199,6 +200,7 @@ class JobRow(Base):
     dead_at: Mapped[Moment | None]
     guild_weight: Mapped[Figure | None]
     member_weight: Mapped[Figure | None]
+    held_at: Mapped[Moment | None]
 
 
 class InputRow(Base):
@@ -410,6 +412,59 @@ class WarningRow(Base):
     guild_id: Mapped[Snowflake] = mapped_column(ForeignKey("guilds.id"))
     member_id: Mapped[Snowflake]
     created_at: Mapped[Moment]
+
+
+class ApprovalRow(Base):
+    """A channel whose pictures are approved in another one before they are shown; 0 is the guild.
+
+    The actor is who chose it last; the trouble keeps the bot from writing there, if any does.
+    """
+
+    __tablename__ = "approvals"
+
+    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
+    channel_id: Mapped[SnowflakeKey]
+    review_channel_id: Mapped[Snowflake]
+    actor_id: Mapped[Snowflake]
+    trouble: Mapped[Word | None]
+
+
+class ReviewRow(Base):
+    """A job that is held, and the message by which moderators decide on it.
+
+    The message is null until it was sent, and 0 where it could not be. The device time is what the
+    job is charged if it is approved. Once it is decided, the row stays until the message says so.
+    """
+
+    __tablename__ = "reviews"
+    __table_args__ = (_within("device_ms"), Index(None, "guild_id", "created_at"))
+
+    job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    guild_id: Mapped[Snowflake] = mapped_column(ForeignKey("guilds.id"))
+    channel_id: Mapped[Snowflake]
+    message_id: Mapped[Snowflake | None]
+    device_ms: Mapped[Amount]
+    decided_by: Mapped[Snowflake | None]
+    created_at: Mapped[Moment]
+
+
+class DigestRow(Base):
+    """That a guild has its usage told every week, in which channel, and how far that was done.
+
+    The week is the date of the Monday at which the newest week ended that was told. Whoever holds
+    the lease posts the next one. The actor is who chose it; what keeps the bot from writing there
+    is null where nothing does, and otherwise ends it until it is chosen anew.
+    """
+
+    __tablename__ = "digests"
+
+    guild_id: Mapped[SnowflakeKey] = mapped_column(ForeignKey("guilds.id"))
+    channel_id: Mapped[Snowflake]
+    actor_id: Mapped[Snowflake]
+    week: Mapped[Word]
+    owner: Mapped[Name | None]
+    lease_expires_at: Mapped[Moment | None]
+    trouble: Mapped[Word | None]
 
 
 class AuditRow(Base):

@@ -42,7 +42,8 @@ class Counted(NamedTuple):
     Args:
         numbers: in the order of ``SUMS``.
         wait: the bin of its wait, None when it has not begun.
-        run: the bin of the time from its first start to its end, None when it gave no picture.
+        run: the bin of the time from its first start until its picture was made, None when it gave
+            none. How long somebody took to approve it does not count.
         cause: why it failed, None when it did not.
     """
 
@@ -101,6 +102,7 @@ def job_numbers() -> Select[Any]:
         JobRow.wait_ms,
         JobRow.started_at,
         JobRow.finished_at,
+        JobRow.held_at,
         JobRow.deleted_at.is_not(None).label("deleted"),
         JobRow.purged_at.is_not(None).label("purged"),
         JobRow.pictures,
@@ -121,7 +123,8 @@ def counted(row: Row[Any]) -> Counted:
     failed = ended and not done and not cancelled
     device_ms, wait_ms, run_ms = row.device_ms or 0, row.wait_ms, None
     if done and row.started_at is not None and ended:
-        run_ms = max(0, round((row.finished_at - row.started_at) / _MILLISECOND))
+        made_at = row.held_at or row.finished_at
+        run_ms = max(0, round((made_at - row.started_at) / _MILLISECOND))
     inputs, outputs = row.input_bytes or 0, row.output_bytes or 0
     kept = 0 if row.purged else inputs + (0 if row.deleted else outputs)
     return Counted(

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from storage.clock import Clock
 from storage.database import Database, reads, writes
-from storage.job_rows import change
+from storage.job_rows import FREE, change
 from storage.recall import job_where, jobs_where
 from storage.records import FINISHED, Job
 from storage.tables import JobRow
@@ -48,9 +48,7 @@ class Telling:
     @writes
     def delivered(self, session: Session, job_id: str, *, message_id: int | None = None) -> bool:
         """Remember that the member got the answer; False when that was known already."""
-        values: dict[str, Any] = {
-            "delivered_at": self._clock(), "owner": None, "lease_expires_at": None
-        }  # fmt: skip
+        values: dict[str, Any] = {"delivered_at": self._clock(), **FREE}
         if message_id is not None:
             values["message_id"] = message_id
         fence = [JobRow.id == job_id, JobRow.delivered_at.is_(None)]

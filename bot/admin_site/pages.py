@@ -62,14 +62,14 @@ class Pages:
 
     async def dashboard(self, request: web.Request) -> web.Response:
         """Show what was used, day by day, and by whom."""
-        guild = self._guild(request)
+        guild = self.guild(request)
         days = _number(request.query.get("days"), among=DAYS)
         report, waiting = await asyncio.gather(
             self.services.reports.report(question_of(guild.id, days=days)),
             self.services.jobs.listed(guild.id, states=[JobState.QUEUED, JobState.RUNNING]),
         )
         members = report.lines(Dimension.MEMBER)[:LISTED]
-        names = await self._names(line.key for line in members)
+        names = await self.names(line.key for line in members)
         return self.page(
             request,
             "dashboard.html",
@@ -85,7 +85,7 @@ class Pages:
 
     async def jobs(self, request: web.Request) -> web.Response:
         """List jobs, the newest first."""
-        guild, asked = self._guild(request), request.query
+        guild, asked = self.guild(request), request.query
         state = asked.get("state", "")
         states = [JobState(state)] if state in list(JobState) else []
         before = _moment(asked.get("before"))
@@ -100,7 +100,7 @@ class Pages:
             most=ROWS + 1,
         )
         shown = found[:ROWS]
-        names = await self._names(job.member_id for job in shown)
+        names = await self.names(job.member_id for job in shown)
         return self.page(
             request,
             "jobs.html",
@@ -137,13 +137,13 @@ class Pages:
 
     async def _dead(self, request: web.Request) -> tuple[discord.Guild, str, int]:
         """Return the guild, the dead letter and the admin of a form on our own page."""
-        guild = self._guild(request)
+        guild = self.guild(request)
         await self.doors.form(request)
         return guild, request.match_info["job"], request[SESSION].actor_id
 
     async def thumbnail(self, request: web.Request) -> web.Response:
         """Show a small picture of a job of this guild."""
-        guild = self._guild(request)
+        guild = self.guild(request)
         try:
             job = await self.services.jobs.owned(request.match_info["job"], guild_id=guild.id)
         except NotFoundError as err:
@@ -156,14 +156,14 @@ class Pages:
 
     async def quotas(self, request: web.Request) -> web.Response:
         """List the limits, with a form to set one."""
-        guild = self._guild(request)
+        guild = self.guild(request)
         policies, report = await asyncio.gather(
             self.services.quotas.policies(guild_id=guild.id),
             self.services.reports.report(question_of(guild.id, days=DAYS[-1])),
         )
         limited = [it.subject_id for it in policies if it.scope is Scope.MEMBER and it.subject_id]
         busy = [int(line.key) for line in report.lines(Dimension.MEMBER)[:BUSIEST]]
-        names = await self._names([*limited, *busy])
+        names = await self.names([*limited, *busy])
         each_ms = usual_price_ms(self.services.prices)
         return self.page(
             request,
@@ -188,7 +188,7 @@ class Pages:
 
     async def set_quota(self, request: web.Request) -> web.Response:
         """Set a limit, or without minutes take one away."""
-        guild, form = self._guild(request), await self.doors.form(request)
+        guild, form = self.guild(request), await self.doors.form(request)
         actor_id = request[SESSION].actor_id
         minutes = form.get("minutes", "").strip()
         try:
@@ -203,19 +203,19 @@ class Pages:
 
     async def audit(self, request: web.Request) -> web.Response:
         """List what admins did."""
-        guild = self._guild(request)
+        guild = self.guild(request)
         before = request.query.get("before", "")
         before_id = int(before) if is_id(before) else None
         acts = await self.services.guilds.log(guild.id, before_id=before_id)
         subjects = [MEMBER.match(act.subject) for act in acts if act.act in ON_MEMBERS]
         named_there = [found[1] for found in subjects if found is not None]
-        names = await self._names([*named_there, *(act.actor_id for act in acts)])
+        names = await self.names([*named_there, *(act.actor_id for act in acts)])
         voice = Voice(self.services.texts)
 
         def named(text: str) -> str:
             if (amount := SECONDS.fullmatch(text)) is not None:
                 return str(device_time(float(amount[1]) * 1000))
-            return CHANNEL.sub(lambda found: self._place(guild, int(found[1])), text)
+            return CHANNEL.sub(lambda found: self.place(guild, int(found[1])), text)
 
         return self.page(
             request,
@@ -251,7 +251,7 @@ class Pages:
         found = (each for each in self.client.guilds if mine is None or each.id in mine)
         return sorted(found, key=lambda guild: guild.name.casefold())
 
-    def _guild(self, request: web.Request) -> discord.Guild:
+    def guild(self, request: web.Request) -> discord.Guild:
         """Return the guild that a page is about.
 
         Raises:
@@ -263,7 +263,7 @@ class Pages:
                 return guild
         raise web.HTTPNotFound
 
-    async def _names(self, member_ids: Iterable[int | str]) -> dict[int, str]:
+    async def names(self, member_ids: Iterable[int | str]) -> dict[int, str]:
         """Return what members are called; whoever Discord does not know keeps their number."""
         wanted = sorted({int(each) for each in member_ids})
         known = {each: user.display_name for each in wanted if (user := self.client.get_user(each))}
@@ -278,7 +278,7 @@ class Pages:
             "id": job.id,
             "who": names[job.member_id],
             "member_id": job.member_id,
-            "where": self._place(guild, job.channel_id),
+            "where": self.place(guild, job.channel_id),
             "pipeline": job.pipeline,
             "model": job.model or "",
             "state": job.state.value,
@@ -291,7 +291,7 @@ class Pages:
             "why": reason_of(voice, job) if job.error else "",
         }
 
-    def _place(self, guild: discord.Guild, channel_id: int) -> str:
+    def place(self, guild: discord.Guild, channel_id: int) -> str:
         """Return what a channel is called; one that is gone keeps its number."""
         channel = guild.get_channel_or_thread(channel_id)
         return f"#{channel.name if channel is not None else channel_id}"
@@ -321,7 +321,7 @@ class Pages:
             role = guild.get_role(policy.subject_id)
             return f"@{role.name if role is not None else policy.subject_id}"
         if policy.scope is Scope.CHANNEL:
-            return self._place(guild, policy.subject_id)
+            return self.place(guild, policy.subject_id)
         return names.get(policy.subject_id, str(policy.subject_id))
 
 

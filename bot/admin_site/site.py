@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from yarl import URL
 
+from bot.admin_site.approvals import ApprovalPages
 from bot.admin_site.doors import LOOPBACK, SESSION, Doors
 from bot.admin_site.oauth import DiscordLogin
 from bot.admin_site.pages import Pages
@@ -121,6 +122,8 @@ def admin_site(pages: Pages) -> web.Application:
     """Return the admin page, to be served under ``/admin``."""
     doors, style = pages.doors, (files("bot.admin_site") / "static" / "site.css").read_bytes()
 
+    approvals = ApprovalPages(pages=pages)
+
     async def css(_: web.Request) -> web.Response:
         headers = {"Cache-Control": "public, max-age=3600"}
         return web.Response(body=style, content_type="text/css", headers=headers)
@@ -150,6 +153,9 @@ def admin_site(pages: Pages) -> web.Application:
             web.post(f"{GUILD}/jobs/{JOB}/drop", pages.drop),
             web.get(f"{GUILD}/quotas", pages.quotas),
             web.post(f"{GUILD}/quotas", pages.set_quota),
+            web.get(f"{GUILD}/approvals", approvals.waiting),
+            web.get(rf"{GUILD}/approvals/{JOB}/{{number:\d{{1,3}}}}", approvals.picture),
+            web.post(f"{GUILD}/approvals", approvals.decide),
             web.get(f"{GUILD}/audit", pages.audit),
         ]
     )

@@ -6,7 +6,7 @@ from generation.codecs import CodecPool
 from generation.errors import GenerationError
 from storage.errors import FileStoreError
 from storage.files import FileStore, StoredFile
-from storage.records import Job
+from storage.records import Job, JobState
 
 SIDE = 160
 KEPT = 500
@@ -28,10 +28,8 @@ class Thumbnails:
             return None
         data = self._kept.get(file.sha256)
         if data is None:
-            try:
-                pixels = await self._codecs.decode(await self._files.read(file.sha256))
-                data = (await self._codecs.thumbnail(pixels, max_side=SIDE)).data
-            except (GenerationError, FileStoreError):
+            data = await self.small(file, max_side=SIDE)
+            if data is None:
                 return None
             self._kept[file.sha256] = data
             while len(self._kept) > KEPT:
@@ -39,9 +37,19 @@ class Thumbnails:
         self._kept.move_to_end(file.sha256)
         return data
 
+    async def small(self, file: StoredFile, *, max_side: int) -> bytes | None:
+        """Return a JPEG of a picture; None where it cannot be read any more."""
+        try:
+            pixels = await self._codecs.decode(await self._files.read(file.sha256))
+            return (await self._codecs.thumbnail(pixels, max_side=max_side)).data
+        except (GenerationError, FileStoreError):
+            return None
+
 
 def shown_of(job: Job) -> StoredFile | None:
-    """Return a job's first still picture that is not covered, or None."""
+    """Return a job's first still picture that is not covered, or None; none while it is held."""
+    if job.state is JobState.HELD:
+        return None
     outcome = job.notes if isinstance(job.notes, dict) else {}
     covered = outcome.get("hidden", ())
     for number, file in sorted(job.outputs.items()):

@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.admin_approvals import ApprovalGroup
 from bot.admin_dead import DeadGroup
 from bot.admin_defaults import DefaultsGroup
 from bot.admin_members import MembersGroup
@@ -45,6 +46,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
     presets = PresetsGroup(name="presets", description=label("command.admin.presets"))
     quota = QuotaGroup(name="quota", description=label("command.admin.quota"))
     members = MembersGroup(name="members", description=label("command.admin.members"))
+    approval = ApprovalGroup(name="approval", description=label("command.admin.approval"))
     pipelines = PipelinesGroup(name="pipelines", description=label("command.admin.pipelines"))
     dead = DeadGroup(name="dead", description=label("command.admin.dead"))
     defaults = DefaultsGroup(name="defaults", description=label("command.admin.defaults"))

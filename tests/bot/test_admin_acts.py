@@ -15,7 +15,7 @@ from tests.bot.test_presets import model
 
 LOOKS = {
     "safety", "models", "jobs", "audit", "words list", "presets list", "quota show",
-    "members blocked", "pipelines list",
+    "members blocked", "pipelines list", "approval list", "approval next",
 }  # fmt: skip
 
 
@@ -46,6 +46,8 @@ def acts(stage: Stage, *dead: str) -> list[tuple[str, dict[str, object], str]]:
         ("members unblock", {"member": ben}, "block"),
         ("pipelines off", {"name": "remix"}, "pipeline"),
         ("pipelines on", {"name": "remix"}, "pipeline"),
+        ("approval on", {"review": here}, "approval"),
+        ("approval off", {}, "approval"),
         ("defaults set", {"strength": 0.4}, "strength"),
         ("defaults clear", {}, "strength"),
         ("dead requeue", {"job": dead[0]}, "job"),

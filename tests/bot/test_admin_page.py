@@ -12,7 +12,9 @@ from playwright.async_api import Browser, Page, expect
 
 from bot.admin_site.sessions import LIFE_S, Sessions
 from bot.composition import Bot
+from tests.bot.members import text_of
 from tests.bot.stage import Stage, rows, settled, staged
+from tests.bot.test_admin import admin
 from tests.browser import DESKTOP, PHONE, opened
 from tests.sandbox.fixtures import RunningSandbox
 
@@ -84,7 +86,7 @@ async def test_s4_only_who_manages_a_server_sees_it_and_nothing_of_another(
         bot = await start(stage)
         job_id = str(rows(bot, "SELECT id FROM jobs")[0][0])
         home = f"{base(bot)}/admin/{stage.guild_id}"
-        pages = ("/", "/jobs", f"/jobs/{job_id}/thumbnail", "/quotas", "/audit")
+        pages = ("/", "/jobs", f"/jobs/{job_id}/thumbnail", "/quotas", "/approvals", "/audit")
         async with visitor() as nobody, visitor() as ada, visitor() as cleo:
             for page in pages:
                 async with nobody.get(home + page) as reply:
@@ -167,6 +169,53 @@ async def test_s4_forms_cookies_headers_and_logins_keep_strangers_out(
             assert await status(thief, bot.admin_page.address) == 303
             async with cleo.post(f"{base(bot)}/admin/logout", data={"csrf": csrf}) as reply:
                 assert "Log in with Discord" in await reply.text()
+
+
+async def test_an_admin_decides_on_the_page_what_is_shown_and_no_form_from_elsewhere_does(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    async with staged(sandbox, tmp_path) as stage, stage.stack:
+        bot = await stage.start(web_client_secret=stage.sandbox.details[SECRET])
+        review = str(stage.sandbox.details["channels"][1]["id"])
+        await admin(stage.cleo, "approval on", review=review)
+        await stage.cleo.text("once somebody has approved them")
+        await stage.ada.remix("a <b>hen</b>")
+        await stage.ada.text("Somebody who moderates")
+        await stage.ben.remix("a cat")
+        await stage.ben.until(lambda it: "Somebody who moderates" in text_of(it), count=2)
+        approvals = f"{base(bot)}/admin/{stage.guild_id}/approvals"
+        hen, cat = (str(row[0]) for row in rows(bot, "SELECT id FROM jobs ORDER BY created_at"))
+        async with visitor() as ada, visitor() as cleo:
+            await log_in(ada, bot, stage.ada.id)
+            assert await status(ada, f"{approvals}/{hen}/0") == 404
+            await log_in(cleo, bot, stage.cleo.id)
+            async with cleo.get(approvals) as reply:
+                html = await reply.text()
+            assert "a &lt;b&gt;hen&lt;/b&gt;" in html
+            assert f"{hen}/0" in html
+            assert await status(cleo, f"{approvals}/{hen}/0") == 200
+            assert await status(cleo, f"{approvals}/{hen}/1") == 404
+            csrf = await csrf_of(cleo, approvals)
+            verdict = {"job": hen, "verdict": "approve", "csrf": csrf}
+            for session, fields in ((cleo, {**verdict, "csrf": "x"}), (ada, verdict)):
+                assert await status(session, approvals) in (200, 404)
+                async with session.post(approvals, data=fields) as reply:
+                    assert reply.status in (403, 404)
+            assert rows(bot, "SELECT count(*) FROM jobs WHERE state = 'held'") == [(2,)]
+            async with cleo.post(approvals, data=verdict) as reply:
+                assert "Approved: the member gets" in await reply.text()
+            async with cleo.post(approvals, data=verdict) as reply:
+                assert "does not wait for a decision" in await reply.text()
+            refusal = {**verdict, "job": cat, "verdict": "refuse", "reason": "no cats"}
+            async with cleo.post(approvals, data=refusal) as reply:
+                assert "Nothing waits for approval." in await reply.text()
+            assert await status(cleo, f"{approvals}/{cat}/0") == 404
+        await stage.ada.result()
+        assert "Their reason: no cats" in text_of(await stage.ben.text("refused the picture"))
+        await settled(bot)
+        decided_by = "SELECT actor_id, after FROM audit WHERE act = 'decision' ORDER BY id"
+        cleo_id = int(stage.cleo.id)
+        assert rows(bot, decided_by) == [(cleo_id, '"approved"'), (cleo_id, '"refused"')]
 
 
 async def test_a_login_ends_by_itself() -> None:
