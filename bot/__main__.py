@@ -171,6 +171,20 @@ def restore(
 
 
 @app.command()
+def move(
+    source: Annotated[
+        str,
+        typer.Option("--from", metavar="FILE|URL", help="The database that was used until now."),
+    ],
+) -> None:
+    """Carry everything from an SQLite database into PostgreSQL, or back, while no bot runs."""
+    with refusals():
+        from bot.commandline_database import move as run_move
+
+        run_move(read_settings(), source=source)
+
+
+@app.command()
 def sync() -> None:
     """Register the commands with Discord."""
     with refusals():

@@ -1,4 +1,4 @@
-"""The commands that look after the database: migrate, backup, restore and report."""
+"""The commands that look after the database: migrate, backup, restore, move and report."""
 
 import asyncio
 import csv
@@ -20,6 +20,7 @@ from storage.cuts import Dimension
 from storage.database import Database, sqlite_path
 from storage.lock import hold
 from storage.migrating import check, head_of, upgrade
+from storage.moving import carry_over
 from storage.reports import BY_ALL, Question, Report, Reports, Usage
 from storage.resealing import Resealed, Resealer
 
@@ -84,6 +85,22 @@ def restore(settings: Settings, *, archive: Path) -> None:
         f"The database of {made.made_at} is back, from {made.snapshot.revision} at {now}; "
         f"pictures: {kept}\n"
     )
+    if done.discrepancies:
+        fail(f"{done.discrepancies} accounts differ from their ledger, as they did before")
+
+
+def move(settings: Settings, *, source: str) -> None:
+    """Carry a database, named by its file or address, over into the one of the settings.
+
+    Raises:
+        StorageError: one of the two cannot be used for that; nothing was changed.
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    url = source if "://" in source else f"sqlite:///{Path(source).resolve()}"
+    done = carry_over(url, target=settings.database)
+    told = ", ".join(f"{name}: {count}" for name, count in done.rows.items() if count)
+    sys.stdout.write(f"Carried over and compared, row by row: {told or 'nothing'}.\n")
+    sys.stdout.write("The old database is as it was; pictures stay where they are.\n")
     if done.discrepancies:
         fail(f"{done.discrepancies} accounts differ from their ledger, as they did before")
 

@@ -26,6 +26,7 @@ StorageError
 │   └── KeyMissingError          the key that fits is not there, or what it fits was changed
 ├── BackupError                  a backup cannot be written, or not be restored
 │   ├── AlreadyThereError        something lies where it would be written or restored to
+│   ├── CarriedWrongError        what came into another database is not what was sent
 │   ├── ArchiveError             it is no archive of ours, cut, damaged or tampered with
 │   └── DumpError                PostgreSQL's own program for it is missing, or failed
 └── DatabaseError                the database cannot be used as asked
@@ -177,6 +178,10 @@ class BackupError(StorageError):
 
 class AlreadyThereError(BackupError):
     """Something lies where a backup would be written or restored to."""
+
+
+class CarriedWrongError(BackupError):
+    """What came into another database is not what was sent; nothing was kept there."""
 
 
 class ArchiveError(BackupError):

@@ -41,8 +41,8 @@ ROOT = Path(__file__).parents[2]
 P = ParamSpec("P")
 T = TypeVar("T")
 COMMANDS = (
-    "run", "demo", "doctor", "migrate", "encrypt", "backup", "restore", "sync", "report", "remix",
-    "imagine", "style", "train",
+    "run", "demo", "doctor", "migrate", "encrypt", "backup", "restore", "move", "sync", "report",
+    "remix", "imagine", "style", "train",
 )  # fmt: skip
 
 
@@ -460,6 +460,28 @@ async def test_a_backup_is_restored_into_another_data_folder(
     assert await again.files.read(found.output.sha256) == f"output of {job.id}".encode()
     assert (tmp_path / "other" / "presets.json").read_text() == "{}"
     await again.database.close()
+
+
+async def test_what_an_sqlite_file_remembers_is_moved_to_postgresql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_postgres_url: str
+) -> None:
+    in_thread(upgrade, url_of(tmp_path))
+    stores = open_stores(url_of(tmp_path), tmp_path / "data")
+    job = await stores.done(prompt="the old lighthouse")
+    await stores.database.close()
+    place = "data/atelier.sqlite3"
+    assert "both databases are of one kind" in in_thread(called, "move", "--from", place)[2]
+    monkeypatch.setenv("ATELIER_DATABASE_URL", empty_postgres_url)
+    code, out, err = in_thread(called, "move", "--from", place)
+    assert (code, err) == (0, "")
+    assert "jobs: 1, " in out
+    assert "already; nothing was changed" in in_thread(called, "move", "--from", place)[2]
+    there = open_stores(empty_postgres_url, tmp_path / "data")
+    found = await there.jobs.get(job.id)
+    assert found.prompt == "the old lighthouse"
+    assert found.output is not None
+    assert await there.files.read(found.output.sha256) == f"output of {job.id}".encode()
+    await there.database.close()
 
 
 async def test_the_report_has_the_same_numbers_as_table_csv_and_json(tmp_path: Path) -> None:
