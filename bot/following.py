@@ -7,6 +7,7 @@ import discord
 from bot.errors import CompanionUnfitError
 from bot.orders import CONTROL_FROM
 from bot.pictures import Pictures
+from bot.texts import Phrase
 from generation.request import EDGES
 
 
@@ -33,8 +34,7 @@ async def followed(
         IntakeError: one cannot be used as a picture.
     """
     if control_picture is not None and control_from is not None:
-        reason = "a control has one picture, either ready or to be drawn from"
-        raise CompanionUnfitError("two pictures", reason=reason)
+        raise CompanionUnfitError("two pictures", reason=Phrase("reason.two_pictures"))
     given = {"like": like, "control": control_picture, CONTROL_FROM: control_from}
     shown = control_picture is not None or control_from is not None
     return {

@@ -24,6 +24,7 @@ from bot.limits import require_steps
 from bot.orders import CONTROL_FROM, Order
 from bot.presets import Preset, titled
 from bot.prompts import shown
+from bot.reasons import reason_of
 from generation.abilities import require_companions, require_readable
 from generation.catalogue import Entry, entries
 from generation.companions import spelled
@@ -196,7 +197,7 @@ class Models:
         try:
             await asyncio.to_thread(readable, model=model)
         except InvalidRequestError as err:
-            reason = shown(str(err))
+            reason = reason_of(err)
             if others := await asyncio.to_thread(self._readers, readable):
                 known = listed(others)
                 raise PromptForOthersError(str(err), reason=reason, known=known) from err
@@ -219,7 +220,9 @@ class Models:
             control = order.control and Control.told(order.control, picture=shown_to, ready=ready)
             if control and shown_to is None and isinstance(order.image, Canvas):
                 raise InvalidRequestError(
-                    f"without a picture there are no {control.kind} to follow"
+                    f"without a picture there are no {control.kind} to follow",
+                    why="nothing_to_follow",
+                    kind=control.kind,
                 )
             await asyncio.to_thread(
                 require_companions,
@@ -229,7 +232,7 @@ class Models:
                 models_dir=self._models_dir,
             )
         except InvalidRequestError as err:
-            raise CompanionUnfitError(str(err), reason=shown(str(err))) from err
+            raise CompanionUnfitError(str(err), reason=reason_of(err)) from err
 
     def _readers(self, readable: Callable[..., None]) -> list[str]:
         """Return the names of the checkpoints that can do what words ask for."""

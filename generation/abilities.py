@@ -83,9 +83,11 @@ def require_readable(prompt: str, *, model: str, models_dir: Path, negative: str
     folder = checkpoint_folder(model, models_dir=models_dir)
     family = family_of(folder)
     if weighed and not family.weighs_words:
-        raise InvalidRequestError(f"{model} reads prompts without weights of words")
+        raise InvalidRequestError(
+            f"{model} reads prompts without weights of words", why="words_unweighed", model=model
+        )
     if loras and not family.by_rows:
-        raise InvalidRequestError(f"{model} runs without LoRA")
+        raise InvalidRequestError(f"{model} runs without LoRA", why="loras_unread", model=model)
     for lora in loras:
         _require_fit(lora, folder=folder, models_dir=models_dir)
 
@@ -112,13 +114,20 @@ def _require_fit(lora: Lora, *, folder: Path, models_dir: Path) -> None:
     """Refuse a LoRA whose head tells that it was made for another kind of model."""
     widths = _widths(lora_file(lora.name, models_dir=models_dir))
     made = f"the LoRA {lora.name} was made for another kind of model than {folder.name}"
+    named = {"name": lora.name, "model": folder.name}
     if has_part(read_config(folder, INDEX), "transformer"):
         if widths:
-            raise InvalidRequestError(f"{made}, for a UNet")
+            raise InvalidRequestError(f"{made}, for a UNet", why="lora_for_unet", **named)
         return
     width = read_config(folder, "unet/config.json").get("cross_attention_dim")
     if isinstance(width, int) and widths - {width}:
-        raise InvalidRequestError(f"{made}: it reads words {min(widths)} wide, not {width}")
+        raise InvalidRequestError(
+            f"{made}: it reads words {min(widths)} wide, not {width}",
+            why="lora_width",
+            given=min(widths),
+            width=width,
+            **named,
+        )
 
 
 def require_companions(
@@ -138,7 +147,12 @@ def require_companions(
         find(model)
     except InvalidRequestError as err:
         able = _those_that(partial(_found, find), models_dir=models_dir)
-        raise InvalidRequestError(f"{err}; {_hint(able)}") from err
+        raise InvalidRequestError(
+            f"{err}; {_hint(able)}",
+            why="these_do" if able else "none_does",
+            reason=err,
+            known=able,
+        ) from err
 
 
 def _found(find: Callable[[str], None], model: str) -> bool:
@@ -161,5 +175,7 @@ def _widths(file: Path) -> set[int]:
     try:
         head = read_head(file)
     except ModelUnavailableError as err:
-        raise InvalidRequestError(f"the LoRA {file.stem} is damaged") from err
+        raise InvalidRequestError(
+            f"the LoRA {file.stem} is damaged", why="lora_damaged", name=file.stem
+        ) from err
     return {shape[1] for name, shape in head.items() if _LISTENING.search(name) and len(shape) > 1}

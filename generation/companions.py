@@ -166,19 +166,34 @@ def control_for(kind: str, *, model: str, models_dir: Path, network: str = "") -
     folder = checkpoint_folder(model, models_dir=models_dir)
     family = family_of(folder)
     if family.rows != UNET_ROWS or family.edits:
-        raise InvalidRequestError(f"{model} follows no control: {family.title} runs without")
+        raise InvalidRequestError(
+            f"{model} follows no control: {family.title} runs without",
+            why="controls_unread",
+            model=model,
+            family=family.title,
+        )
     known = kinds(models_dir=models_dir)
     if kind not in known:
         others = f"; there are some for {', '.join(known)}" if known else ""
-        raise InvalidRequestError(f"there is no ControlNet for {kind} here{others}")
+        raise InvalidRequestError(
+            f"there is no ControlNet for {kind} here{others}",
+            why="control_absent" if known else "control_none",
+            kind=kind,
+            known=known,
+        )
     found = controls(kind, models_dir=models_dir)
     if not network:
-        return _fitting(found, folder, what=f"no ControlNet for {kind} fits {model}")
+        return _fitting(found, folder, model=model, what=f"no ControlNet for {kind} fits {model}")
     chosen = tuple(each for each in found if each.name == f"{kind}/{network}")
     if not chosen:
-        there = ", ".join(each.name for each in found)
-        raise InvalidRequestError(f"there is no ControlNet {kind}/{network}; there are: {there}")
-    return _fitting(chosen, folder, what=f"{kind}/{network} does not fit {model}")
+        there = tuple(each.name for each in found)
+        raise InvalidRequestError(
+            f"there is no ControlNet {kind}/{network}; there are: {', '.join(there)}",
+            why="network_absent",
+            name=f"{kind}/{network}",
+            known=there,
+        )
+    return _fitting(chosen, folder, model=model, what=f"{kind}/{network} does not fit {model}")
 
 
 def ip_adapter_for(*, model: str, models_dir: Path) -> Companion:
@@ -191,21 +206,35 @@ def ip_adapter_for(*, model: str, models_dir: Path) -> Companion:
     folder = checkpoint_folder(model, models_dir=models_dir)
     family = family_of(folder)
     if family.rows != UNET_ROWS:
-        raise InvalidRequestError(f"{model} looks at no other picture: {family.title} runs without")
+        raise InvalidRequestError(
+            f"{model} looks at no other picture: {family.title} runs without",
+            why="likeness_unread",
+            model=model,
+            family=family.title,
+        )
     found = ip_adapters(models_dir=models_dir)
     if not found:
-        raise InvalidRequestError("there is no IP-Adapter here, which likeness needs")
-    return _fitting(found, folder, what=f"no IP-Adapter fits {model}")
+        raise InvalidRequestError(
+            "there is no IP-Adapter here, which likeness needs", why="adapter_none"
+        )
+    return _fitting(found, folder, model=model, what=f"no IP-Adapter fits {model}")
 
 
-def _fitting(found: tuple[Companion | Misplaced, ...], folder: Path, *, what: str) -> Companion:
+def _fitting(
+    found: tuple[Companion | Misplaced, ...], folder: Path, *, model: str, what: str
+) -> Companion:
     build, reasons = _build_of(folder), []
     for each in found:
         reason = each.reason if isinstance(each, Misplaced) else each.misfit(build)
         if isinstance(each, Companion) and not reason:
             return each
         reasons.append(f"{each.name} {reason}")
-    raise InvalidRequestError(f"{what}: {'; '.join(reasons)}")
+    raise InvalidRequestError(
+        f"{what}: {'; '.join(reasons)}",
+        why="companions_misfit",
+        model=model,
+        known=tuple(each.name for each in found),
+    )
 
 
 def _build_of(folder: Path) -> Build:

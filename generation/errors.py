@@ -39,7 +39,18 @@ class GenerationError(Exception):
 
 
 class InvalidRequestError(GenerationError):
-    """A parameter is outside its range, or names something unknown."""
+    """A parameter is outside its range, or names something unknown.
+
+    Args:
+        why: a short name of what is wrong, so that it can be said in other languages; "" where
+            nobody but a developer reads the message.
+        values: what the message names: texts, numbers, names in a row, or the error that it ends.
+    """
+
+    def __init__(self, message: str = "", *, why: str = "", **values: object) -> None:
+        super().__init__(message)
+        self.why = why
+        self.values = values
 
 
 class NobodySeenError(InvalidRequestError):

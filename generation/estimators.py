@@ -122,7 +122,9 @@ def estimators_for(kind: str, *, models_dir: Path) -> tuple[Estimator, ...]:
     if found is None:
         raise InvalidRequestError(
             f"a control by {kind} needs a control picture that shows it, for nothing here"
-            f" estimates {kind}s"
+            f" estimates {kind}s",
+            why="control_not_estimated",
+            kind=kind,
         )
     finder = next(estimators(PEOPLE, models_dir=models_dir), None) if kind == "pose" else None
     return (found,) if finder is None else (found, finder)

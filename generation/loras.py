@@ -48,7 +48,10 @@ def split_loras(prompt: str) -> tuple[str, tuple[Lora, ...]]:
         weights[name.strip()] = weights.get(name.strip(), 0.0) + float(weight)
     if beyond := [name for name, weight in weights.items() if abs(weight) > MAX_WEIGHT]:
         raise InvalidRequestError(
-            f"the weight of a LoRA is {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}; {beyond[0]} has another"
+            f"the weight of a LoRA is {-MAX_WEIGHT:g} to {MAX_WEIGHT:g}; {beyond[0]} has another",
+            why="lora_weight",
+            most=f"{MAX_WEIGHT:g}",
+            name=beyond[0],
         )
     text = " ".join(_ASKED.sub(" ", prompt).split())
     return text, tuple(
@@ -65,7 +68,12 @@ def lora_file(name: str, *, models_dir: Path) -> Path:
     names = lora_names(models_dir=models_dir)
     if name not in names:
         known = ", ".join(names) or "none"
-        raise InvalidRequestError(f"there is no LoRA {name!r}; there are: {known}")
+        raise InvalidRequestError(
+            f"there is no LoRA {name!r}; there are: {known}",
+            why="lora_absent" if names else "lora_none",
+            name=name,
+            known=names,
+        )
     return models_dir / FOLDER / f"{name}.safetensors"
 
 

@@ -55,7 +55,12 @@ def fragments_of(prompt: str) -> tuple[Fragment, ...]:
     for match in _WEIGHTED.finditer(prompt):
         weight = float(match[2])
         if weight > MAX_WEIGHT:
-            raise InvalidRequestError(f"words weigh 0 to {MAX_WEIGHT:g}, not {match[2]}")
+            raise InvalidRequestError(
+                f"words weigh 0 to {MAX_WEIGHT:g}, not {match[2]}",
+                why="word_weight",
+                most=f"{MAX_WEIGHT:g}",
+                given=match[2],
+            )
         found.append(Fragment(text=prompt[start : match.start()]))
         found.append(Fragment(text=match[1], weight=weight))
         start = match.end()

@@ -158,13 +158,25 @@ class Control:
     def __post_init__(self) -> None:
         """Refuse what no ControlNet could follow."""
         if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", self.kind):
-            raise InvalidRequestError(f"{self.kind!r} is no kind of control, such as {EDGES}")
+            raise InvalidRequestError(
+                f"{self.kind!r} is no kind of control, such as {EDGES}",
+                why="control_unknown",
+                kind=self.kind,
+                such=EDGES,
+            )
         if not 0 <= self.weight <= MAX_WEIGHT:
-            raise InvalidRequestError(f"the weight of a control is 0 to {MAX_WEIGHT:g}")
+            raise InvalidRequestError(
+                f"the weight of a control is 0 to {MAX_WEIGHT:g}",
+                why="control_weight",
+                most=f"{MAX_WEIGHT:g}",
+            )
         if self.drawn and self.kind not in DRAWN:
             raise InvalidRequestError(
                 f"a control by {self.kind} needs a control picture that shows it; only"
-                f" {', '.join(DRAWN)} are drawn from ordinary pictures"
+                f" {', '.join(DRAWN)} are drawn from ordinary pictures",
+                why="control_not_drawn",
+                kind=self.kind,
+                drawn=tuple(DRAWN),
             )
 
 

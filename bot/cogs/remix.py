@@ -27,7 +27,7 @@ from bot.pictures import first_picture
 from bot.presets import DEFAULT_STRENGTH, Preset, preset_named, titled
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import client_of, guild_of, presets_of, services_of, voice_of
-from bot.texts import describe, label
+from bot.texts import Phrase, describe, label
 from generation.registry import PORTRAIT, VAE
 from generation.request import MAX_SEED
 
@@ -164,7 +164,7 @@ def _require_plain(
     if preset:
         raise PresetUnableError("a VAE knows no presets")
     if beside is not None:
-        raise CompanionUnfitError("a VAE", reason="a VAE follows no control and no likeness")
+        raise CompanionUnfitError("a VAE", reason=Phrase("reason.vae_follows"))
 
 
 class Remix(commands.Cog):

@@ -1,5 +1,7 @@
 """Every text is there, every error has a sentence, and words of strangers are harmless."""
 
+import ast
+import pickle
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -19,10 +21,18 @@ from bot.errors import (
 )
 from bot.presets import preset_named, presets, read_presets, titled
 from bot.prompts import MAX_PROMPT, clean_prompt, shown
+from bot.reasons import reason_of
 from bot.replies import note_sentence
 from bot.texts import DEFAULT_LOCALE, Phrase, Voice, load_texts
 from generation.artworks import artworks
-from generation.errors import EngineLostError, GenerationError, JobCancelledError
+from generation.errors import (
+    EngineLostError,
+    GenerationError,
+    InvalidRequestError,
+    JobCancelledError,
+)
+from generation.loras import lora_file, split_loras
+from generation.prompts import fragments_of
 from generation.request import Note, NoteCode
 from storage.clock import utc_now
 from storage.errors import QuotaExceededError, StorageError, StoreFullError
@@ -90,6 +100,33 @@ def test_a_phrase_is_said_in_the_readers_language_and_in_a_log_in_english() -> N
     assert "还剩 4 秒" in sentence(quota, TEXTS, "zh-CN")
 
 
+def test_every_reason_that_the_engine_names_can_be_said() -> None:
+    named = dict(reasons_in(Path("generation"), Path("bot")))
+    assert named.keys() >= {"word_weight", "lora_absent", "lora_none", "nothing_to_follow"}
+    for why in named:
+        assert f"reason.{why}" in TEXTS, f"{named[why]} names a reason without a text: {why}"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "english", "chinese"),
+    [
+        ("(fog:9)", "words weigh 0 to 2, not 9", "词的权重为 0 到 2"),
+        ("<*x*:1>", r"there is no LoRA '\*x\*'; there are: none", r"没有名为“\*x\*”的 LoRA"),
+    ],
+)
+def test_a_reason_is_said_in_the_readers_language(
+    prompt: str, english: str, chinese: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        read(prompt, models_dir=tmp_path)
+    reason = reason_of(refused.value)
+    assert VOICE.tell(reason) == english
+    assert Voice(TEXTS, "zh-CN").tell(reason).startswith(chinese)
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
+    nested = InvalidRequestError("x", why="these_do", reason=refused.value, known=("mine",))
+    assert Voice(TEXTS, "zh-CN").tell(reason_of(nested)).endswith("mine")
+
+
 def test_names_of_options_are_in_english_what_discord_sends() -> None:
     keys = [key for key in TEXTS.keys(DEFAULT_LOCALE) if key.startswith("option.")]
     assert [key for key in keys if VOICE.say(key) != key.removeprefix("option.")] == []
@@ -150,3 +187,22 @@ def test_b10_shown_prompts_mention_nobody_and_format_nothing(wild: str) -> None:
     said = shown(wild)
     assert not re.search(r"@(everyone|here|[&!]?\d)|(?<!\\)<", said)
     assert said != wild
+
+
+def read(prompt: str, *, models_dir: Path) -> None:
+    text, loras = split_loras(prompt)
+    fragments_of(text)
+    for lora in loras:
+        lora_file(lora.name, models_dir=models_dir)
+
+
+def reasons_in(*folders: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the reasons that errors are raised with, and where."""
+    for place in (each for folder in folders for each in folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(place.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) != "InvalidRequestError":
+                continue
+            for why in (each.value for each in node.keywords if each.arg == "why"):
+                for part in ast.walk(why):
+                    if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                        yield part.value, place

@@ -203,4 +203,5 @@ def test_the_starter_is_small_and_safetensors_only() -> None:
     folder = checkpoint_folder("remix", models_dir=Path("none"))
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) < 10_000_000
-    assert {path.suffix for path in files} <= {".safetensors", ".json", ".txt", ".md"}
+    kinds = {path.suffix or path.name for path in files}
+    assert kinds <= {".safetensors", ".json", ".txt", ".md", "SHA256SUMS"}
