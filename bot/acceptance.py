@@ -70,6 +70,7 @@ def new_job(
     reserve_ms: int,
     standing: Standing,
     deadline_s: float,
+    acknowledged_by: str | None = None,
 ) -> NewJob:
     """Return the job as it is accepted.
 
@@ -99,4 +100,5 @@ def new_job(
         locale=origin.locale,
         standing=standing,
         deadline_at=deadline_at,
+        acknowledged_by=acknowledged_by,
     )

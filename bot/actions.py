@@ -9,6 +9,7 @@ import dataclasses
 
 import discord
 
+from bot.acknowledging import think
 from bot.details import details_page
 from bot.errors import NotYoursError, PictureDeletedError, PromptMissingError
 from bot.forms import Filled, PictureForm
@@ -36,7 +37,7 @@ async def again(interaction: discord.Interaction, job_id: str) -> None:
         TooManyPicturesError: the installation makes fewer at once by now.
     """
     _, order = await _ordered(interaction, job_id)
-    await interaction.response.defer(thinking=True)
+    await think(interaction)
     await services_of(interaction).dispatcher.place(interaction, order)
 
 
@@ -66,7 +67,7 @@ async def vary(interaction: discord.Interaction, job_id: str, number: int = 0) -
         model=job.model if takes_words else None,
         parent_id=job.id,
     )
-    await interaction.response.defer(thinking=True)
+    await think(interaction)
     await services_of(interaction).dispatcher.place(interaction, order)
 
 
@@ -113,7 +114,7 @@ async def edited(interaction: discord.Interaction, job_id: str, filled: Filled) 
         raise PromptMissingError("the form's prompt is empty")
     if prompt and prompt != order.prompt:
         order = dataclasses.replace(order, prompt=prompt, subject=prompt, preset=None, layers=())
-    await interaction.response.defer(thinking=True)
+    await think(interaction)
     await services_of(interaction).dispatcher.place(interaction, order)
 
 

@@ -14,9 +14,9 @@ from discord import app_commands, ui
 
 from bot.errors import BotError, RefusedError, sentence
 from bot.notices import refusal
-from bot.services import attend, voice_of
+from bot.services import attend, services_of, voice_of
 from generation.errors import GenerationError
-from storage.errors import QuotaExceededError, StorageError
+from storage.errors import CutOffError, QuotaExceededError, StorageError
 
 ALREADY_ANSWERED = 40060
 UNKNOWN_INTERACTION = 10062
@@ -30,6 +30,8 @@ async def answer_error(interaction: discord.Interaction, error: Exception) -> No
     cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
     if _is_not_ours(cause):
         log.info("an interaction was not ours to answer", interaction=interaction.id)
+        if isinstance(cause, discord.HTTPException):
+            await _over(interaction)
         return
     _write_down(interaction, cause)
     if interaction.client.is_closed():
@@ -41,6 +43,8 @@ async def answer_error(interaction: discord.Interaction, error: Exception) -> No
         await _answer(interaction, page, private=private)
     except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as err:
         log.warning("a refusal could not be said", interaction=interaction.id, reason=str(err))
+        return
+    await _over(interaction)
 
 
 async def guarded(interaction: discord.Interaction, work: Awaitable[None]) -> None:
@@ -48,8 +52,14 @@ async def guarded(interaction: discord.Interaction, work: Awaitable[None]) -> No
     try:
         await attend(interaction)
         await work
+        await _over(interaction)
     except Exception as error:
         await answer_error(interaction, error)
+
+
+async def _over(interaction: discord.Interaction) -> None:
+    """Take note that whoever interacted has been answered."""
+    await services_of(interaction).acknowledger.answered(interaction.id)
 
 
 async def _answer(interaction: discord.Interaction, page: ui.LayoutView, *, private: bool) -> None:
@@ -69,7 +79,7 @@ async def _answer(interaction: discord.Interaction, page: ui.LayoutView, *, priv
 
 def _is_not_ours(error: Exception) -> bool:
     """Tell whether the interaction has an answer already, or cannot have one any more."""
-    if isinstance(error, discord.InteractionResponded):
+    if isinstance(error, discord.InteractionResponded | CutOffError):
         return True
     codes = (ALREADY_ANSWERED, UNKNOWN_INTERACTION)
     return isinstance(error, discord.HTTPException) and error.code in codes

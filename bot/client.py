@@ -118,6 +118,12 @@ class Atelier(commands.AutoShardedBot):
         log.info("ready", user=str(self.user), guilds=len(self.guilds))
         await self.look_around()
 
+    async def on_app_command_completion(
+        self, interaction: discord.Interaction, _: app_commands.Command[Any, ..., Any]
+    ) -> None:
+        """Take note that a command's member has been answered."""
+        await self.services.acknowledger.answered(interaction.id)
+
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Erase what a guild's members asked for: the bot was removed, or the guild is gone.
 

@@ -24,6 +24,7 @@ from generation.codecs import CodecPool
 from generation.executor.client import Executor, ExecutorConfig
 from generation.executor.config import TEMPLATE_AFTER_S
 from generation.registry import SAFETY, PipelineSpec, looking
+from storage.acknowledgements import Acknowledgements
 from storage.blocks import BlockStore
 from storage.database import Database
 from storage.files import FileStore
@@ -56,6 +57,7 @@ class Stores:
     retention: Retention
     privacy: Privacy
     kept: KeyValues
+    acknowledgements: Acknowledgements
 
 
 class Common:
@@ -164,6 +166,7 @@ def stores_of(settings: Settings, database: Database) -> Stores:
         retention=Retention(database, files=files),
         privacy=Privacy(database, files=files),
         kept=KeyValues(database),
+        acknowledgements=Acknowledgements(database),
     )
 
 

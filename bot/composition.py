@@ -12,6 +12,7 @@ from datetime import timedelta
 import discord
 import structlog
 
+from bot.acknowledging import Acknowledger
 from bot.admin_site.site import AdminPage
 from bot.attachments import Downloader
 from bot.charts import ChartPool
@@ -24,6 +25,7 @@ from bot.fleet import Fleet
 from bot.guilds import Guilds
 from bot.herald import Herald
 from bot.keepers import Keepers
+from bot.left import Left
 from bot.limits import Limits, arena_for
 from bot.models import Models
 from bot.overview import Overview, overview
@@ -125,6 +127,15 @@ class Bot:
             guilds=guilds,
             texts=load_texts(),
         )
+        self.acknowledger = Acknowledger(
+            owner=self.common.owner, kept=stores.acknowledgements, lease_s=settings.lease_s
+        )
+        self.left = Left(
+            owner=self.common.owner,
+            kept=stores.acknowledgements,
+            delivery=self.delivery,
+            lease_s=settings.lease_s,
+        )
         self.herald = Herald(
             line=self.line,
             jobs=stores.jobs,
@@ -212,6 +223,7 @@ class Bot:
         left = await self.stores.jobs.unfinished()
         if sole:
             await self._release(left)
+            await self.stores.acknowledgements.release()
         if left:
             log.info("jobs are taken up again", jobs=len(left))
         self.herald.begin(sole=sole, left=left)
@@ -221,6 +233,8 @@ class Bot:
             self.herald.places.refresh,
             self.herald.sweep,
             self.common.deadlines.look,
+            self.acknowledger.keep,
+            self.left.look,
         )
         if self.runner is not None:
             self.keepers.start(self.runner.pump)
@@ -245,6 +259,7 @@ class Bot:
         await self.stores.jobs.release(self.common.owner)
         await self.wakes.close()
         await self.client.close()
+        await self.stores.acknowledgements.release(owner=self.common.owner)
         await self._pages.close()
         await self.admin_page.close()
 
@@ -284,6 +299,7 @@ class Bot:
             jobs=self.stores.jobs,
             reviews=self.stores.reviews,
             herald=self.herald,
+            acknowledger=self.acknowledger,
             prices=self.workers.engines,
             models=self.models,
             guilds=self.guilds,
@@ -302,6 +318,7 @@ class Bot:
             models=self.models,
             guilds=self.guilds,
             guard=self.guard,
+            acknowledger=self.acknowledger,
             dispatcher=self.dispatcher,
             prices=self.workers.engines,
             jobs=self.stores.jobs,

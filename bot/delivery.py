@@ -17,7 +17,7 @@ import structlog
 from bot.details import details
 from bot.errors import stored_sentence
 from bot.live import LiveMessage, Page
-from bot.notices import notice
+from bot.notices import notice, refusal
 from bot.orders import Parameters, notes_from_json, seed_of
 from bot.prompts import shown
 from bot.replies import (
@@ -35,8 +35,9 @@ from generation.codecs import CodecPool
 from generation.errors import GenerationError
 from generation.request import Progress
 from storage import errors as storage_errors
+from storage.acknowledgements import Acknowledgement
 from storage.clock import Clock, utc_now
-from storage.errors import FileDamagedError, FileMissingError, StorageError
+from storage.errors import CutOffError, FileDamagedError, FileMissingError, StorageError
 from storage.files import FileStore
 from storage.jobs import JobStore
 from storage.records import Job, JobState
@@ -198,13 +199,26 @@ class Delivery:
         message = await channel.send(view=page.view, files=page.files, nonce=job.nonce)
         return message.id
 
+    async def cut_off(self, left: Acknowledgement) -> None:
+        """Tell whoever still sees "thinking ..." that the command has to be sent again.
+
+        Raises:
+            discord.HTTPException: Discord cannot be reached now.
+        """
+        webhook = self._webhook(left.token)
+        text = stored_sentence(CutOffError, self._texts, left.locale)
+        try:
+            seen = await webhook.fetch_message(ORIGINAL)
+            if seen.flags.loading:
+                await webhook.edit_message(ORIGINAL, view=refusal(text))
+        except discord.HTTPException as err:
+            if err.code not in (*TOKEN_CODES, UNKNOWN_MESSAGE):
+                raise
+            log.info("a command had never been acknowledged", interaction=left.interaction_id)
+
     async def _edit_original(self, job: Job, page: Page) -> int:
         assert job.interaction_token is not None, "tokens are kept while they are of use"
-        application_id = self._client.application_id
-        assert application_id is not None, "the client has logged in"
-        webhook = discord.Webhook.partial(
-            application_id, job.interaction_token, client=self._client
-        )
+        webhook = self._webhook(job.interaction_token)
         message = await webhook.edit_message(ORIGINAL, view=page.view, attachments=page.files)
         return message.id
 
@@ -216,6 +230,12 @@ class Delivery:
             await channel.get_partial_message(job.message_id).delete()
         except (discord.Forbidden, discord.NotFound) as err:
             log.info("a reply is gone already, or out of reach", job=job.id, code=err.code)
+
+    def _webhook(self, token: str) -> discord.Webhook:
+        """Return what an interaction's token opens."""
+        application_id = self._client.application_id
+        assert application_id is not None, "the client has logged in"
+        return discord.Webhook.partial(application_id, token, client=self._client)
 
     async def _find_sent(self, job: Job) -> int | None:
         """Look in the channel for a message with this job's buttons."""

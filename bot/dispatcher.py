@@ -16,6 +16,7 @@ import discord
 import structlog
 
 from bot.acceptance import new_job, probe_of
+from bot.acknowledging import Acknowledger
 from bot.conduct import require_allowed
 from bot.errors import WaitTooLongError
 from bot.guilds import Guilds
@@ -63,6 +64,7 @@ class Dispatcher:
         jobs: JobStore,
         reviews: ReviewStore,
         herald: Herald,
+        acknowledger: Acknowledger,
         prices: Prices,
         models: Models,
         guilds: Guilds,
@@ -77,6 +79,7 @@ class Dispatcher:
         self._jobs = jobs
         self._reviews = reviews
         self._herald = herald
+        self._acknowledger = acknowledger
         self._prices = prices
         self._models = models
         self._guilds = guilds
@@ -121,6 +124,8 @@ class Dispatcher:
         cost_ms = self._prices.cost_ms(probe) * order.count
         promised_s = self._promised_s(order, origin, cost_ms=cost_ms)
         self._refuse_long_wait(origin, promised_s)
+        held = self._acknowledger.holds(origin.interaction_id)
+        holder = self._acknowledger.owner if held else None
         accepted = await self._accept(
             new_job(
                 uuid4().hex,
@@ -129,8 +134,10 @@ class Dispatcher:
                 reserve_ms=cost_ms,
                 standing=standing_of(interaction),
                 deadline_s=self._deadline_s,
+                acknowledged_by=holder,
             )
         )
+        self._acknowledger.accepted(origin.interaction_id)
         if not accepted.created:
             log.info("an interaction came twice", interaction=origin.interaction_id)
             return

@@ -14,6 +14,7 @@ from storage.errors import StorageError
 from storage.places import is_off
 
 if TYPE_CHECKING:
+    from bot.acknowledging import Acknowledger
     from bot.charts import ChartPool
     from bot.client import Atelier
     from bot.dispatcher import Dispatcher
@@ -55,6 +56,7 @@ class Services:
     models: "Models"
     guilds: "Guilds"
     guard: "Guard"
+    acknowledger: "Acknowledger"
     dispatcher: "Dispatcher"
     prices: "Prices"
     jobs: "JobStore"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import discord
 
+from bot.acknowledging import think
 from bot.guilds import Guild
 from bot.notices import ACCENT, notice
 from bot.rights import administered_guild, may_manage
@@ -48,7 +49,7 @@ async def let_in(interaction: discord.Interaction) -> Visit:
     Raises:
         AdminsOnlyError: not in a guild, or without the right to manage it.
     """
-    await interaction.response.defer(ephemeral=True, thinking=True)
+    await think(interaction, ephemeral=True)
     guild_id = administered_guild(interaction)
     services, voice = services_of(interaction), voice_of(interaction)
     return Visit(interaction=interaction, services=services, voice=voice, guild_id=guild_id)

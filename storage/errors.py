@@ -10,6 +10,7 @@ StorageError
 │   ├── ChannelQuotaError        ... what is left in the channel
 │   ├── GuildQuotaError          ... what is left to the guild
 │   └── InstallationQuotaError   ... what is left to everybody
+├── CutOffError                  a command's process went away before it was a job
 ├── InvalidAmountError           an amount is negative, zero where that means nothing, or absurd
 ├── UnknownTimeZoneError         this machine knows no time zone of that name
 ├── TextTooLongError             a text has more characters than are kept
@@ -114,6 +115,10 @@ def refusal_of(
     """Return the error that says whose limit is reached."""
     kind = _SHARED.get(scope, QuotaExceededError)
     return kind(scope=scope, limit_ms=limit_ms, remaining_ms=remaining_ms, resets_at=resets_at)
+
+
+class CutOffError(StorageError):
+    """The process that acknowledged a command went away before the command was a job."""
 
 
 class InvalidAmountError(StorageError):

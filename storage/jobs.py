@@ -19,6 +19,7 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from storage import ledger
+from storage.acknowledgements import answer_with_job
 from storage.clock import Clock, utc_now
 from storage.database import Database, writes
 from storage.dead_letters import DeadLetters
@@ -65,6 +66,7 @@ class JobStore(JobReads, Telling, DeadLetters):
             QuotaExceededError: too little is left; likewise.
             InvalidAmountError: ``reserve_ms`` is not positive, or absurd.
             TextTooLongError: the prompt or a parameter has too many characters.
+            CutOffError: another process has told the member to ask again meanwhile; likewise.
         """
         if self._room is not None:
             await self._room.require()
@@ -249,6 +251,7 @@ class JobStore(JobReads, Telling, DeadLetters):
         )
         created = insert_job(session, new, member_weight=weight, now=now)
         if created:
+            answer_with_job(session, new.interaction_id, owner=new.acknowledged_by)
             refer(session, new, now=now)
             caps = self._quotas.caps(
                 session,

@@ -46,6 +46,7 @@ class NewJob:
         nonce: what a message in the channel carries so that it is sent once; unique.
         standing: what the member brings along that decides which quotas hold.
         deadline_at: when nobody wants it any more; None is never.
+        acknowledged_by: whose acknowledgement it takes the place of, if that was written down.
     """
 
     id: str
@@ -68,6 +69,7 @@ class NewJob:
     locale: str = "en-US"
     standing: Standing = field(default_factory=Standing)
     deadline_at: datetime | None = None
+    acknowledged_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

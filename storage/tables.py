@@ -203,6 +203,19 @@ class JobRow(Base):
     held_at: Mapped[Moment | None]
 
 
+class AcknowledgementRow(Base):
+    """A command that was acknowledged, and neither is a job nor has been answered yet."""
+
+    __tablename__ = "acknowledgements"
+
+    interaction_id: Mapped[SnowflakeKey]
+    token: Mapped[Token]
+    token_expires_at: Mapped[Moment]
+    locale: Mapped[Word]
+    owner: Mapped[Name]
+    lease_expires_at: Mapped[Moment]
+
+
 class InputRow(Base):
     """A picture that went into a job: the one to change, an artwork, a mask; the bot names it."""
 

@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, matching, vae_line
 from bot.client import Atelier
 from bot.orders import Order, any_seed
@@ -36,7 +37,7 @@ class Blend(commands.Cog):
         model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
     ) -> None:
         """Blend the latents of two pictures."""
-        await interaction.response.defer(thinking=True)
+        await think(interaction)
         services = services_of(interaction)
         # A refusal may say this back, to everybody.
         await services.guilds.require_fit(interaction.guild_id, model or "")

@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, listed, matching, vae_line
 from bot.client import Atelier
 from bot.errors import UnknownAttributeError
@@ -49,7 +50,7 @@ class Design(commands.Cog):
         model: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
     ) -> None:
         """Design a picture from words and a seed."""
-        await interaction.response.defer(thinking=True)
+        await think(interaction)
         services = services_of(interaction)
         # A refusal may say this back, to everybody.
         await services.guilds.require_fit(interaction.guild_id, model or "")

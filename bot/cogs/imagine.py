@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, matching, model_line, shape_choices
 from bot.client import Atelier
 from bot.errors import WordsMissingError
@@ -56,7 +57,7 @@ class Imagine(commands.Cog):
         control_from: discord.Attachment | None = None,
     ) -> None:
         """Paint a picture from words, with a model that can."""
-        await interaction.response.defer(thinking=True)
+        await think(interaction)
         services = services_of(interaction)
         # A refusal may say these back, to everybody.
         await services.guilds.require_fit(interaction.guild_id, model or "", size, control or "")

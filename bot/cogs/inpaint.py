@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, matching, model_line
 from bot.client import Atelier
 from bot.errors import WordsMissingError
@@ -51,7 +52,7 @@ class Inpaint(commands.Cog):
         count: app_commands.Range[int, 1, MOST_PICTURES] = 1,
     ) -> None:
         """Paint what a mask marks white, or what of the picture is transparent."""
-        await interaction.response.defer(thinking=True)
+        await think(interaction)
         services = services_of(interaction)
         # A refusal may say these back, to everybody.
         await services.guilds.require_fit(interaction.guild_id, model or "")

@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, matching, portrait_line
 from bot.client import Atelier
 from bot.limits import MOST_PICTURES
@@ -41,7 +42,7 @@ class Portrait(commands.Cog):
         count: app_commands.Range[int, 1, MOST_PICTURES] = 1,
     ) -> None:
         """Make a picture of a seed, with something of a second seed's if that is wished."""
-        await interaction.response.defer(thinking=True)
+        await think(interaction)
         services, voice = services_of(interaction), voice_of(interaction)
         # A refusal may say this back, to everybody.
         await services.guilds.require_fit(interaction.guild_id, model or "")

@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledging import think
 from bot.client import Atelier
 from bot.notices import ACCENT, notice
 from bot.privacy import consent_page, holdings_text
@@ -23,7 +24,7 @@ class PrivacyFamily(
     @app_commands.command(name="show", description=label("command.privacy.show"))
     async def show(self, interaction: discord.Interaction) -> None:
         """Say what is kept about the member, how long, and who sees it."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         services, guild_id, member = (
             services_of(interaction),
             interaction.guild_id,
@@ -43,13 +44,13 @@ class PrivacyFamily(
         self, interaction: discord.Interaction, part: app_commands.Range[int, 1, MAX_PART] = 1
     ) -> None:
         """Send all that is kept about the member."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         await services_of(interaction).exports.send(interaction, first=part)
 
     @app_commands.command(name="delete", description=label("command.privacy.delete"))
     async def delete(self, interaction: discord.Interaction) -> None:
         """Ask whether all that is kept about the member is to be erased."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         held = await services_of(interaction).privacy.everywhere(interaction.user.id)
         page = consent_page(voice_of(interaction), held, interaction.user.id)
         await interaction.edit_original_response(view=page)

@@ -7,6 +7,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, matching, model_line, portrait_line, shape_choices, vae_line
 from bot.client import Atelier
 from bot.errors import (
@@ -208,7 +209,7 @@ class Remix(commands.Cog):
         control_from: discord.Attachment | None = None,
     ) -> None:
         """Change a picture by words, a preset or both; or give it new margins."""
-        await interaction.response.defer(thinking=True)
+        await think(interaction)
         services = services_of(interaction)
         # A refusal may say these back, to everybody.
         await services.guilds.require_fit(
@@ -327,7 +328,7 @@ async def remix_message(interaction: discord.Interaction, message: discord.Messa
     usual = (await guild_of(interaction)).choices
 
     async def submit(sent: discord.Interaction, filled: Filled) -> None:
-        await sent.response.defer(thinking=True)
+        await think(sent)
         words = clean_prompt(filled.prompt)
         chosen = await preset_for(sent, words, preset=filled.preset, usual=usual.preset)
         prompt = told(words, preset=chosen)

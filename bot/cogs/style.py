@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, matching
 from bot.client import Atelier
 from bot.conduct import switched_on
@@ -59,7 +60,7 @@ class Style(commands.Cog):
         seed: app_commands.Range[int, 0, MAX_SEED] | None = None,
     ) -> None:
         """Paint a picture in the manner of an upload, or of an artwork that ships."""
-        await interaction.response.defer(thinking=True)
+        await think(interaction)
         if artwork2 is None and mix is not None:
             raise SecondArtworkMissingError("a share of an artwork that is not there")
         first = EVENLY if mix is None else 1 - mix

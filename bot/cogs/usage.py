@@ -9,6 +9,7 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
+from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, matching
 from bot.client import Atelier
 from bot.notices import ACCENT, notice
@@ -52,7 +53,7 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
     @app_commands.command(name="me", description=label("command.usage.me"))
     async def me(self, interaction: discord.Interaction) -> None:
         """Say what the member used, what is left, and when it renews."""
-        await interaction.response.defer(ephemeral=True, thinking=True)
+        await think(interaction, ephemeral=True)
         services, guild, member = services_of(interaction), interaction.guild_id, interaction.user
         balances = await services.quotas.balances(
             guild_id=guild, member_id=member.id, standing=standing_of(interaction)

@@ -4,6 +4,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.acknowledging import think
 from bot.client import Atelier
 from bot.services import services_of, voice_of
 from bot.texts import describe, label
@@ -30,7 +31,7 @@ class Vary(commands.Cog):
         amount: str = DEFAULT_AMOUNT,
     ) -> None:
         """Make another picture like an upload."""
-        await interaction.response.defer(thinking=True)
+        await think(interaction)
         services = services_of(interaction)
         services.models.require("remix", None)
         picture = await services.pictures.upload(image)

@@ -1,7 +1,7 @@
-"""Let jobs rest before another attempt, end at a deadline, lie as dead letters, and have weights.
+"""Let jobs rest, end at a deadline, lie as dead letters and have weights; know what is unanswered.
 
 Safety: an older program may still be running on this schema while the revision is applied, and
-data that are dropped do not come back. Here columns that may be null, an index and a table are
+data that are dropped do not come back. Here columns that may be null, an index and tables are
 added; an older program leaves them null and claims a job that rests at once. On SQLite columns are
 dropped in place, for building the table anew would lose the triggers that mark usage. Undoing it
 forgets deadlines, dead letters and priorities; the jobs stay.
@@ -53,8 +53,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("guild_id", "scope", "subject_id", name=op.f("pk_priorities")),
     )
 
+    op.create_table(
+        "acknowledgements",
+        sa.Column("interaction_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("token", sa.String(), nullable=False),
+        sa.Column("token_expires_at", MOMENT, nullable=False),
+        sa.Column("locale", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.String(length=200), nullable=False),
+        sa.Column("lease_expires_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("interaction_id", name=op.f("pk_acknowledgements")),
+    )
+
 
 def downgrade() -> None:
+    op.drop_table("acknowledgements")
     op.drop_table("priorities")
     op.drop_index("ix_jobs_dead", table_name="jobs")
     for name in COLUMNS:

@@ -120,6 +120,7 @@ async def test_two_bots_that_hear_the_same_accept_and_deliver_once(
         await kept_right(bot)
         assert len(results) == len(await stage.ada.messages()) == 3
         assert sorted(text_of(it).count("seed") for it in results) == [1, 1, 1]
+        assert len(stage.requests("POST", "/callback")) == 3
 
 
 @pytest.mark.slow

@@ -49,8 +49,11 @@ async def under_load(
     acknowledged, accepted = len(crowd.seen.acknowledged_s), outcome.states.total()
     print(f"commands: {acknowledged} acknowledged, {crowd.seen.failed} not")
     print(f"kills: {dict(installation.kills)}; ended with {codes}")
-    print(f"jobs: {dict(outcome.states)}; {acknowledged - accepted} cut off before they were jobs")
+    print(f"jobs: {dict(outcome.states)}; told to be cut off before that: {outcome.told}")
     print(f"pictures shown: {len(outcome.shown)}")
+    if acknowledged > accepted + outcome.told:
+        lost = acknowledged - accepted - outcome.told
+        outcome.wrong.append(f"of {lost} acknowledged commands there is no trace")
     return outcome.wrong
 
 

@@ -20,7 +20,7 @@ import asyncpg
 from storage.migrating import upgrade
 from storage.sealing import new_key
 from tests.soak.__main__ import audit_of
-from tests.soak.members import Crowd, shown_job, waits
+from tests.soak.members import Crowd, shown_job, waits, was_cut_off
 from tests.storage.postgres import CURE, Server, served, server_programs
 
 DATABASE = "atelier"
@@ -28,8 +28,6 @@ DRAIN_S = 180.0
 START_S = 300.0
 AGAIN_S = 20.0
 """On a busy machine the first pictures may take longer to read than is allowed."""
-STILL_S = 40.0
-"""A download may take so long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +37,13 @@ class Outcome:
     Attributes:
         states: how many jobs ended how.
         shown: how often each job's finished picture is shown.
+        told: how many members were told that their command was cut off before it was a job.
         wrong: everything that should not be.
     """
 
     states: Counter[str]
     shown: Counter[str]
+    told: int
     wrong: list[str]
 
 
@@ -189,23 +189,20 @@ async def until_served(crowd: Crowd, photo: bytes) -> None:
 
 
 async def drained(installation: Installation, crowd: Crowd) -> Outcome:
-    """Wait until nothing is left to do, and see what became of everything.
-
-    A command that a bot had acknowledged and not yet accepted when it was killed waits for ever.
-    """
-    end, still_since = time.monotonic() + DRAIN_S, time.monotonic()
-    left = -1
+    """Wait until nothing is left to do and everybody was answered; see what became of it all."""
+    end = time.monotonic() + DRAIN_S
     while True:
         messages = await crowd.messages()
         states, wrong = await audit_of(installation.url)
-        now, unsaid = time.monotonic(), sum(map(waits, messages))
-        if unsaid != left:
-            left, still_since = unsaid, now
-        if now > end or (not wrong and (not left or now - still_since > STILL_S)):
+        unsaid = sum(map(waits, messages))
+        if time.monotonic() > end or not (wrong or unsaid):
             break
         await asyncio.sleep(1)
+    if unsaid:
+        wrong.append(f"{unsaid} commands were acknowledged and never answered")
     shown = Counter(filter(None, map(shown_job, messages)))
     wrong += [f"job {job} was delivered {n} times" for job, n in shown.items() if n > 1]
     if len(shown) < states["done"]:
         wrong.append(f"{states['done']} jobs are done, {len(shown)} are shown")
-    return Outcome(states=states, shown=shown, wrong=wrong)
+    told = sum(map(was_cut_off, messages))
+    return Outcome(states=states, shown=shown, told=told, wrong=wrong)

@@ -99,6 +99,11 @@ def waits(message: Json) -> bool:
     return bool(int(message.get("flags", 0)) & LOADING)
 
 
+def was_cut_off(message: Json) -> bool:
+    """Tell whether a member was told that a command has to be sent again."""
+    return "I was cut off before I could begin" in json.dumps(message)
+
+
 def shown_job(message: Json) -> str:
     """Return the job whose finished picture a message shows, "" when it shows none."""
     found = re.search(r"atelier:delete:([0-9a-f]{32})", json.dumps(message))
