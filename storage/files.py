@@ -11,7 +11,7 @@ text of a member ever becomes part of a path.
 import asyncio
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -60,7 +60,7 @@ class Place(Protocol):
         """Remove a file that is there."""
 
     async def older_than(self, age_s: float) -> list[str]:
-        """Return the digests of the files that were written longer ago."""
+        """Return the names, without folders, of the files that were written longer ago."""
 
 
 class FileStore:
@@ -171,13 +171,11 @@ class FileStore:
         return size_bytes
 
     async def older_than(self, age_s: float) -> list[str]:
-        """Return the digests of all files that were written more than ``age_s`` ago."""
-        return await self._place.older_than(age_s)
+        """Return the digests of all files that were written more than ``age_s`` ago.
 
-
-def digests_in(names: Iterable[str]) -> list[str]:
-    """Return the digests among the last parts of names, which others may have put there."""
-    return [name for name in names if _DIGEST.fullmatch(name)]
+        What others have put there under other names is none of ours.
+        """
+        return [name for name in await self._place.older_than(age_s) if _DIGEST.fullmatch(name)]
 
 
 def place_of(sha256: str) -> str:

@@ -7,7 +7,6 @@ event loop never does.
 import asyncio
 import errno
 import os
-import re
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from storage.errors import FileMissingError, FileRefusedError, StoreFullError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 _UNFINISHED = ".new-"
-_NAME = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class Folder:
@@ -61,7 +59,7 @@ class Folder:
         await asyncio.to_thread(_remove, self._root / name)
 
     async def older_than(self, age_s: float) -> list[str]:
-        """Return the digests of the files that were written longer ago.
+        """Return the names, without folders, of the files that were written longer ago.
 
         What a process that was killed has left unfinished as long ago is removed.
         """
@@ -73,7 +71,7 @@ class Folder:
         for path in old:
             if path.name.startswith(_UNFINISHED):
                 path.unlink(missing_ok=True)
-        return [path.name for path in old if _NAME.fullmatch(path.name)]
+        return [path.name for path in old]
 
 
 def _written_before(path: Path, limit: float) -> bool:

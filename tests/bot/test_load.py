@@ -1,15 +1,18 @@
 """Many members at once: everybody is answered in time, and the loop stays quick."""
 
 import asyncio
+import os
+import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
 import pytest
 
 from generation.registry import PIPELINES
-from tests.bot.members import Member
+from tests.bot.members import Member, text_of
 from tests.bot.pictures import photo
-from tests.bot.stage import Stage, rows, running, settings_for
+from tests.bot.stage import Stage, is_asked, rows, running, settings_for
+from tests.soak.watch import look
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -33,6 +36,54 @@ async def test_a_hundred_commands_at_once_are_all_answered_within_three_seconds(
     assert rows(bot, "SELECT count(*), count(DISTINCT message_id) FROM jobs") == [(100, 100)]
     assert await bot.stores.quotas.audit() == []
     assert stage.sandbox.invalid_requests < 100
+
+
+@pytest.mark.timed
+async def test_r2_a_burst_of_five_hundred_gets_places_with_estimates_or_a_polite_refusal(
+    stage: Stage,
+) -> None:
+    bot = await stage.start(progress_interval_s=2.0, max_wait_s=200, shutdown_s=0.1)
+    people = (stage.ada, stage.ben, stage.cleo)
+    image = await stage.ada.upload()
+    await stage.ada.remix("steady night", image=image)
+    await stage.ada.result()
+    await stage.settled(bot)
+    before_mb = look(os.getpid(), folder=stage.folder).rss_mb
+    answers = await asyncio.gather(
+        *(people[number % 3].remix("steady night", image=image) for number in range(500))
+    )
+    assert {answer["status"] for answer in answers} == {200}
+    await all_answered()
+    accepted = len(rows(bot, "SELECT id FROM jobs")) - 1
+    refused = sum(1 for text in shown_to(people) if REFUSAL.search(text))
+    assert accepted + refused == 500
+    assert min(accepted, refused) > 20
+    assert sum(1 for text in shown_to(people) if PLACE.search(text)) > 20
+    assert look(os.getpid(), folder=stage.folder).rss_mb - before_mb < 200
+    assert await bot.stores.quotas.audit() == []
+
+
+async def all_answered() -> None:
+    async with asyncio.timeout(180):
+        while True:
+            if not is_asked():
+                return
+            await asyncio.sleep(0.2)
+
+
+REFUSAL = re.compile(r"The queue is too long right now: about \d+ \w+")
+PLACE = re.compile(r"In the queue: place \d+ · about \d+")
+
+
+def shown_to(people: Iterable[Member]) -> list[str]:
+    """Return what members see, every message as it was shown last."""
+    messages = {
+        event["data"]["id"]: event["data"]
+        for member in people
+        for event in member.events
+        if event["type"] in ("MESSAGE_CREATE", "MESSAGE_UPDATE")
+    }
+    return [text_of(message) for message in messages.values()]
 
 
 @pytest.mark.timed

@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 
 from storage.archives import Manifest
 from storage.backup import Restored, back_up, restore
+from storage.database import sqlite_path
 from storage.errors import (
     AlreadyThereError,
     ArchiveError,
@@ -31,6 +32,7 @@ from storage.files import FileStore
 from storage.lock import hold
 from storage.migrating import check, downgrade, head_of, upgrade
 from storage.records import Job, JobState
+from storage.snapshots import require_empty
 from storage.tables import JobRow
 from tests.storage.stores import GUILD, MEMBER, Stores, open_stores
 from tests.storage.test_migrations import newer_program
@@ -237,27 +239,42 @@ def test_what_was_broken_off_can_be_repeated(archive: Path, place: Path) -> None
     assert len(list((place / "files").glob("??/??/*"))) == 4
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def changing(request: pytest.FixtureRequest, place: Path) -> tuple[str, str]:
+    """Return a database whose schema the test may change, and where it is to be restored to."""
+    if request.param == "sqlite":
+        return request.getfixturevalue("sqlite_url"), url_in(place)
+    return (
+        request.getfixturevalue("fresh_postgres_url"),
+        request.getfixturevalue("empty_postgres_url"),
+    )
+
+
 def test_a_backup_of_an_older_schema_is_brought_to_ours(
-    archive: Path, sqlite_url: str, tmp_path: Path, place: Path
+    changing: tuple[str, str], tmp_path: Path, place: Path
 ) -> None:
-    downgrade(sqlite_url, revision="f65dab0e01c9")
-    made = backed_up(sqlite_url, tmp_path, name="older.tar")
+    source, target = changing
+    downgrade(source, revision="f65dab0e01c9")
+    made = backed_up(source, tmp_path, name="older.tar")
     assert made.snapshot.revision == "f65dab0e01c9"
-    restored(url_in(place), place, tmp_path / "older.tar")
-    check(url_in(place))
-    assert (place / "atelier.sqlite3").stat().st_mode & 0o077 == 0
+    restored(target, place, tmp_path / "older.tar")
+    check(target)
+    path = sqlite_path(target)
+    assert path is None or path.stat().st_mode & 0o077 == 0
 
 
 def test_a_backup_of_a_newer_schema_is_refused(
-    archive: Path, sqlite_url: str, tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+    changing: tuple[str, str], tmp_path: Path, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    source, target = changing
     with monkeypatch.context() as patched:
         newer_program(tmp_path, patched)
-        upgrade(sqlite_url)
-        backed_up(sqlite_url, tmp_path, name="newer.tar")
+        upgrade(source)
+        backed_up(source, tmp_path, name="newer.tar")
     with pytest.raises(SchemaTooNewError, match="abcdef012345"):
-        restored(url_in(place), place, tmp_path / "newer.tar")
+        restored(target, place, tmp_path / "newer.tar")
     assert left_in(place) == []
+    require_empty(target)
 
 
 async def test_a_backup_is_restored_to_its_own_kind_of_database(

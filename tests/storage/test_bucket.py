@@ -6,9 +6,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import time_machine
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -21,8 +25,8 @@ from storage.errors import (
     FilesAddressError,
 )
 from storage.files import FileStore, place_of
-from storage.retention import Retention
 from tests.storage.stores import Stores, open_stores
+from tests.storage.test_backup import all_jobs, count, work
 
 DATA = b"the bytes of a picture" * 1000
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -135,7 +139,61 @@ async def test_jobs_orphans_and_backups_work_as_in_a_folder(
     assert set(await files.older_than(-60)) == set(made.snapshot.files)
     assert job.output is not None
     assert await files.read(job.output.sha256) == f"output of {job.id}".encode()
-    await files.put(b"orphan", media_type="image/png")
-    retention = Retention(stores.database, files=files)
-    assert await retention._orphans() == set()
     await stores.database.close()
+
+
+async def test_orphans_are_removed_from_the_store_after_an_hour_and_what_is_known_stays(
+    files: FileStore, config: BucketConfig, database_url: str, tmp_path: Path
+) -> None:
+    first = open_stores(database_url, tmp_path)
+    stores = Stores(database=first.database, files=files)
+    job = await stores.done(inputs={"image": await files.put(b"photo", media_type="image/png")})
+    orphan = await files.put(b"orphan", media_type="image/png")
+    await Bucket(config).write("notes of somebody else.txt", b"mine")
+    month = timedelta(days=30)
+    assert (await stores.retention.purge(older_than=month)).files == 0
+    an_hour_on = datetime.now(UTC) + timedelta(hours=1, minutes=1)
+    with time_machine.travel(an_hour_on):
+        report = await stores.retention.purge(older_than=month)
+    assert (report.files, report.size_bytes) == (1, orphan.size_bytes)
+    assert await Bucket(config).read("notes of somebody else.txt") == b"mine"
+    with pytest.raises(FileMissingError):
+        await files.read(orphan.sha256)
+    assert job.output is not None
+    assert await files.read(job.output.sha256) == f"output of {job.id}".encode()
+    await stores.database.close()
+
+
+@pytest.mark.slow
+async def test_r23_a_backup_of_postgresql_and_a_store_under_writes_is_restored_whole(
+    config: BucketConfig, postgres_url: str, empty_postgres_url: str, tmp_path: Path
+) -> None:
+    database = open_stores(postgres_url, tmp_path).database
+    stores = Stores(database=database, files=FileStore(Bucket(config)), default_ms=10**9)
+    ended = asyncio.Event()
+    workers = [asyncio.create_task(work(stores, ended=ended)) for _ in range(4)]
+    while (before := await count(stores)) < 25:
+        pass
+    archive, other = tmp_path / "b.tar", replace(config, address=f"{config.address}/again")
+    made = await asyncio.to_thread(in_a_loop, back_up, postgres_url, config, to=archive)
+    while (after := await count(stores)) == before:
+        pass
+    ended.set()
+    await asyncio.gather(*workers)
+    await database.close()
+    assert made.lost == []
+    done = await asyncio.to_thread(in_a_loop, restore, empty_postgres_url, other, archive=archive)
+    assert done.discrepancies == 0
+    database = open_stores(empty_postgres_url, tmp_path).database
+    again = Stores(database=database, files=FileStore(Bucket(other)))
+    assert before <= await count(again) <= after
+    for job in await all_jobs(again):
+        for file in [*job.inputs.values(), *job.outputs.values()]:
+            assert len(await again.files.read(file.sha256)) == file.size_bytes
+    assert set(await again.files.older_than(-60)) == made.snapshot.files.keys()
+    await database.close()
+
+
+def in_a_loop(act: Any, url: str, place: BucketConfig, **values: object) -> Any:  # noqa: ANN401
+    """Back up or restore in a loop of its own, as the commands do."""
+    return asyncio.run(act(url, files=FileStore(Bucket(place)), beside={}, **values))
