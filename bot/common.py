@@ -27,6 +27,7 @@ from generation.registry import SAFETY, PipelineSpec, looking
 from storage.acknowledgements import Acknowledgements
 from storage.blocks import BlockStore
 from storage.database import Database
+from storage.digests import DigestStore
 from storage.files import FileStore
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
@@ -52,6 +53,7 @@ class Stores:
     priorities: Priorities
     jobs: JobStore
     reviews: ReviewStore
+    digests: DigestStore
     reports: Reports
     sums: UsageSums
     retention: Retention
@@ -161,6 +163,7 @@ def stores_of(settings: Settings, database: Database) -> Stores:
         priorities=Priorities(database),
         jobs=JobStore(database, quotas=quotas, files=files, room=settings.room),
         reviews=ReviewStore(database, files=files),
+        digests=DigestStore(database),
         reports=Reports(database),
         sums=UsageSums(database),
         retention=Retention(database, files=files),

@@ -19,6 +19,7 @@ from bot.charts import ChartPool
 from bot.client import Atelier
 from bot.common import Common, Stores, database_of, executor_of, guilds_of, stores_of
 from bot.delivery import Delivery
+from bot.digests import Digests
 from bot.dispatcher import Dispatcher, under_way
 from bot.engine_metrics import EngineCounters
 from bot.fleet import Fleet
@@ -136,6 +137,17 @@ class Bot:
             delivery=self.delivery,
             lease_s=settings.lease_s,
         )
+        self.price = Price(hour=settings.hour_price, currency=settings.currency)
+        self.digests = Digests(
+            self.client,
+            owner=self.common.owner,
+            store=stores.digests,
+            reports=stores.reports,
+            guilds=guilds,
+            charts=workers.charts,
+            price=self.price,
+            texts=load_texts(),
+        )
         self.herald = Herald(
             line=self.line,
             jobs=stores.jobs,
@@ -235,6 +247,7 @@ class Bot:
             self.common.deadlines.look,
             self.acknowledger.keep,
             self.left.look,
+            self.digests.look,
         )
         if self.runner is not None:
             self.keepers.start(self.runner.pump)
@@ -324,12 +337,13 @@ class Bot:
             jobs=self.stores.jobs,
             reviews=self.stores.reviews,
             review_pages=self.reviews,
+            digests=self.stores.digests,
             quotas=self.stores.quotas,
             priorities=self.stores.priorities,
             bought_ms=self.settings.raised_ms,
             bought_weights=self.settings.bought_weights,
             reports=self.stores.reports,
-            price=Price(hour=self.settings.hour_price, currency=self.settings.currency),
+            price=self.price,
             charts=self.workers.charts,
             limits=Limits(max_side=self.settings.max_side, max_pictures=self.settings.max_pictures),
             files=self.stores.files,

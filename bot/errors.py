@@ -6,6 +6,8 @@ BotError
 │   ├── AdminsOnlyError       the command is for those who manage the server
 │   ├── ModeratorsOnlyError   the button is for those who may manage messages
 │   ├── NotApprovedError      pictures are not approved first there
+│   ├── NoDigestError         no weeks are told, so that cannot be ended
+│   ├── DigestPlaceError      the bot may not write where weeks are to be told
 │   ├── ReviewPlaceError      pictures cannot be approved in that channel
 │   ├── BlockedError          the member may not ask for pictures on this server
 │   │   └── BlockedUntilError ... until a moment
@@ -105,6 +107,14 @@ class ModeratorsOnlyError(RefusedError):
 
 class NotApprovedError(RefusedError):
     """Pictures are not approved first there, so that cannot be ended."""
+
+
+class NoDigestError(RefusedError):
+    """No weeks are told on that server, so that cannot be ended."""
+
+
+class DigestPlaceError(RefusedError):
+    """The bot may not write or attach files where weeks are to be told."""
 
 
 class ReviewPlaceError(RefusedError):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bot.reviews import Reviews
     from bot.safety import Guard
     from bot.usage import Price
+    from storage.digests import DigestStore
     from storage.files import FileStore
     from storage.jobs import JobStore
     from storage.priorities import Priorities
@@ -62,6 +63,7 @@ class Services:
     jobs: "JobStore"
     reviews: "ReviewStore"
     review_pages: "Reviews"
+    digests: "DigestStore"
     quotas: "Quotas"
     priorities: "Priorities"
     bought_ms: Mapping[int, int]

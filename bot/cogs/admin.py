@@ -9,6 +9,7 @@ from discord.ext import commands
 from bot.admin_approvals import ApprovalGroup
 from bot.admin_dead import DeadGroup
 from bot.admin_defaults import DefaultsGroup
+from bot.admin_digest import DigestGroup
 from bot.admin_members import MembersGroup
 from bot.admin_pages import audit_page, jobs_page, models_page, safety_page
 from bot.admin_places import PipelinesGroup
@@ -49,6 +50,7 @@ class Admin(commands.GroupCog, group_name="admin", group_description=label("comm
     approval = ApprovalGroup(name="approval", description=label("command.admin.approval"))
     pipelines = PipelinesGroup(name="pipelines", description=label("command.admin.pipelines"))
     dead = DeadGroup(name="dead", description=label("command.admin.dead"))
+    digest = DigestGroup(name="digest", description=label("command.admin.digest"))
     defaults = DefaultsGroup(name="defaults", description=label("command.admin.defaults"))
 
     @app_commands.command(name="safety", description=label("command.admin.safety"))

@@ -6,7 +6,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import discord
-from discord import app_commands, ui
+from discord import app_commands
 from discord.ext import commands
 
 from bot.acknowledging import think
@@ -15,20 +15,12 @@ from bot.client import Atelier
 from bot.notices import ACCENT, notice
 from bot.periods import DEFAULT_PERIOD, PERIODS, before, parts_of, period_between, period_until
 from bot.quotas import own_page, own_price_ms, usual_price_ms
+from bot.report_messages import CHART_NAME, chart_of, member_names, report_page
 from bot.rights import may_manage
 from bot.services import services_of, voice_of
 from bot.standing import standing_of
-from bot.texts import Voice, describe, label
-from bot.usage import (
-    Price,
-    charts_of,
-    csv_of,
-    json_of,
-    report_numbers,
-    report_tables,
-    report_total,
-    time_chart,
-)
+from bot.texts import describe, label
+from bot.usage import csv_of, json_of
 from bot.visits import Visit, let_in
 from storage.clock import utc_now
 from storage.cuts import Dimension
@@ -37,8 +29,7 @@ from storage.reports import BY_ALL, Question, Report
 from storage.windows import zone_of
 
 PERIOD_CHOICES = [app_commands.Choice(name=label(f"period.{name}"), value=name) for name in PERIODS]
-NAMED_MEMBERS = 10
-CHART_NAME, CSV_NAME, JSON_NAME = "usage.png", "usage.csv", "usage.json"
+CSV_NAME, JSON_NAME = "usage.csv", "usage.json"
 A_MOMENT = timedelta(microseconds=1)
 Choices = list[app_commands.Choice[str]]
 Date = app_commands.Range[str, 8, 10]
@@ -131,17 +122,19 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
 async def send(visit: Visit, report: Report, *, title: str, zone: ZoneInfo, light: bool) -> None:
     """Send a report with its chart and its files."""
     voice, price = visit.voice, visit.services.price
-    names = await member_names(visit.interaction, report)
-    chart = await visit.services.charts.draw(
-        charts_of(voice, report, names),
-        over_time=time_chart(voice, report, zone=zone),
-        light=light,
-    )
+    names = await member_names(visit.interaction.client, report)
+    chart = await chart_of(visit.services.charts, voice, report, names, zone=zone, light=light)
     table = await asyncio.to_thread(csv_of, report, names, price=price)
     figures = await asyncio.to_thread(json_of, report, names, price=price)
     files = {CHART_NAME: chart, CSV_NAME: table, JSON_NAME: figures}
     await visit.interaction.edit_original_response(
-        view=report_page(voice, report, title=title, price=price),
+        view=report_page(
+            voice,
+            report,
+            title=voice.say("usage.report.title", period=title),
+            price=price,
+            files=(CSV_NAME, JSON_NAME),
+        ),
         attachments=[
             discord.File(io.BytesIO(content), filename=name) for name, content in files.items()
         ],
@@ -156,34 +149,6 @@ async def _known(interaction: discord.Interaction, current: str, *, by: Dimensio
     asked = Question(since=since, until=until, guild_id=interaction.guild_id, by=(by,))
     lines = (await services_of(interaction).reports.report(asked)).lines(by)
     return matching(current, {str(line.key): str(line.key) for line in lines if line.key})
-
-
-async def member_names(interaction: discord.Interaction, report: Report) -> dict[int, str]:
-    """Return the names of those who used most; whoever has left Discord keeps their number."""
-    wanted = [int(row.key) for row in report.lines(Dimension.MEMBER)[:NAMED_MEMBERS]]
-    users = await asyncio.gather(
-        *map(interaction.client.fetch_user, wanted), return_exceptions=True
-    )
-    return {user.id: user.display_name for user in users if isinstance(user, discord.User)}
-
-
-def report_page(voice: Voice, report: Report, *, title: str, price: Price) -> ui.LayoutView:
-    """Return the report with its chart and its files."""
-    head = [voice.say("usage.report.title", period=title), report_total(voice, report)]
-    if report.total.jobs:
-        head.append(report_numbers(voice, report, price=price))
-    box = ui.Container[ui.LayoutView](ui.TextDisplay("\n".join(head)), accent_colour=ACCENT)
-    for table in report_tables(voice, report):
-        box.add_item(ui.TextDisplay(table))
-    picture = discord.MediaGalleryItem(
-        f"attachment://{CHART_NAME}", description=voice.say("usage.chart.alt")
-    )
-    box.add_item(ui.MediaGallery(picture))
-    view = ui.LayoutView(timeout=None)
-    view.add_item(box)
-    for name in (CSV_NAME, JSON_NAME):
-        view.add_item(ui.File(f"attachment://{name}"))
-    return view
 
 
 async def setup(client: Atelier) -> None:

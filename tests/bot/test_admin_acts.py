@@ -15,7 +15,7 @@ from tests.bot.test_presets import model
 
 LOOKS = {
     "safety", "models", "jobs", "audit", "words list", "presets list", "quota show",
-    "members blocked", "pipelines list", "approval list", "approval next",
+    "members blocked", "pipelines list", "approval list", "approval next", "digest show",
 }  # fmt: skip
 
 
@@ -48,6 +48,8 @@ def acts(stage: Stage, *dead: str) -> list[tuple[str, dict[str, object], str]]:
         ("pipelines on", {"name": "remix"}, "pipeline"),
         ("approval on", {"review": here}, "approval"),
         ("approval off", {}, "approval"),
+        ("digest on", {"channel": here}, "digest"),
+        ("digest off", {}, "digest"),
         ("defaults set", {"strength": 0.4}, "strength"),
         ("defaults clear", {}, "strength"),
         ("dead requeue", {"job": dead[0]}, "job"),

@@ -12,11 +12,11 @@ import pytest
 from PIL import Image, ImageStat
 
 from bot.charts import Bars, Columns, draw
-from bot.cogs.usage import report_page
 from bot.errors import AdminsOnlyError, BadDateError
 from bot.periods import before, parts_of, period_between
 from bot.quotas import own_price_ms, pictures
 from bot.replies import span
+from bot.report_messages import report_page
 from bot.rights import administered_guild
 from bot.texts import Voice, load_texts
 from bot.usage import Price, change, csv_of, harmless, report_lines
