@@ -86,9 +86,8 @@ async def _announce(visit: Visit, review: Place, *, channel: int) -> None:
     """
     if review.id == channel:
         raise ReviewPlaceError("the same channel", channel=review.id)
-    said = visit.voice.say(
-        f"review.begins.{_place(channel)}", channel=channel, actor=visit.actor_id
-    )
+    voice = await visit.services.review_pages.voice(visit.guild_id)
+    said = voice.say(f"review.begins.{_place(channel)}", channel=channel, actor=visit.actor_id)
     place = visit.interaction.client.get_partial_messageable(review.id)
     try:
         await place.send(view=notice(said, colour=ACCENT))

@@ -17,7 +17,7 @@ from bot.guilds import Guilds
 from bot.live import Page
 from bot.review_controls import ApproveButton
 from bot.review_pages import review_page
-from bot.texts import DEFAULT_LOCALE, Texts, Voice
+from bot.texts import Texts, Voice, public_voice
 from bot.verdicts import decided_page
 from storage.records import FINISHED, Job
 from storage.reviews import UNSENT, Review, ReviewStore
@@ -108,9 +108,9 @@ class Reviews:
         return Page(view=view, files=tuple(files.values()))
 
     async def voice(self, guild_id: int | None) -> Voice:
-        """Return the texts in the language that a guild has chosen, or else in the usual one."""
+        """Return the texts in the language of a guild."""
         chosen = (await self._guilds.holding(guild_id)).choices.language
-        return Voice(self._texts, chosen or DEFAULT_LOCALE)
+        return public_voice(self._texts, self._client.get_guild(guild_id or 0), chosen=chosen)
 
     async def _send(self, review: Review) -> int:
         guild = self._client.get_guild(review.job.guild_id or 0)

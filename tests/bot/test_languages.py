@@ -17,7 +17,11 @@ CHINESE = "zh-CN"
 async def test_a_member_reads_chinese_and_another_in_the_same_channel_english(
     stage: Stage,
 ) -> None:
+    guild_id = int(stage.guild_id)
+    stage.sandbox.state.guilds[guild_id].locale = CHINESE
     bot = await stage.start()
+    everybodys = await bot.client.services.review_pages.voice(guild_id)
+    assert everybodys.say("button.approve") == "批准"
     await stage.ada.speak(CHINESE)
     assert (await told(stage.ada, "remix"))["name_localized"] == "图片"
     assert "name_localized" not in await told(stage.ben, "remix")
