@@ -19,11 +19,15 @@ from bot.commandline_options import (
     ControlKind,
     ControlPicture,
     Count,
+    Guidance,
     LikePicture,
     LossWeight,
     Model,
+    Negative,
+    SchedulerName,
     Seed,
     Source,
+    Steps,
     Strength,
     Target,
 )
@@ -242,6 +246,10 @@ def remix(
     control_picture: ControlPicture = None,
     control_from: ControlFrom = None,
     like: LikePicture = None,
+    negative: Negative = "",
+    steps: Steps = None,
+    guidance: Guidance = None,
+    scheduler: SchedulerName = None,
 ) -> None:
     """Make a picture what the prompt says."""
     with refusals():
@@ -263,6 +271,10 @@ def remix(
             control_picture=control_picture or control_from,
             like=likeness,
             like_picture=like_picture,
+            negative=negative,
+            steps=steps,
+            guidance=guidance,
+            scheduler=scheduler,
             strength=strength,
             seed=seed,
             model=model,
@@ -283,6 +295,10 @@ def imagine(
     control_picture: ControlPicture = None,
     control_from: ControlFrom = None,
     like: LikePicture = None,
+    negative: Negative = "",
+    steps: Steps = None,
+    guidance: Guidance = None,
+    scheduler: SchedulerName = None,
 ) -> None:
     """Make a picture from words alone."""
     with refusals():
@@ -304,6 +320,10 @@ def imagine(
             control_picture=control_picture or control_from,
             like=likeness,
             like_picture=like_picture,
+            negative=negative,
+            steps=steps,
+            guidance=guidance,
+            scheduler=scheduler,
             seed=seed,
             model=model,
             count=count,

@@ -207,6 +207,7 @@ def order_of(job: Job) -> Order:
         negative_prompt=kept.negative_prompt,
         guidance_scale=kept.guidance_scale,
         num_inference_steps=kept.num_inference_steps,
+        scheduler=kept.scheduler,
         manner=kept.manner,
         chosen=kept.chosen,
         control=kept.control,

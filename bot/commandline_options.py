@@ -36,6 +36,14 @@ ControlPicture = Annotated[
 ControlFrom = Annotated[
     Path | None, typer.Option(help="A picture whose edges, depth or poses are followed.")
 ]
+Negative = Annotated[str, typer.Option(help="What is not to be seen.")]
+Steps = Annotated[int | None, typer.Option(min=1, max=150, help="The model's own by default.")]
+Guidance = Annotated[
+    float | None, typer.Option(min=0, max=30, help="How strictly words are followed; likewise.")
+]
+SchedulerName = Annotated[
+    str | None, typer.Option("--scheduler", help="ddim, euler, euler_ancestral, lcm ...; likewise.")
+]
 LikePicture = Annotated[
     str | None,
     typer.Option("--like", metavar="PICTURE[:W]", help="Make it like another picture."),

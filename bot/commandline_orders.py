@@ -10,7 +10,12 @@ from bot.errors import PromptTooLongError, sentence
 from bot.prompts import clean_prompt
 from bot.settings import Settings
 from bot.texts import load_texts
-from generation.abilities import require_companions, require_painter, require_reader
+from generation.abilities import (
+    require_companions,
+    require_painter,
+    require_reader,
+    require_scheduler,
+)
 from generation.codecs import ImageFormat
 from generation.designers import designer_named
 from generation.portraits import portraitist_named
@@ -56,7 +61,10 @@ class PictureOrder:
     prompt: str = ""
     artwork: Path | None = None
     artwork2: Path | None = None
+    negative: str = ""
     steps: int | None = None
+    guidance: float | None = None
+    scheduler: str | None = None
     manner: Manner | None = None
     control: Control | None = None
     control_picture: Path | None = None
@@ -176,7 +184,7 @@ def checked(order: PictureOrder, settings: Settings) -> PictureOrder:
         InvalidRequestError: it cannot do what is asked for.
     """
     _check_files(order)
-    order = replace(order, prompt=_cleaned(order.prompt))
+    order = replace(order, prompt=_cleaned(order.prompt), negative=_cleaned(order.negative))
     # Whether there is such a model shows without waiting for an engine.
     name, folder = order.model, settings.models_folder
     if order.pipeline == VAE and order.manner is None:
@@ -234,7 +242,8 @@ def _check_checkpoint(order: PictureOrder, settings: Settings) -> None:
     checkpoint_folder(name, models_dir=folder)
     if isinstance(order.source, Canvas) or order.ratio is not None:
         require_painter(name, models_dir=folder)
-    require_reader(order.prompt, model=name, models_dir=folder)
+    require_reader(order.prompt, model=name, models_dir=folder, negative=order.negative)
+    require_scheduler(order.scheduler, model=name, models_dir=folder)
     followed = order.control if order.control and order.control.weight else None
     liked = order.like is not None and order.like.weight > 0
     require_companions(control=followed, like=liked, model=name, models_dir=folder)

@@ -28,6 +28,7 @@ def details(voice: Voice, job: Job) -> str:
         "chosen": voice.say(f"chosen.{kept.chosen}") if kept.chosen else None,
         **_manner(kept),
         "steps": kept.num_inference_steps,
+        "scheduler": None if kept.scheduler is None else voice.say(f"scheduler.{kept.scheduler}"),
         "guidance": None if kept.guidance_scale is None else f"{kept.guidance_scale:g}",
         "seconds": f"{(job.device_ms or 0) / 1000:.1f}",
     }

@@ -34,6 +34,7 @@ BotError
 │   ├── PresetUnfitError      a preset of a server's own cannot be made of that
 │   ├── RetentionUnfitError   a server may not keep prompts and pictures for so long
 │   ├── PresetUnableError     no model here can do what a preset says, or not the one named
+│   │   └── PresetNearbyError ... but another preset comes near
 │   ├── WordsUnfitError       the model takes a picture and nothing else
 │   ├── UnknownAttributeError  the model that designs knows no such attribute
 │   ├── UnknownModelError     there is no such model
@@ -41,6 +42,8 @@ BotError
 │   ├── NotAPainterError      the model only changes what is there, others paint new things
 │   ├── PainterMissingError   no model here paints new things
 │   ├── PicturesUnfitError    the pictures are larger than what is taken by now
+│   ├── SchedulerUnfitError   the model runs with its own scheduler only
+│   │   └── SchedulerForOthersError  ... but others here take others
 │   ├── TooManyStepsError     the model takes fewer steps
 │   ├── TooManyPicturesError  one command may not ask for so many
 │   ├── BadShapeError         that is no shape of a picture
@@ -227,6 +230,10 @@ class PresetUnableError(RefusedError):
     """No model here can do what a preset says, or not the one that was named."""
 
 
+class PresetNearbyError(PresetUnableError):
+    """No model here can do what a preset says, but one can do another that comes near."""
+
+
 class WordsUnfitError(RefusedError):
     """The model looks for a picture among those it makes, and takes nothing but that picture."""
 
@@ -249,6 +256,14 @@ class PainterMissingError(RefusedError):
 
 class PicturesUnfitError(RefusedError):
     """The pictures that an order is made from are larger together than what is taken by now."""
+
+
+class SchedulerUnfitError(RefusedError):
+    """The model runs with its own scheduler only."""
+
+
+class SchedulerForOthersError(SchedulerUnfitError):
+    """The model runs with its own scheduler only, but others here take others."""
 
 
 class TooManyStepsError(RefusedError):

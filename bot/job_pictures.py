@@ -67,6 +67,7 @@ class JobPictures:
             strength=kept.strength,
             guidance_scale=kept.guidance_scale,
             num_inference_steps=kept.num_inference_steps,
+            scheduler=kept.scheduler,
             seed=job.seed,
             model=job.model,
             guild=job.guild_id or 0,

@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+from discord import app_commands
+
 from bot.errors import (
     BadShapeError,
     BadSizeError,
@@ -12,12 +14,13 @@ from bot.errors import (
 )
 from bot.orders import Picture, result_size
 from bot.prompts import shown
+from bot.texts import label
 from generation.canvases import canvas_of, enlarged
 from generation.catalogue import Entry
 from generation.errors import InvalidRequestError
 from generation.executor.arena import Geometry
 from generation.outpainting import parsed_ratio
-from generation.request import MIN_CANVAS_SIDE, Canvas, Note
+from generation.request import MIN_CANVAS_SIDE, SCHEDULERS, Canvas, Note
 
 MOST_PICTURES = 10
 """As many files as Discord takes with one message."""
@@ -113,6 +116,11 @@ def shape_of(text: str) -> str:
     except InvalidRequestError as err:
         raise BadShapeError("no shape", shape=shown(text)) from err
     return plain
+
+
+SCHEDULER_CHOICES = [
+    app_commands.Choice(name=label(f"scheduler.{name}"), value=name) for name in SCHEDULERS
+]
 
 
 def require_steps(steps: int | None, *, entry: Entry | None) -> None:

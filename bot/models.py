@@ -13,16 +13,19 @@ from bot.errors import (
     CompanionUnfitError,
     NotAPainterError,
     PainterMissingError,
+    PresetNearbyError,
     PresetUnableError,
     PromptForOthersError,
     PromptUnfitError,
+    SchedulerForOthersError,
+    SchedulerUnfitError,
     UnknownMethodError,
     UnknownModelError,
     UnusableModelError,
 )
 from bot.limits import require_steps
 from bot.orders import CONTROL_FROM, Order
-from bot.presets import Preset, titled
+from bot.presets import Preset, presets, titled
 from bot.prompts import shown
 from bot.reasons import reason_of
 from generation.abilities import require_companions, require_readable
@@ -30,7 +33,7 @@ from generation.catalogue import Entry, entries
 from generation.companions import spelled
 from generation.designers import PAINTER, Designer, designing
 from generation.errors import InvalidRequestError, ModelUnavailableError
-from generation.families import FAMILIES
+from generation.families import FAMILIES, UNET_ROWS
 from generation.portraits import Portraitist, portraitists
 from generation.registry import DESIGN, PIPELINES, PORTRAIT, VAE, PipelineSpec, methods
 from generation.request import EDGES, UNREAD, Canvas, Control
@@ -249,12 +252,25 @@ class Models:
         Raises:
             NotAPainterError, PainterMissingError: it paints nothing new.
             TooManyStepsError: it takes fewer steps.
+            SchedulerUnfitError, SchedulerForOthersError: it has a scheduler of its own alone; the
+                sentence names those that take others, if there are any.
         """
         entry = self.chosen(order.pipeline, order.model)
         paints = isinstance(order.image, Canvas) or order.ratio is not None
         if entry is not None and paints:
             self.painter(entry.name)
         require_steps(order.num_inference_steps, entry=entry)
+        if order.scheduler is not None:
+            self._require_scheduled(entry, order)
+
+    def _require_scheduled(self, entry: Entry | None, order: Order) -> None:
+        if entry is not None and entry.family.rows == UNET_ROWS:
+            return
+        name = shown(order.model or order.pipeline, limit=NAME_LENGTH)
+        able = listed(each.name for each in self.usable if each.family.rows == UNET_ROWS)
+        if able:
+            raise SchedulerForOthersError("its own scheduler", name=name, known=able)
+        raise SchedulerUnfitError("its own scheduler", name=name)
 
     @property
     def painters(self) -> tuple[Entry, ...]:
@@ -292,7 +308,7 @@ class Models:
 
         Raises:
             PresetUnableError: none can, or not the one that was named; the sentence names those
-                that can, if there are any.
+                that can, if there are any, or a preset that comes near.
         """
         there = self.chosen("remix", model)
         if there is None and model is None and preset.model is None and not paints:
@@ -304,6 +320,10 @@ class Models:
         if able:
             known = listed(entry.name for entry in able)
             raise PresetUnableError("another model can", preset=titled(preset), known=known)
+        near = presets().get(preset.nearest or "")
+        if near is not None and any(near.fits(entry) for entry in found):
+            values = {"preset": titled(preset), "nearest": titled(near)}
+            raise PresetNearbyError("no model can", **values)
         raise PresetUnableError("no model can")
 
     def offered(self, presets: Iterable[Preset]) -> Iterator[Preset]:

@@ -69,6 +69,7 @@ class Order:
     negative_prompt: str = ""
     guidance_scale: float | None = None
     num_inference_steps: int | None = None
+    scheduler: str | None = None
     beside: Mapping[str, StoredFile] = field(default_factory=dict)
     manner: Manner | None = None
     chosen: str = ""
@@ -160,6 +161,7 @@ class Parameters:
     negative_prompt: str = ""
     guidance_scale: float | None = None
     num_inference_steps: int | None = None
+    scheduler: str | None = None
     manner: Manner | None = None
     chosen: str = ""
     control: str | None = None
@@ -187,6 +189,7 @@ class Parameters:
             negative_prompt=order.negative_prompt,
             guidance_scale=order.guidance_scale,
             num_inference_steps=order.num_inference_steps,
+            scheduler=order.scheduler,
             manner=order.manner,
             chosen=order.chosen,
             control=order.control,

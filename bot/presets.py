@@ -41,6 +41,7 @@ class Preset:
         layers: what is drawn over the result, names of ``generation.postprocess.layers``.
         sample: a picture to try it on: one of those that ship, or a file beside the presets'.
         edits: whether it needs a model that follows instructions and keeps the rest as it is.
+        nearest: one that ships, which members are pointed to where no model can do this one.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Preset:
     layers: tuple[str, ...] = ()
     sample: str | None = None
     edits: bool = False
+    nearest: str | None = None
 
     def said(self, words: str = "") -> str:
         """Return the prompt with a member's own words."""
@@ -158,7 +160,7 @@ def _require_texts(preset: Preset) -> None:
         raise ValueError(f"{name}: a prompt has at most {MAX_PROMPT} characters")
     if not isinstance(preset.edits, bool):
         raise ValueError(f"{name}: edits is true or false")
-    for field in ("model", "sample"):
+    for field in ("model", "sample", "nearest"):
         if not isinstance(getattr(preset, field), str | None):
             raise ValueError(f"{name}: its {field} is to be a text")
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from generation.companions import control_for, ip_adapter_for
 from generation.errors import InvalidRequestError, ModelUnavailableError
 from generation.estimators import estimators_for
+from generation.families import UNET_ROWS
 from generation.heads import read_head
 from generation.loras import Lora, lora_file, split_loras
 from generation.prompts import fragments_of
 from generation.recognition import INDEX, family_of, has_part, read_config
-from generation.request import Control
+from generation.request import SCHEDULERS, Control
 from generation.weights import checkpoint_folder, checkpoint_names, paints_anew, read_manifest
 
 # What a LoRA changes of how pictures listen to words, by the names of every trainer.
@@ -92,7 +93,23 @@ def require_readable(prompt: str, *, model: str, models_dir: Path, negative: str
         _require_fit(lora, folder=folder, models_dir=models_dir)
 
 
-def require_reader(prompt: str, *, model: str, models_dir: Path) -> None:
+def require_scheduler(scheduler: str | None, *, model: str, models_dir: Path) -> None:
+    """Refuse a scheduler that a checkpoint does not run with; None is its own.
+
+    Raises:
+        InvalidRequestError: there is none of that name, or it has its own alone.
+        ModelUnavailableError: there is no such checkpoint, or it is damaged.
+    """
+    if scheduler is None:
+        return
+    if scheduler not in SCHEDULERS:
+        known = ", ".join(SCHEDULERS)
+        raise InvalidRequestError(f"there is no scheduler {scheduler!r}; known: {known}")
+    if family_of(checkpoint_folder(model, models_dir=models_dir)).rows != UNET_ROWS:
+        raise InvalidRequestError(f"{model} runs with its own scheduler only")
+
+
+def require_reader(prompt: str, *, model: str, models_dir: Path, negative: str = "") -> None:
     """Refuse a prompt that asks for what a checkpoint cannot do, naming those that can.
 
     Raises:
@@ -101,7 +118,7 @@ def require_reader(prompt: str, *, model: str, models_dir: Path) -> None:
     """
 
     def read(name: str) -> None:
-        require_readable(prompt, model=name, models_dir=models_dir)
+        require_readable(prompt, model=name, models_dir=models_dir, negative=negative)
 
     try:
         read(model)

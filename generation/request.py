@@ -27,6 +27,10 @@ DRAWN = (EDGES, "depth", "pose")
 by networks of the operator's."""
 
 
+SCHEDULERS = ("ddim", "euler", "euler_ancestral", "lcm", "dpmpp_2m", "pndm")
+"""What a request may be stepped by besides a checkpoint's own scheduler, where that is a UNet's."""
+
+
 class Stage(StrEnum):
     """Where a request is."""
 
@@ -301,7 +305,7 @@ class ImageRequest:
         strength: how far to go from ``image``; 0 returns it, 1 goes all the way.
         guidance_scale: how strictly to follow the prompt; None leaves it to the model.
         num_inference_steps: None leaves it to the model.
-        scheduler: a name of ``generation.pipelines.samplers.SCHEDULERS``; None is the model's own.
+        scheduler: one of ``SCHEDULERS``; None is the model's own.
         seed: of the noise, 0 to ``MAX_SEED``; same request and seed, same pixels.
         model: a checkpoint's name; None is the pipeline's default.
         timeout_s: seconds of running (waiting does not count) after which it is stopped.

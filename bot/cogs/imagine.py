@@ -9,7 +9,14 @@ from bot.choices import NAME_LENGTH, matching, model_line, shape_choices
 from bot.client import Atelier
 from bot.errors import WordsMissingError
 from bot.following import followed
-from bot.limits import MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, SIZE_LETTERS, require_steps
+from bot.limits import (
+    MOST_GUIDANCE,
+    MOST_PICTURES,
+    MOST_STEPS,
+    SCHEDULER_CHOICES,
+    SIZE_LETTERS,
+    require_steps,
+)
 from bot.orders import LIKE_STRENGTH, Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import services_of, voice_of
@@ -32,6 +39,7 @@ class Imagine(commands.Cog):
         seed=label("command.seed"),
         steps=label("command.steps"),
         guidance=label("command.guidance"),
+        scheduler=label("command.scheduler"),
         count=label("command.count"),
         like=label("command.remix.like"),
         like_strength=label("command.remix.like_strength"),
@@ -39,6 +47,7 @@ class Imagine(commands.Cog):
         control_picture=label("command.remix.control_picture"),
         control_from=label("command.remix.control_from"),
     )
+    @app_commands.choices(scheduler=SCHEDULER_CHOICES)
     async def imagine(
         self,
         interaction: discord.Interaction,
@@ -55,6 +64,7 @@ class Imagine(commands.Cog):
         control: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
         control_picture: discord.Attachment | None = None,
         control_from: discord.Attachment | None = None,
+        scheduler: str | None = None,
     ) -> None:
         """Paint a picture from words, with a model that can."""
         await think(interaction)
@@ -88,6 +98,7 @@ class Imagine(commands.Cog):
             strength=1.0,
             guidance_scale=guidance,
             num_inference_steps=steps,
+            scheduler=scheduler,
             seed=any_seed(seed),
             count=count,
             model=entry.name,

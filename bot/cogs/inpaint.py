@@ -8,7 +8,13 @@ from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, matching, model_line
 from bot.client import Atelier
 from bot.errors import WordsMissingError
-from bot.limits import MOST_GUIDANCE, MOST_PICTURES, MOST_STEPS, require_steps
+from bot.limits import (
+    MOST_GUIDANCE,
+    MOST_PICTURES,
+    MOST_STEPS,
+    SCHEDULER_CHOICES,
+    require_steps,
+)
 from bot.orders import Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import services_of, voice_of
@@ -35,8 +41,10 @@ class Inpaint(commands.Cog):
         seed=label("command.seed"),
         steps=label("command.steps"),
         guidance=label("command.guidance"),
+        scheduler=label("command.scheduler"),
         count=label("command.count"),
     )
+    @app_commands.choices(scheduler=SCHEDULER_CHOICES)
     async def inpaint(
         self,
         interaction: discord.Interaction,
@@ -50,6 +58,7 @@ class Inpaint(commands.Cog):
         steps: app_commands.Range[int, 1, MOST_STEPS] | None = None,
         guidance: app_commands.Range[float, 0.0, MOST_GUIDANCE] | None = None,
         count: app_commands.Range[int, 1, MOST_PICTURES] = 1,
+        scheduler: str | None = None,
     ) -> None:
         """Paint what a mask marks white, or what of the picture is transparent."""
         await think(interaction)
@@ -74,6 +83,7 @@ class Inpaint(commands.Cog):
             strength=strength,
             guidance_scale=guidance,
             num_inference_steps=steps,
+            scheduler=scheduler,
             seed=any_seed(seed),
             count=count,
             model=model,

@@ -21,7 +21,14 @@ from bot.errors import (
 )
 from bot.following import followed
 from bot.forms import Filled, PictureForm
-from bot.limits import MOST_PICTURES, SIZE_LETTERS, shape_of
+from bot.limits import (
+    MOST_GUIDANCE,
+    MOST_PICTURES,
+    MOST_STEPS,
+    SCHEDULER_CHOICES,
+    SIZE_LETTERS,
+    shape_of,
+)
 from bot.models import Models
 from bot.orders import LIKE_STRENGTH, Order, Picture, any_seed
 from bot.pictures import first_picture
@@ -151,7 +158,12 @@ async def preset_for(
 
 
 def _require_plain(
-    models: Models, model: str | None, preset: str | None, extend: str | None, beside: object
+    models: Models,
+    model: str | None,
+    preset: str | None,
+    extend: str | None,
+    beside: object,
+    stepped: object,
 ) -> None:
     """Refuse what a VAE does not do besides varying a picture.
 
@@ -166,6 +178,8 @@ def _require_plain(
         raise PresetUnableError("a VAE knows no presets")
     if beside is not None:
         raise CompanionUnfitError("a VAE", reason=Phrase("reason.vae_follows"))
+    if stepped is not None:
+        raise CompanionUnfitError("a VAE", reason=Phrase("reason.vae_steps"))
 
 
 class Remix(commands.Cog):
@@ -189,7 +203,11 @@ class Remix(commands.Cog):
         control=label("command.remix.control"),
         control_picture=label("command.remix.control_picture"),
         control_from=label("command.remix.control_from"),
+        steps=label("command.steps"),
+        guidance=label("command.guidance"),
+        scheduler=label("command.scheduler"),
     )
+    @app_commands.choices(scheduler=SCHEDULER_CHOICES)
     async def remix(
         self,
         interaction: discord.Interaction,
@@ -207,6 +225,9 @@ class Remix(commands.Cog):
         control: app_commands.Range[str, 1, NAME_LENGTH] | None = None,
         control_picture: discord.Attachment | None = None,
         control_from: discord.Attachment | None = None,
+        steps: app_commands.Range[int, 1, MOST_STEPS] | None = None,
+        guidance: app_commands.Range[float, 0.0, MOST_GUIDANCE] | None = None,
+        scheduler: str | None = None,
     ) -> None:
         """Change a picture by words, a preset or both; or give it new margins."""
         await think(interaction)
@@ -217,7 +238,7 @@ class Remix(commands.Cog):
         )
         if projector := services.models.projector(model):
             others = (prompt, preset, negative, extend, control, like)
-            if any((*others, control_picture, control_from)):
+            if any((*others, control_picture, control_from, steps, guidance, scheduler)):
                 raise WordsUnfitError("no words", name=projector.name)
             services.limits.require_count(count)
             found = await services.pictures.upload(image)
@@ -227,7 +248,8 @@ class Remix(commands.Cog):
         services.limits.require_count(count)
         if services.models.pipeline_of(model) == VAE:
             asked = like or control or control_picture or control_from
-            _require_plain(services.models, model, preset, extend, asked)
+            stepped = steps or guidance or scheduler
+            _require_plain(services.models, model, preset, extend, asked, stepped)
             order = Order(
                 command="remix",
                 pipeline=VAE,
@@ -275,7 +297,14 @@ class Remix(commands.Cog):
             control_picture=control_picture,
             control_from=control_from,
         )
-        order = replace(order, **beside, like_strength=like_strength)
+        order = replace(
+            order,
+            **beside,
+            like_strength=like_strength,
+            num_inference_steps=steps,
+            guidance_scale=guidance,
+            scheduler=scheduler,
+        )
         await services.dispatcher.place(interaction, order)
 
     @remix.autocomplete("preset")

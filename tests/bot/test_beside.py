@@ -50,7 +50,14 @@ async def test_a_job_keeps_what_it_is_to_follow_and_again_follows_it(
 ) -> None:
     bot = await stage.start()
     pictures = {name: await stage.ada.upload() for name in ("like", "control_picture")}
-    wished = {"model": "mine", "control": "depth/any:0.6", "like_strength": 0.4, **pictures}
+    steps = {"steps": 3, "guidance": 2.5, "scheduler": "ddim"}
+    wished = {
+        "model": "mine",
+        "control": "depth/any:0.6",
+        "like_strength": 0.4,
+        **pictures,
+        **steps,
+    }
     await stage.ada.remix("night", **wished)
     message = await stage.ada.result()
     first = await bot.stores.jobs.get(job_of(message))
@@ -61,6 +68,8 @@ async def test_a_job_keeps_what_it_is_to_follow_and_again_follows_it(
         assert job.parameters is not None
         kept = job.parameters["control"], job.parameters["like_strength"]
         assert kept == ("depth/any:0.6", 0.4)
+        stepped = ("num_inference_steps", "guidance_scale", "scheduler")
+        assert [job.parameters[name] for name in stepped] == [3, 2.5, "ddim"]
     assert first.inputs == again.inputs
 
 
@@ -106,6 +115,22 @@ async def test_what_no_network_follows_is_refused_before_it_is_queued(
     for control in ("depth", "edges"):
         await stage.ada.command("imagine", None, prompt="a castle", control=control)
         await stage.ada.text(f"without a picture there are no {control} to follow")
+    assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]
+
+
+async def test_a_scheduler_is_refused_where_a_model_has_its_own(stage: Stage, models: Path) -> None:
+    folder = painter(models / "flow")
+    (folder / "transformer").mkdir()
+    told = {
+        "model_index.json": {"_class_name": "FluxPipeline"},
+        "transformer/config.json": {"guidance_embeds": True},
+        "scheduler/scheduler_config.json": {"_class_name": "FlowMatchEulerDiscreteScheduler"},
+    }
+    for name, config in told.items():
+        (folder / name).write_text(json.dumps(config))
+    bot = await stage.start()
+    await stage.ada.remix("night", model="flow", scheduler="ddim")
+    await stage.ada.text("The model flow runs with its own scheduler only. These take others: mine")
     assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]
 
 

@@ -181,6 +181,10 @@ def test_no_command_at_all_shows_help() -> None:
             "there is no ControlNet for edges here; no checkpoint here does",
         ),
         (
+            ["remix", "in.jpg", "out.png", "--prompt", "x", "--scheduler", "best"],
+            "there is no scheduler 'best'; known: ddim, euler",
+        ),
+        (
             ["remix", "in.jpg", "out.png", "--prompt", "x", "--control", "depth:0.5"],
             "a control by depth needs a control picture",
         ),

@@ -93,11 +93,13 @@ async def test_several_pictures_come_in_one_reply_and_each_can_be_varied(
 ) -> None:
     bot = await stage.start()
     options = {"prompt": "a castle", "negative": "fog", "size": "3:2", "steps": 9, "guidance": 4}
+    options["scheduler"] = "euler_ancestral"
     await stage.ada.command("imagine", None, seed=MAX_SEED, count=3, **options)
     message = await stage.ada.result()
     said = text_of(message)
     assert "**Imagine** · a castle" in said
-    assert f"mine · seeds {MAX_SEED}, 0, 1 · 96 x 64 · 9 steps · guidance 4 · " in said
+    assert f"mine · seeds {MAX_SEED}, 0, 1 · 96 x 64 · 9 steps · " in said
+    assert " · 9 steps · scheduler Euler ancestral · guidance 4 · " in said
     assert "strength" not in said
     assert labels(message) == ["Vary 1", "Vary 2", "Vary 3", "Again", "Edit", "Details", "Delete"]
     assert [colour[0] for colour in await colours(stage, message)] == [255, 0, 1]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bot.errors import PresetUnableError, UnknownPresetError
+from bot.errors import PresetNearbyError, PresetUnableError, UnknownPresetError
 from bot.models import Models
-from bot.presets import Preset, preset_named, presets, read_presets, sample_of
+from bot.presets import Preset, preset_named, presets, read_presets, sample_of, titled
 from generation.errors import InvalidRequestError
 from generation.pipelines.base import EngineConfig, Pipeline
 from generation.postprocess.layers import LAYERS
@@ -54,6 +54,11 @@ def test_words_go_where_a_template_says_or_to_its_end() -> None:
     assert film.said("{0.__class__}") == "on film, {0.__class__}, muted"
 
 
+def test_a_preset_points_to_another_that_ships() -> None:
+    for each in presets().values():
+        assert each.nearest is None or presets()[each.nearest].nearest is None
+
+
 def test_a_preset_is_found_by_its_title_too() -> None:
     assert preset_named(" winter NIGHT ", presets()).name == "winter_night"
     with pytest.raises(UnknownPresetError):
@@ -66,8 +71,13 @@ async def test_the_starter_is_offered_for_what_it_knows_and_for_nothing_else(
     models = await listing(tmp_path)
     offered = {preset.name for preset in models.offered(presets().values())}
     assert offered == presets().keys() - FOR_MODELS
-    with pytest.raises(PresetUnableError, match="no model can"):
-        models.able(presets()["film"])
+    with pytest.raises(PresetUnableError, match="no model can") as refused:
+        models.able(presets()["fashion"])
+    assert not isinstance(refused.value, PresetNearbyError)
+    for name, near in (("film", "vintage"), ("comic", "cartoon"), ("teaching", "cartoon")):
+        with pytest.raises(PresetNearbyError) as pointed:
+            models.able(presets()[name])
+        assert pointed.value.values["nearest"] == titled(presets()[near])
 
 
 async def test_a_model_of_any_words_is_taken_where_the_starter_does_not_do(tmp_path: Path) -> None:
@@ -127,6 +137,7 @@ def test_an_installations_own_presets_come_first_and_replace_those_that_ship(
         ('{"x": {"prompt": "a", "name": "y"}}', "name"),
         ('{"x": {"prompt": "a", "model": 7}}', "its model is to be a text"),
         ('{"x": {"prompt": "a", "edits": "no"}}', "edits is true or false"),
+        ('{"x": {"prompt": "a", "nearest": 7}}', "its nearest is to be a text"),
         (json.dumps({"x" * 65: {"prompt": "a"}}), "at most 64"),
         (json.dumps({"x": {"prompt": "a" * 301}}), "at most 300"),
     ],

@@ -96,10 +96,10 @@ def save_img2img(folder: Path, *, scheduler: object | None = None, **unet: objec
     return folder
 
 
-def save_inpaint(folder: Path, *, scheduler: object | None = None) -> Path:
+def save_inpaint(folder: Path, *, scheduler: object | None = None, **unet: object) -> Path:
     """Write a tiny Stable Diffusion checkpoint that fills holes: nine channels go in."""
     scheduler = scheduler or real.DDIMScheduler(clip_sample=False, steps_offset=1)
-    parts = _components(folder, in_channels=9, scheduler=scheduler)
+    parts = _components(folder, in_channels=9, scheduler=scheduler, **unet)
     real.StableDiffusionInpaintPipeline(**parts).save_pretrained(folder)
     return folder
 

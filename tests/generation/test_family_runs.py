@@ -25,6 +25,7 @@ from tests.generation.checkpoints import (
     real,
     save_flux,
     save_img2img,
+    save_inpaint,
     save_instruct,
     save_qwen_edit,
     save_refiner,
@@ -82,6 +83,14 @@ KINDS = {
     "LCM": Kind(family="lcm", save=_sd(_lcm, time_cond_proj_dim=8)),
     "LCM merged in": Kind(family="lcm_merged", save=_sd(_lcm)),
     "InstructPix2Pix": Kind(family="instruct_pix2pix", save=save_instruct),
+    "Stable Diffusion 1.x for inpainting": Kind(
+        family="sd1_inpaint", save=lambda folder: save_inpaint(folder, scheduler=euler())
+    ),
+    "Stable Diffusion 2.x for inpainting": Kind(
+        family="sd2_inpaint",
+        save=lambda folder: save_inpaint(folder, scheduler=euler(), use_linear_projection=True),
+    ),
+    "XL for inpainting": Kind(family="sdxl_inpaint", save=_xl(euler, in_channels=9)),
     "XL": Kind(family="sdxl", save=save_xl),
     "XL refiner": Kind(family="sdxl_refiner", save=save_refiner),
     "XL Turbo": Kind(family="sdxl_turbo", save=_xl(_ancestral, sample_size=64)),
@@ -105,13 +114,20 @@ KINDS = {
 
 MORE = {
     "Stable Diffusion 2.x",
+    "Stable Diffusion 1.x for inpainting",
+    "Stable Diffusion 2.x for inpainting",
+    "XL for inpainting",
     "LCM merged in",
     "XL LCM",
     "XL with LCM merged in",
     "XL Lightning",
     "Stable Diffusion 3.5",
 }
-"""Families that differ from another by figures alone."""
+"""Families that differ from another by figures alone, or by what fills holes."""
+
+
+def test_every_family_of_the_table_is_run() -> None:
+    assert {kind.family for kind in KINDS.values()} == set(FAMILIES) - {"other"}
 
 
 @pytest.fixture(

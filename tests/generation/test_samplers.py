@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 
+from generation import request
 from generation.errors import InvalidRequestError
 from generation.pipelines.samplers import SCHEDULERS, Schedule, first_step, plan, scheduler_like
 from tests.generation.checkpoints import real
@@ -177,6 +178,10 @@ def test_planning_leaves_the_scheduler_as_it_was() -> None:
     before = scheduler.timesteps.clone()
     plan(scheduler, steps=3)
     assert torch.equal(scheduler.timesteps, before)
+
+
+def test_what_may_be_asked_for_is_what_there_is() -> None:
+    assert tuple(SCHEDULERS) == request.SCHEDULERS
 
 
 def test_a_scheduler_of_no_known_name_is_refused_with_those_there_are() -> None:
