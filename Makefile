@@ -45,7 +45,7 @@ bench-families: $(DEV_STAMP) ## Time each family at 512 px (two minutes) for doc
 soak: $(DEV_STAMP) ## Run the whole bot under load for SOAK_S seconds.
 	$(BIN)/python -m tests.soak --seconds $(SOAK_S)
 
-soak-cluster: $(DEV_STAMP) ## Kill bots and workers on one PostgreSQL at random for SOAK_S seconds.
+soak-cluster: $(DEV_STAMP) ## Kill bots, workers and their PostgreSQL at random for SOAK_S seconds.
 	$(BIN)/python -m tests.soak.cluster --seconds $(SOAK_S)
 
 fuzz: $(DEV_STAMP) ## Fuzz the picture intake for FUZZ_S seconds.

@@ -1,8 +1,8 @@
 """`python -m tests.soak.cluster --seconds N`: bots and workers on one PostgreSQL, killed at random.
 
 Two bots hear the same servers, three workers make their pictures, and every few seconds one of the
-five is killed with SIGKILL and started again. The audit: of the jobs that were accepted none is
-missing, none delivered twice, and the ledger's sums are the balances.
+five, or the server of the database, is killed with SIGKILL and started again. The audit: of the jobs
+that were accepted none is missing, none delivered twice, and the ledger's sums are the balances.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from tests.soak.installation import Installation, drained, installed, until_serv
 from tests.soak.members import Crowd
 
 PROCESSES = ("bot 1", "bot 2", "worker 1", "worker 2", "worker 3")
+DATABASE = "database"
 PROMPTS = ["night", "slow night", "fog", "refuse this", "odd one"]
 
 
@@ -34,16 +35,17 @@ async def under_load(
     rng, photo = crowd.rng, await asyncio.to_thread(picture)
     await asyncio.gather(*(installation.start(name) for name in PROCESSES))
     await until_served(crowd, photo)
+    striking = asyncio.create_task(strike(installation, rng))
     end = time.monotonic() + seconds
     next_kill = time.monotonic() + kill_every_s
     while time.monotonic() < end:
         await crowd.send(photo, presets=PROMPTS)
-        if time.monotonic() > next_kill:
-            name = rng.choice(PROCESSES)
-            await installation.kill(name)
-            await installation.start(name)
+        if time.monotonic() > next_kill and striking.done():
+            striking.result()
+            striking = asyncio.create_task(strike(installation, rng))
             next_kill = time.monotonic() + rng.uniform(0.5, 1.5) * kill_every_s
         await asyncio.sleep(rng.uniform(0.1, 0.6))
+    await striking
     outcome = await drained(installation, crowd)
     codes = await installation.stop()
     acknowledged, accepted = len(crowd.seen.acknowledged_s), outcome.states.total()
@@ -55,6 +57,16 @@ async def under_load(
         lost = acknowledged - accepted - outcome.told
         outcome.wrong.append(f"of {lost} acknowledged commands there is no trace")
     return outcome.wrong
+
+
+async def strike(installation: Installation, rng: random.Random) -> None:
+    """Kill one of the processes, or the server under all of them, and start it again."""
+    name = rng.choice([*PROCESSES, DATABASE])
+    if name == DATABASE:
+        await installation.lose_server(for_s=rng.uniform(0, 5))
+        return
+    await installation.kill(name)
+    await installation.start(name)
 
 
 def main() -> int:

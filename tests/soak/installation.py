@@ -113,6 +113,13 @@ class Installation:
         await process.wait()
         self.kills[name.split()[0]] += 1
 
+    async def lose_server(self, *, for_s: float) -> None:
+        """Kill the database's server, and start it again after a while."""
+        self.kills["database"] += 1
+        await asyncio.to_thread(self.server.kill)
+        await asyncio.sleep(for_s)
+        await asyncio.to_thread(self.server.start)
+
     async def stop(self) -> list[int]:
         """Have all end by themselves, and return how they did."""
         for process in self.running.values():
