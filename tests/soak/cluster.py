@@ -1,8 +1,8 @@
 """`python -m tests.soak.cluster --seconds N`: bots and workers on one PostgreSQL, killed at random.
 
 Two bots hear the same servers, three workers make their pictures, and every few seconds one of the
-five, or the server of the database, is killed with SIGKILL and started again. The audit: of the jobs
-that were accepted none is missing, none delivered twice, and the ledger's sums are the balances.
+five, or PostgreSQL, is killed with SIGKILL and started again. The audit: of the jobs that were
+accepted none is missing, none delivered twice, and the ledger's sums are the balances.
 """
 
 import argparse
