@@ -21,7 +21,7 @@ MARKS = re.compile(
     r"`[^`{]+`|<t:\{\w+\}:\w>|<[@#]\{\w+\}>|/[a-z]+\b|\.(?:json|csv|txt)\b|^#+ |^-# ", re.M
 )
 """What is no language: commands, code, files' names, times, mentions, and how a line begins."""
-OWN_NAMES = ("language.name",)
+OWN_NAMES = ("language.name", "scheduler.")
 LIMITS = {
     r"command\.remix\.menu": 32,
     r"command\..*": 100,
