@@ -37,6 +37,7 @@ def upgrade(url: str, *, backup: bool = True, revision: str = "head") -> Path | 
         copy = copy_sqlite(path, to=_backup_place(path))
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _for_its_owner_alone(path)
     connect_once(url, partial(_run, command.upgrade, revision), read_only=False)
     return copy
 
@@ -85,6 +86,7 @@ def refuse_newer(current: str | None) -> None:
 
 def copy_sqlite(path: Path, *, to: Path) -> Path:
     """Copy an SQLite database consistently, even while it is written to."""
+    _for_its_owner_alone(to)
     source = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     with closing(source), closing(sqlite3.connect(to)) as target:
         source.backup(target)
@@ -118,6 +120,11 @@ def _scripts() -> ScriptDirectory:
 
 def _revision_of(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
+
+
+def _for_its_owner_alone(path: Path) -> None:
+    """Make a file that is not there yet, empty; what SQLite lays beside it is as it is."""
+    path.touch(mode=0o600, exist_ok=True)
 
 
 def _backup_place(path: Path) -> Path:

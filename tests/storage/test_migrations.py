@@ -297,6 +297,26 @@ def test_a_new_database_is_made_with_its_folder(tmp_path: Path) -> None:
     assert current == expected
 
 
+def test_others_on_the_machine_can_read_neither_a_new_database_nor_its_copies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'here' / 'atelier.sqlite3'}"
+
+    async def used() -> dict[str, int]:
+        stores = open_stores(url, tmp_path)
+        await stores.accept()
+        modes = {path.suffix: path.stat().st_mode & 0o077 for path in (tmp_path / "here").iterdir()}
+        await stores.database.close()
+        return modes
+
+    upgrade(url)
+    assert asyncio.run(used()) == {".sqlite3": 0, ".sqlite3-wal": 0, ".sqlite3-shm": 0}
+    newer_program(tmp_path, monkeypatch)
+    copy = upgrade(url)
+    assert copy is not None
+    assert copy.stat().st_mode & 0o077 == 0
+
+
 def test_an_sqlite_file_is_copied_before_it_is_migrated(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
