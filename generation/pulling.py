@@ -6,6 +6,7 @@ until all of it has the sums that the hub names; a pull that broke off goes on w
 
 import hashlib
 import os
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +22,12 @@ from huggingface_hub.errors import (
 )
 
 from generation.cards import Card, read_card
-from generation.catalogue import Entry, entries
+from generation.catalogue import Entry, entries, networks
 from generation.errors import ModelUnavailableError
+from generation.estimators import examine
+from generation.recognition import CONFIG
 from generation.upkeep import PARTIAL, alone, checked_name, put
+from generation.vision import PREPROCESSOR
 from generation.weights import INDEX, MANIFEST, PICKLES
 from generation.wholeness import sha256_of
 
@@ -132,6 +136,8 @@ def pull(
 ) -> Entry:
     """Fetch a checkpoint of diffusers' layout, compare it with the hub's sums, and put it in place.
 
+    An estimator, which is a network of transformers, is fetched likewise.
+
     Files that the operator put beside those of an earlier pull stay, ``atelier.json`` among them.
 
     Args:
@@ -157,6 +163,8 @@ def pull(
             _refuse_taken(name, repository, models_dir=models_dir)
         hub = Hub(repository, revision=revision, endpoint=endpoint)
         found, chosen = hub.fetch(folder, config_only=config_only, watch=watch)
+        if not (folder / INDEX).is_file():
+            examine(folder)
         before, origin = read_card(name, models_dir=models_dir), repository
         replaced = () if config_only else _brought(before.files, chosen)
         for path in (path for path in _paths(place) if path not in replaced):
@@ -175,7 +183,7 @@ def _licence(found: ModelInfo) -> str:
 
 def _refuse_taken(name: str, repository: str, *, models_dir: Path) -> None:
     """Refuse a name that is another checkpoint's; the same may be fetched anew."""
-    for entry in entries(models_dir=models_dir):
+    for entry in (*entries(models_dir=models_dir), *networks(models_dir=models_dir)):
         if entry.name == name and not entry.starter and entry.card.origin != repository:
             raise ModelUnavailableError(f"there is a checkpoint {name!r} already; give a --name")
 
@@ -242,7 +250,10 @@ def _chosen(remotes: Sequence[Remote], repository: str, *, config_only: bool) ->
     Raises:
         ModelUnavailableError: it is not of diffusers' layout, or a part is a pickle alone.
     """
-    if INDEX not in {each.path for each in remotes}:
+    paths = {each.path for each in remotes}
+    if INDEX not in paths and {CONFIG, PREPROCESSOR} <= paths:
+        return [each for each in remotes if _is_of_estimator(each.path)]
+    if INDEX not in paths:
         raise ModelUnavailableError(f"{repository} has no {INDEX}: it is not of diffusers' layout")
     small = [each for each in remotes if _is_configuration(each.path)]
     if config_only:
@@ -256,6 +267,13 @@ def _chosen(remotes: Sequence[Remote], repository: str, *, config_only: bool) ->
                 f"{repository} has {each.path} as a pickle alone; fetch and `models convert` it"
             )
     return small + weights
+
+
+def _is_of_estimator(path: str) -> bool:
+    """Return whether a file is loaded of a network of transformers that looks at pictures."""
+    if path in (CONFIG, PREPROCESSOR, "model.safetensors.index.json"):
+        return True
+    return re.fullmatch(r"model(-\d+-of-\d+)?\.safetensors", path) is not None
 
 
 def _is_configuration(path: str) -> bool:

@@ -219,6 +219,20 @@ def test_a_family_of_few_steps_takes_one_for_little_strength_and_says_so(
     assert (NoteCode.MORE_STEPS in codes) == few
 
 
+def test_a_step_is_one_call_after_which_a_row_may_go(loaded: tuple[str, Img2ImgPipeline]) -> None:
+    """So a request is cancelled within one step, and leaves nothing with those that stay."""
+    _, pipeline = loaded
+    made = _finished(pipeline, strength=0.6).image
+    calls: list[object] = []
+    hook = pipeline.checkpoint.denoiser.register_forward_hook(lambda *_: calls.append(_))
+    going = _admitted(pipeline, strength=1.0, seed=9)
+    assert going.total_steps >= 2
+    pipeline.advance([going])
+    hook.remove()
+    assert (going.step, len(calls)) == (1, 1)
+    assert _finished(pipeline, strength=0.6).image == made
+
+
 def test_a_prompt_that_is_cut_is_said(loaded: tuple[str, Img2ImgPipeline]) -> None:
     name, pipeline = loaded
     # The tiny tokenizers of CLIP's kind read twelve tokens, as they say, T5's what is asked for.

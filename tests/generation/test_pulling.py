@@ -62,6 +62,27 @@ def test_a_pulled_checkpoint_is_there_with_its_commit_and_nothing_that_is_not_lo
     assert [*(tmp_path / "models" / PARTIAL).iterdir()] == []
 
 
+def test_an_estimator_is_pulled_like_a_checkpoint_and_anything_else_is_not(
+    hub: Hub, tmp_path: Path
+) -> None:
+    (hub.folder / "model_index.json").unlink()
+    (hub.folder / "config.json").write_text('{"architectures": ["DPTForDepthEstimation"]}')
+    (hub.folder / "preprocessor_config.json").write_text("{}")
+    (hub.folder / "pytorch_model.bin").write_bytes(b"waste")
+    save_file({"weight": np.arange(10, dtype=np.float32)}, hub.folder / "model.safetensors")
+    entry = pulled(hub, tmp_path)
+    assert (entry.title, entry.usable) == ("estimates depths (DPTForDepthEstimation)", True)
+    wanted = {"config.json", "preprocessor_config.json", "model.safetensors"}
+    assert {path for path, _ in hub.asked} == entry.card.files.keys() == wanted
+    (hub.folder / "config.json").write_text('{"architectures": ["BertModel"]}')
+    with pytest.raises(ModelUnavailableError, match="tiny is a BertModel; of networks of"):
+        pulled(hub, tmp_path)
+    assert entry_named("tiny", models_dir=tmp_path / "models").usable
+    (tmp_path / "models/tiny.catalogue.json").unlink()
+    with pytest.raises(ModelUnavailableError, match="there is a checkpoint 'tiny' already"):
+        pulled(hub, tmp_path)
+
+
 def test_a_broken_connection_is_taken_up_where_it_broke(
     hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
