@@ -13,7 +13,7 @@ FUZZ_S ?= 600
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint types bench bench-families soak soak-cluster fuzz lock clean
+.PHONY: help run test test-slow lint types bench bench-reports bench-families soak soak-cluster fuzz lock clean
 
 help: ## Show what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ bench: $(DEV_STAMP) ## Measure beside the peers (a quarter of an hour); BENCH_AR
 
 bench-families: $(DEV_STAMP) ## Time each family at 512 px (two minutes) for docs/evaluation.md.
 	$(BIN)/python -m benchmarks.families $(BENCH_ARGS)
+
+bench-reports: $(DEV_STAMP) ## Time usage reports over ten million jobs (half an hour, 8 GB).
+	$(BIN)/python -m benchmarks.reports $(BENCH_ARGS)
 
 soak: $(DEV_STAMP) ## Run the whole bot under load for SOAK_S seconds.
 	$(BIN)/python -m tests.soak --seconds $(SOAK_S)

@@ -153,6 +153,15 @@ def encrypt(
 
 
 @app.command()
+def recount() -> None:
+    """Add all usage up anew from the jobs; on SQLite while no bot runs."""
+    with refusals():
+        from bot.commandline_database import recount as run_recount
+
+        run_recount(read_settings())
+
+
+@app.command()
 def backup(
     target: Annotated[Path, typer.Argument(metavar="FILE", help="The archive; it must not exist.")],
 ) -> None:

@@ -21,8 +21,10 @@ from storage.database import Database, sqlite_path
 from storage.lock import hold
 from storage.migrating import check, head_of, upgrade
 from storage.moving import carry_over
-from storage.reports import BY_ALL, Question, Report, Reports, Usage
+from storage.questions import BY_ALL, Question
+from storage.reports import Report, Reports, Usage
 from storage.resealing import Resealed, Resealer
+from storage.usage import UsageSums
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 _COLUMNS = (
@@ -125,6 +127,26 @@ async def _encrypted(settings: Settings) -> Resealed:
 
     async with database_of(settings) as database:
         return await Resealer(database, files=settings.files).run()
+
+
+def recount(settings: Settings) -> None:
+    """Make the sums that reports are read from anew, from all jobs.
+
+    Raises:
+        StorageError: the schema is not this program's, or a bot holds the SQLite file.
+    """
+    check(settings.database)
+    with hold(settings.database):
+        done = asyncio.run(_recounted(settings.database))
+    sys.stdout.write(f"Usage is added up anew: {done} days and months.\n")
+
+
+async def _recounted(url: str) -> int:
+    database = Database.open(url)
+    try:
+        return await UsageSums(database).add_up_anew()
+    finally:
+        await database.close()
 
 
 def _beside(settings: Settings) -> dict[str, Path]:

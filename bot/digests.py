@@ -23,7 +23,8 @@ from bot.texts import DEFAULT_LOCALE, Texts, Voice
 from bot.usage import Price
 from storage.clock import Clock, utc_now
 from storage.digests import Digest, DigestStore
-from storage.reports import BY_ALL, Question, Reports
+from storage.questions import BY_ALL, Question
+from storage.reports import Reports
 from storage.windows import zone_of
 
 HOUR = 9

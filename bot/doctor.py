@@ -186,7 +186,9 @@ def ledger(url: str) -> Finding:
             for each in wrong
         ]
 
-    return _audited("Ledger", url, audit, fine="every balance is the sum of its movements")
+    cure = "somebody changed the database by hand; go back to a copy, and report it otherwise"
+    fine = "every balance is the sum of its movements"
+    return _audited("Ledger", url, audit, fine=fine, cure=cure)
 
 
 def usage(url: str) -> Finding:
@@ -195,11 +197,17 @@ def usage(url: str) -> Finding:
     async def audit(opened: Database) -> list[str]:
         return await UsageSums(opened).audit()
 
-    return _audited("Usage", url, audit, fine="every sum is that of its jobs")
+    cure = "`python -m bot recount` makes the sums anew; reports are wrong until then"
+    return _audited("Usage", url, audit, fine="every sum is that of its jobs", cure=cure)
 
 
 def _audited(
-    name: str, url: str, audit: Callable[[Database], Awaitable[Sequence[str]]], *, fine: str
+    name: str,
+    url: str,
+    audit: Callable[[Database], Awaitable[Sequence[str]]],
+    *,
+    fine: str,
+    cure: str,
 ) -> Finding:
     """Look for contradictions in a database whose own finding says whether it can be read."""
 
@@ -221,7 +229,7 @@ def _audited(
         name=name,
         state=State.BROKEN,
         found=f"{len(wrong)} contradictions: {'; '.join(wrong[:SHOWN_DISCREPANCIES])}",
-        cure="somebody changed the database by hand; go back to a copy, and report it otherwise",
+        cure=cure,
     )
 
 

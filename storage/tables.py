@@ -544,7 +544,7 @@ class UsageMarkRow(Base):
     """
 
     __tablename__ = "usage_marks"
-    __table_args__ = (_one_of("grain", "day", "month"), Index(None, "guild_id", "start"))
+    __table_args__ = (_one_of("grain", "day", "month"), Index(None, "grain", "start", "guild_id"))
 
     id: Mapped[CountedKey]
     grain: Mapped[Word]

@@ -71,9 +71,14 @@ class Tally:
             if name is not None:
                 kept[name] = kept.get(name, 0) + 1
 
+    def of(self, name: str) -> int:
+        """Return one of the sums."""
+        return self.sums[SUMS.index(name)]
+
     def merge(self, sums: Sequence[int], details: Details | None = None) -> None:
-        """Count what was counted before."""
-        self.sums = [a + int(b) for a, b in zip(self.sums, sums, strict=True)]
+        """Count what was counted before; without sums, only what is no single number of it."""
+        if sums:
+            self.sums = [a + int(b) for a, b in zip(self.sums, sums, strict=True)]
         if details:
             for name, kept in self.details.items():
                 for each, count in details[name].items():

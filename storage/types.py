@@ -79,11 +79,11 @@ class SealedToken(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Encrypt it."""
-        return None if value is None else _away(seals_of(dialect).tokens.seal_text, value)
+        return None if value is None else away(seals_of(dialect).tokens.seal_text, value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Decrypt it."""
-        return None if value is None else _away(_opened, seals_of(dialect).tokens, value)
+        return None if value is None else away(_opened, seals_of(dialect).tokens, value)
 
 
 class SealedText(PlainText):
@@ -98,7 +98,7 @@ class SealedText(PlainText):
             ValueError: it cannot be stored.
         """
         checked, ring = super().process_bind_param(value, dialect), seals_of(dialect).contents
-        return _away(ring.seal_text, checked) if checked is not None and ring else checked
+        return away(ring.seal_text, checked) if checked is not None and ring else checked
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
         """Decrypt it.
@@ -106,7 +106,7 @@ class SealedText(PlainText):
         Raises:
             KeyMissingError: no key fits.
         """
-        return _away(seals_of(dialect).contents.open_text, value) if is_sealed(value) else value
+        return away(seals_of(dialect).contents.open_text, value) if is_sealed(value) else value
 
 
 class SealedJson(TypeDecorator[Any]):
@@ -121,7 +121,7 @@ class SealedJson(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 - any JSON
         """Encrypt it."""
         ring = seals_of(dialect).contents
-        return _away(_sealed_json, ring, value) if value is not None and ring else value
+        return away(_sealed_json, ring, value) if value is not None and ring else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401 - likewise
         """Decrypt it.
@@ -130,7 +130,7 @@ class SealedJson(TypeDecorator[Any]):
             KeyMissingError: no key fits.
         """
         ring = seals_of(dialect).contents
-        return _away(_opened_json, ring, value) if is_sealed(value) else value
+        return away(_opened_json, ring, value) if is_sealed(value) else value
 
 
 def give_seals(dialect: Dialect, seals: Seals) -> None:
@@ -160,8 +160,11 @@ def _opened_json(ring: KeyRing, text: str) -> object:
     return found
 
 
-def _away(work: Callable[P, R], *values: P.args, **named: P.kwargs) -> R:
-    """Compute in a thread, if this is an event loop's, as PostgreSQL's transactions are."""
+def away(work: Callable[P, R], *values: P.args, **named: P.kwargs) -> R:
+    """Compute in a thread, if this is an event loop's, as PostgreSQL's transactions are.
+
+    Whoever calls it there has to be inside a transaction, which waits meanwhile.
+    """
     try:
         loop = asyncio.get_running_loop()
     except RuntimeError:

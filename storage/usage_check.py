@@ -7,11 +7,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, func, select, text, type_coerce
 from sqlalchemy.orm import Session
 
-from storage.cuts import Grain, month_of
+from storage.cuts import CUTS, EVERYWHERE, Dimension, Grain, cuts_of, month_of
 from storage.tables import TRIGGERS, JobRow, UsageMarkRow, UsageRow
 
 _DAY = 10
 """Characters of a date."""
+_COMPLETE = [cut.name for cut in CUTS if Dimension.ROLE not in cut.dimensions]
+"""The cuts in which every job counts once."""
 Sums = tuple[int, int]
 """How many jobs, and their device milliseconds."""
 
@@ -38,7 +40,11 @@ def _of_triggers(session: Session) -> Iterator[str]:
 
 
 def _of_days(session: Session) -> Iterator[str]:
-    marked = {(guild, start.date().isoformat()) for guild, start in _marked(session, Grain.DAY)}
+    marked = {
+        (each, start.date().isoformat())
+        for guild, start in _marked(session, Grain.DAY)
+        for each in (guild, EVERYWHERE)
+    }
     day = _day_of_job(session)
     counted = {
         (guild_id, date): (jobs, int(device_ms or 0))
@@ -48,6 +54,9 @@ def _of_days(session: Session) -> Iterator[str]:
             ).group_by(JobRow.guild_id, day)
         )
     }
+    for (_, date), each in list(counted.items()):
+        before = counted.get((EVERYWHERE, date), (0, 0))
+        counted[EVERYWHERE, date] = before[0] + each[0], before[1] + each[1]
     kept = {
         (guild_id, start.date().isoformat()): sums
         for (guild_id, start), sums in _kept(session, Grain.DAY).items()
@@ -63,24 +72,50 @@ def _of_months(session: Session) -> Iterator[str]:
     for (guild_id, start), (jobs, device_ms) in _kept(session, Grain.DAY).items():
         before = days[guild_id, month_of(start)]
         days[guild_id, month_of(start)] = (before[0] + jobs, before[1] + device_ms)
-    old = _marked(session, Grain.MONTH)
+    marked = _marked(session, Grain.MONTH) | _marked(session, Grain.DAY)
+    old = {(each, month_of(start)) for guild_id, start in marked for each in (guild_id, EVERYWHERE)}
     for place, sums in sorted(_kept(session, Grain.MONTH).items()):
         if place not in old and sums != days[place]:
             yield f"guild {place[0]}, {place[1]:%Y-%m}: added up {sums}, its days {days[place]}"
 
 
 def _of_cuts(session: Session) -> Iterator[str]:
+    """Compare the cuts in which every job counts once, day by day and month by month."""
+    place = (UsageRow.grain, UsageRow.guild_id, UsageRow.start)
     sums = (func.sum(UsageRow.jobs), func.sum(UsageRow.device_ms))
-    place = (UsageRow.grain, UsageRow.guild_id, UsageRow.cut)
     found: dict[Any, dict[str, Sums]] = defaultdict(dict)
-    # A job counts under each role of its member, so those sums are others.
-    for grain, guild_id, cut, jobs, device_ms in session.execute(
-        select(*place, *sums).where(UsageRow.cut != "role").group_by(*place)
+    for *key, cut, jobs, device_ms in session.execute(
+        select(*place, UsageRow.cut, *sums)
+        .where(UsageRow.cut.in_(_COMPLETE), UsageRow.grain != Grain.HOUR.value)
+        .group_by(*place, UsageRow.cut)
     ):
-        found[grain, guild_id][cut] = int(jobs), int(device_ms)
-    for (grain, guild_id), cuts in found.items():
-        if len(set(cuts.values())) > 1:
-            yield f"guild {guild_id}, by {grain}: the cuts differ: {cuts}"
+        found[tuple(key)][cut] = int(jobs), int(device_ms)
+    for (grain, guild_id, start), cuts in sorted(found.items()):
+        jobs = max(cuts.values())[0]
+        there = [
+            cut.name
+            for cut in cuts_of(guild_id)
+            if cut.name in _COMPLETE and jobs >= cut.least.get(grain, jobs + 1)
+        ]
+        if len(set(cuts.values())) > 1 or sorted(there) != sorted(cuts):
+            yield f"guild {guild_id}, {grain} {start:%Y-%m-%d}: the cuts differ: {cuts}"
+    yield from _of_hours(session)
+
+
+def _of_hours(session: Session) -> Iterator[str]:
+    """Compare the hours of all days that are kept by hour with these days."""
+    whole = CUTS[0]
+    kept = (
+        select(UsageRow.guild_id, func.sum(UsageRow.jobs), func.sum(UsageRow.device_ms))
+        .where(UsageRow.cut == whole.name)
+        .group_by(UsageRow.guild_id)
+    )
+    hours = session.execute(kept.where(UsageRow.grain == Grain.HOUR.value)).all()
+    days = session.execute(
+        kept.where(UsageRow.grain == Grain.DAY.value, UsageRow.jobs >= whole.least[Grain.HOUR])
+    ).all()
+    for guild_id, *_ in sorted({tuple(row) for row in hours} ^ {tuple(row) for row in days}):
+        yield f"guild {guild_id}: the hours differ from the days"
 
 
 def _kept(session: Session, grain: Grain) -> dict[tuple[int, Any], Sums]:

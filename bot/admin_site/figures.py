@@ -7,7 +7,8 @@ from datetime import timedelta
 from bot.usage import device_time
 from storage.clock import utc_now
 from storage.cuts import Dimension
-from storage.reports import Question, Report
+from storage.questions import Question
+from storage.reports import Report
 
 WIDTH, HEIGHT, GAP = 720.0, 160.0, 2.0
 

@@ -24,8 +24,9 @@ from bot.usage import csv_of, json_of
 from bot.visits import Visit, let_in
 from storage.clock import utc_now
 from storage.cuts import Dimension
+from storage.questions import BY_ALL, Question
 from storage.recall import guild_key
-from storage.reports import BY_ALL, Question, Report
+from storage.reports import Report
 from storage.windows import zone_of
 
 PERIOD_CHOICES = [app_commands.Choice(name=label(f"period.{name}"), value=name) for name in PERIODS]

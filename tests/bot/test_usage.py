@@ -22,7 +22,8 @@ from bot.texts import Voice, load_texts
 from bot.usage import Price, change, csv_of, harmless, report_lines
 from storage.clock import utc_now
 from storage.cuts import Dimension
-from storage.reports import BY_ALL, Line, Question, Report, Usage
+from storage.questions import BY_ALL, Question
+from storage.reports import Line, Report, Usage
 from tests.bot.members import parts, text_of
 from tests.bot.stage import Stage
 

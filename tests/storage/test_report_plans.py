@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, event
 
 from storage.cuts import Dimension
-from storage.reports import BY_ALL, Question
+from storage.questions import BY_ALL, Question
 from tests.storage.stores import GUILD, MEMBER, NOON, open_stores
 
 YEAR = Question(

@@ -7,15 +7,24 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from storage.cuts import Dimension
+from storage.cuts import CUTS, Dimension
 from storage.policies import Standing
+from storage.questions import BY_ALL, Question
 from storage.records import JobState
-from storage.reports import BY_ALL, Question, Report, Usage
+from storage.reports import Report, Usage
 from tests.storage.stores import CHANNEL, GUILD, MEMBER, NOON, PICTURE, RESULT, Stores
 
 OTHER = MEMBER + 1
 LATER = NOON + timedelta(days=1)
 ALL = Question(since=NOON, until=LATER, guild_id=GUILD, by=BY_ALL)
+
+
+@pytest.fixture(autouse=True)
+def _sums_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep sums of days and months however few jobs they have."""
+    for cut in CUTS:
+        for grain in cut.least:
+            monkeypatch.setitem(cut.least, grain, 0)
 
 
 async def report(stores: Stores, **changes: object) -> Report:

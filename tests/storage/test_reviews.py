@@ -202,7 +202,7 @@ async def test_the_time_until_approval_does_not_count_as_run(
     stores: Stores, reviews: ReviewStore
 ) -> None:
     from storage.cuts import Dimension
-    from storage.reports import Question
+    from storage.questions import Question
 
     job = await held(stores)
     begun = stores.clock.now - timedelta(hours=1)

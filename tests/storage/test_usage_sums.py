@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 
-from storage.cuts import CUTS, DAY, Dimension, Grain, Stale, covered, day_of, month_of
+from storage.cuts import CUTS, DAY, Cut, Dimension, Grain, Known, covered, day_of, month_of
 from storage.histogram import EDGES, MAX_ERROR, bin_of, percentile, spread_of, value_of
 from storage.migrating import downgrade, upgrade
 from storage.policies import Standing
+from storage.questions import BY_ALL, Question
 from storage.records import Job, JobState
-from storage.reports import BY_ALL, Question
 from storage.tables import JobRow, UsageMarkRow, UsageRow
 from storage.usage import UsageSums
 from tests.storage.stores import GUILD, MEMBER, NOON, Stores, open_stores
@@ -52,21 +52,35 @@ def test_bins_hold_what_they_stand_for_and_nothing_has_no_percentile() -> None:
     length=st.timedeltas(timedelta(0), timedelta(days=80)),
     days=st.lists(MOMENTS.map(day_of), max_size=5),
     months=st.lists(MOMENTS.map(month_of), max_size=1),
+    small=st.lists(MOMENTS.map(day_of), max_size=5),
     cut=st.sampled_from(CUTS),
 )
 def test_a_period_is_made_up_of_what_is_up_to_date_and_of_jobs(
-    since: datetime, length: timedelta, days: list[datetime], months: list[datetime], cut: object
+    since: datetime,
+    length: timedelta,
+    days: list[datetime],
+    months: list[datetime],
+    small: list[datetime],
+    cut: Cut,
 ) -> None:
-    stale = Stale(days=frozenset(days), months=frozenset(months))
-    grains = next(each.grains for each in CUTS if each is cut)
-    found = covered(since, since + length, grains=grains, stale=stale)
+    many = 10**6
+    every = [day_of(NOON) + n * DAY for n in range(200)]
+    known = Known(
+        stale_days=frozenset(days),
+        stale_months=frozenset(months),
+        days={day: 1 if day in small else many for day in every},
+        months={month_of(day): many for day in every},
+    )
+    found = covered(since, since + length, there=known.of([cut]))
     edges = [since, *(each.until for each in found)]
     assert edges[-1] == since + length
     assert [each.since for each in found] == edges[:-1]
     for each in found:
-        assert each.grain in (*grains, Grain.LIVE)
+        assert each.grain in (*cut.least, Grain.LIVE)
         if each.grain is not Grain.LIVE:
             assert not any(each.since <= day < each.until for day in days)
+        if each.grain in (Grain.DAY, Grain.HOUR) and cut.least[each.grain]:
+            assert not any(each.since <= day < each.until for day in small)
         if each.grain is Grain.MONTH:
             assert each.since == month_of(each.since)
             assert each.until == month_of(each.until)
@@ -74,6 +88,14 @@ def test_a_period_is_made_up_of_what_is_up_to_date_and_of_jobs(
         if each.grain is Grain.DAY:
             assert each.since == day_of(each.since)
             assert each.until == day_of(each.until)
+
+
+@pytest.fixture(autouse=True)
+def _sums_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep sums of days and months that have few jobs, but not of those that have hardly any."""
+    for cut in CUTS:
+        for grain, least in cut.least.items():
+            monkeypatch.setitem(cut.least, grain, min(least, 2 if grain is Grain.HOUR else 3))
 
 
 async def act(stores: Stores, rng: random.Random, jobs: list[Job]) -> None:
@@ -198,7 +220,7 @@ async def test_a_day_that_changes_while_it_is_added_up_stays_marked(stores: Stor
     assert found is not None
     await stores.jobs.settle(job.id, owner="bot", attempt=1, outputs={}, device_ms=77)
     assert await stores.sums._replace(found, [])
-    assert await stores.sums.add_up() == 1
+    assert await stores.sums.add_up() == 2  # of the guild, and of all together
     asked = Question(since=NOON, until=NOON + timedelta(days=1), guild_id=GUILD)
     assert (await stores.reports.report(asked)).total.device_ms == 77
 
@@ -208,9 +230,13 @@ async def test_two_bots_that_add_the_same_day_up_write_it_once(stores: Stores) -
     stores.clock.advance(days=3)
     found = await stores.sums._next(Grain.DAY)
     assert found is not None
-    assert await UsageSums(stores.database, clock=stores.clock).add_up() == 1
+    assert await UsageSums(stores.database, clock=stores.clock).add_up() == 2
     assert not await stores.sums._replace(found, [])
-    rows = select(func.count()).select_from(UsageRow).filter_by(cut="guild", grain="day")
+    rows = (
+        select(func.count())
+        .select_from(UsageRow)
+        .filter_by(cut="guild", grain="day", guild_id=GUILD)
+    )
     assert await stores.database.read(lambda session: session.scalar(rows)) == 1
 
 
@@ -227,14 +253,19 @@ async def test_today_is_read_from_the_jobs_and_its_many_marks_become_one(stores:
 
 async def test_a_change_by_hand_is_told_by_the_audit(stores: Stores) -> None:
     await stores.done()
-    stores.clock.advance(days=3)
+    stores.clock.advance(days=40)
     await stores.sums.add_up()
     assert await stores.sums.audit() == []
     more = update(UsageRow).filter_by(cut="guild", grain="day").values(device_ms=1)
     await stores.database.write(lambda session: session.execute(more).close())
-    (told, others) = await stores.sums.audit()
+    told = " ".join(await stores.sums.audit())
     assert "added up (1, 1), the jobs (1, 100)" in told
-    assert "the cuts differ" in others
+    assert "its days (1, 1)" in told
+    assert await stores.sums.add_up_anew() == 4  # the guild's day and month, and those of all
+    assert await stores.sums.audit() == []
+    gone = delete(UsageRow).filter_by(cut="model", grain="month")
+    await stores.database.write(lambda session: session.execute(gone).close())
+    assert "the cuts differ" in " ".join(await stores.sums.audit())
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])

@@ -1,0 +1,74 @@
+"""Reports on many jobs are read from their sums, and say what a count of all jobs says."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Row
+
+from benchmarks.history import BEGUN, LARGEST, load
+from storage import summing
+from storage.columns import JobColumns, columns_of
+from storage.cuts import Dimension
+from storage.database import Database
+from storage.questions import BY_ALL, Question
+from storage.reports import Reports
+from storage.usage import UsageSums
+
+JOBS, DAYS = 200_000, 120
+ENDED = BEGUN + timedelta(days=DAYS)
+EVERYBODY = (Dimension.GUILD, Dimension.MEMBER, Dimension.PIPELINE, Dimension.MODEL)
+ALL = Question(
+    since=BEGUN + timedelta(days=10),
+    until=ENDED,
+    guild_id=LARGEST,
+    by=BY_ALL,
+    parts=tuple(BEGUN + timedelta(days=day) for day in range(10, DAYS, 5)),
+    before=(BEGUN, BEGUN + timedelta(days=10)),
+)
+QUESTIONS = {
+    "everything": (replace(ALL, guild_id=None, by=EVERYBODY), 5_000),
+    "everything of a pipeline": (
+        replace(ALL, guild_id=None, by=EVERYBODY, pipeline="collage"), 20_000
+    ),
+    "the largest server": (ALL, 1_500),
+    "one channel of it": (replace(ALL, channel_id=LARGEST * 100 + 3), 6_000),
+    "one role of it": (replace(ALL, role_id=LARGEST * 100 + 1), 15_000),
+    "one pipeline of it": (replace(ALL, pipeline="collage"), 6_000),
+    "one member of it": (replace(ALL, member_id=1007), 1_000),
+    "a small server": (replace(ALL, guild_id=150), 1_000),
+}  # fmt: skip
+"""What is asked, and at most how many of the 200,000 jobs are read one by one for it.
+
+Months are whole in little more than half of the period, and filters need whole ones.
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", ["sqlite", "fresh_postgres"])
+async def test_reports_on_many_jobs_read_their_sums_and_say_what_a_count_says(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url, read = request.getfixturevalue(f"{kind}_url"), list[int]()
+
+    def seen(rows: Sequence[Row[tuple[object, ...]]]) -> JobColumns:
+        read.append(len(rows))
+        return columns_of(rows)
+
+    await asyncio.to_thread(load, url, jobs=JOBS, days=DAYS)
+    database = Database.open(url)
+    sums, reports = UsageSums(database, clock=lambda: ENDED), Reports(database)
+    await sums.add_up_anew()
+    assert await sums.audit() == []
+    monkeypatch.setattr(summing, "columns_of", seen)
+    for name, (question, most) in QUESTIONS.items():
+        read.clear()
+        told = await reports.report(question)
+        assert sum(read) <= most, name
+        assert told == await reports.recount(question), name
+        assert told.total.jobs > 100, name
+    await database.close()
