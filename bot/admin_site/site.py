@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy.exc import SQLAlchemyError
 from yarl import URL
 
 from bot.admin_site.approvals import ApprovalPages
@@ -40,6 +41,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+STALE = "That form is older than your login, or not from this page. Open the page and repeat it."
+AWAY = "The database does not answer. The bot tries again by itself; look again in a minute."
 CALLBACK = "/admin/login/callback"
 GUILD = r"/{guild:\d{1,19}}"
 JOB = r"{job:[0-9a-f]{32}}"
@@ -186,10 +189,17 @@ def _guarded(pages: Pages, *, open_to_all: frozenset[str]) -> Middleware:
             response = pages.page(request, "missing.html", status=404)
         except web.HTTPException as err:
             if err.status == web.HTTPForbidden.status_code and SESSION in request:
-                response = pages.page(request, "refused.html", status=403)
+                response = pages.page(
+                    request, "refused.html", status=403, title="Nothing was changed", why=STALE
+                )
             else:
                 err.headers.update(HEADERS)
                 raise
+        except (SQLAlchemyError, OSError) as err:
+            log.error("a page could not be shown", path=request.path, exc_info=err)
+            response = pages.page(
+                request, "refused.html", status=503, title="That cannot be shown now", why=AWAY
+            )
         response.headers.update(HEADERS)
         response.headers.setdefault("Cache-Control", "no-store")
         if doors.secure:

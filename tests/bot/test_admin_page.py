@@ -10,8 +10,10 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from bot.admin_site.doors import LOOPBACK
 from bot.admin_site.sessions import LIFE_S, Sessions
 from bot.composition import Bot
+from bot.settings import Settings
 from tests.bot.members import text_of
 from tests.bot.stage import Stage, rows, settled, staged
 from tests.bot.test_admin import admin
@@ -108,6 +110,18 @@ async def test_s4_only_who_manages_a_server_sees_it_and_nothing_of_another(
             assert job_id not in html
             assert "a cat" not in html
             assert "hen" not in html
+            spam = f"({stage.guild_id}, 6, 'word', '<i>x</i>', '\"<b>y</b>\"', '2026-01-01')"
+            rows(bot, "INSERT INTO audit (guild_id, actor_id, act, subject, after, created_at)"
+                      f" VALUES {spam}")  # fmt: skip
+            async with cleo.get(f"{home}/audit") as reply:
+                html = await reply.text()
+            assert "&lt;i&gt;x" in html
+            assert "&lt;b&gt;y" in html
+            assert "<i>" not in html
+
+
+async def test_s4_the_page_is_on_loopback_unless_the_settings_say_otherwise() -> None:
+    assert Settings.model_fields["web_host"].default in LOOPBACK
 
 
 async def test_s4_forms_cookies_headers_and_logins_keep_strangers_out(
@@ -216,6 +230,20 @@ async def test_an_admin_decides_on_the_page_what_is_shown_and_no_form_from_elsew
         decided_by = "SELECT actor_id, after FROM audit WHERE act = 'decision' ORDER BY id"
         cleo_id = int(stage.cleo.id)
         assert rows(bot, decided_by) == [(cleo_id, '"approved"'), (cleo_id, '"refused"')]
+
+
+async def test_a_database_that_is_away_is_said_to_be(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    async with staged(sandbox, tmp_path) as stage, stage.stack, visitor() as operator:
+        bot = await stage.start()
+        assert bot.admin_page.address is not None
+        assert await status(operator, bot.admin_page.address) == 303
+        rows(bot, "ALTER TABLE jobs RENAME TO elsewhere")
+        async with operator.get(f"{base(bot)}/admin/{stage.guild_id}/jobs") as reply:
+            assert (reply.status, reply.headers["X-Frame-Options"]) == (503, "DENY")
+            assert "The database does not answer" in await reply.text()
+        rows(bot, "ALTER TABLE elsewhere RENAME TO jobs")
 
 
 async def test_a_login_ends_by_itself() -> None:
