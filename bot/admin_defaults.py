@@ -1,4 +1,4 @@
-"""``/admin defaults``: what ``/remix`` takes on a server where members name nothing."""
+"""``/admin defaults``: what is taken on a server where members name nothing."""
 
 import discord
 from discord import app_commands

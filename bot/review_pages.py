@@ -12,8 +12,8 @@ from bot.review_controls import ApproveButton, RefuseButton
 from bot.texts import Voice
 from storage.records import Job
 
-LISTED_WORDS = 600
-"""Characters of a prompt; the heading has fewer."""
+LISTED_WORDS, HEADED = 600, 200
+"""Characters of a prompt, below the heading and in it."""
 
 
 def review_page(
@@ -34,7 +34,9 @@ def review_page(
         channel=job.channel_id,
         when=int((job.held_at or job.created_at).timestamp()),
     )
-    words = f"> {shown(job.prompt, limit=LISTED_WORDS)}" if job.prompt else ""
+    # The heading has the words already, where they are all that was asked for, and not many.
+    new = job.prompt if job.prompt != caption.subject or len(caption.subject) > HEADED else ""
+    words = f"> {shown(new, limit=LISTED_WORDS)}" if new else ""
     head = "\n".join(filter(None, (heading(caption), told, words, *lost)))
     box = ui.Container[ui.LayoutView](ui.TextDisplay(head), accent_colour=WARNING)
     if pictures:

@@ -58,7 +58,7 @@ class GuildChoices:
         time_zone: the clocks by which quotas renew; None is UTC.
         retention_days: how long prompts and pictures are kept; None leaves it to the installation.
         language: what the bot speaks there; None is each member's own.
-        model: what ``/remix`` takes where a member names none, likewise ``preset``, ``strength``.
+        model: what is taken where a member names none, likewise ``preset``, ``strength``.
         warnings: how many prompts of a member may break a warning rule before that rule blocks
             theirs; None is any number.
         words: in the order in which they were added.

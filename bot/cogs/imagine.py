@@ -21,6 +21,7 @@ from bot.orders import LIKE_STRENGTH, Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import services_of, voice_of
 from bot.texts import describe, label
+from bot.usual import usual_model
 from generation.canvases import SHAPES
 from generation.request import MAX_SEED
 
@@ -73,7 +74,7 @@ class Imagine(commands.Cog):
         await services.guilds.require_fit(interaction.guild_id, model or "", size, control or "")
         if model is not None:
             services.models.require("remix", model)
-        entry = services.models.painter(model)
+        entry = services.models.painter(model or await usual_model(interaction, paints=True))
         services.limits.require_count(count)
         require_steps(steps, entry=entry)
         words = clean_prompt(prompt)

@@ -19,6 +19,7 @@ from bot.orders import Order, any_seed
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import services_of, voice_of
 from bot.texts import describe, label
+from bot.usual import usual_model
 from generation.request import MAX_SEED
 
 DEFAULT_STRENGTH = 1.0
@@ -65,6 +66,7 @@ class Inpaint(commands.Cog):
         services = services_of(interaction)
         # A refusal may say these back, to everybody.
         await services.guilds.require_fit(interaction.guild_id, model or "")
+        model = model or await usual_model(interaction)
         services.models.require("remix", model)
         services.limits.require_count(count)
         require_steps(steps, entry=services.models.chosen("remix", model))

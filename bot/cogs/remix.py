@@ -36,6 +36,7 @@ from bot.presets import DEFAULT_STRENGTH, Preset, preset_named, titled
 from bot.prompts import MAX_PROMPT, clean_prompt
 from bot.services import client_of, guild_of, presets_of, services_of, voice_of
 from bot.texts import Phrase, describe, label
+from bot.usual import usual_strength
 from generation.registry import PORTRAIT, VAE
 from generation.request import MAX_SEED
 
@@ -256,7 +257,9 @@ class Remix(commands.Cog):
                 image=await services.pictures.upload(image),
                 prompt=clean_prompt(prompt),
                 subject=clean_prompt(prompt),
-                strength=DEFAULT_STRENGTH if strength is None else strength,
+                strength=await usual_strength(interaction, otherwise=DEFAULT_STRENGTH)
+                if strength is None
+                else strength,
                 seed=any_seed(seed),
                 model=model,
                 count=count,

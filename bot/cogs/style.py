@@ -18,6 +18,7 @@ from bot.orders import Order, Origin, Picture, any_seed
 from bot.pictures import artwork_named
 from bot.services import services_of, voice_of
 from bot.texts import describe, label
+from bot.usual import usual_strength
 from generation.artworks import artworks
 from generation.registry import AUTO, methods
 from generation.request import MAX_SEED, Manner
@@ -52,7 +53,7 @@ class Style(commands.Cog):
         artwork: discord.Attachment | None = None,
         preset: app_commands.Range[str, 1, 40] | None = None,
         method: app_commands.Range[str, 1, NAME_LENGTH] = AUTO,
-        strength: app_commands.Range[float, 0.0, 1.0] = DEFAULT_STRENGTH,
+        strength: app_commands.Range[float, 0.0, 1.0] | None = None,
         artwork2: discord.Attachment | None = None,
         mix: app_commands.Range[float, 0.05, 0.95] | None = None,
         style_weight: app_commands.Range[float, 0.1, MAX_STYLE_WEIGHT] = 1.0,
@@ -80,6 +81,8 @@ class Style(commands.Cog):
             style = await pictures.upload(artwork)
         else:
             raise ArtworkMissingError("one artwork, not none and not two")
+        if strength is None:
+            strength = await usual_strength(interaction, otherwise=DEFAULT_STRENGTH)
         content = await pictures.upload(image)
         reason = ""
         # What decided is kept with the job, and so is the method: asked for again, it is the same.

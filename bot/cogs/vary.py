@@ -8,6 +8,7 @@ from bot.acknowledging import think
 from bot.client import Atelier
 from bot.services import services_of, voice_of
 from bot.texts import describe, label
+from bot.usual import usual_model
 from bot.variations import AMOUNTS, variation
 
 AMOUNT_CHOICES = [
@@ -33,9 +34,10 @@ class Vary(commands.Cog):
         """Make another picture like an upload."""
         await think(interaction)
         services = services_of(interaction)
-        services.models.require("remix", None)
+        model = await usual_model(interaction)
+        services.models.require("remix", model)
         picture = await services.pictures.upload(image)
-        order = variation(services, voice_of(interaction), picture, amount=amount)
+        order = variation(services, voice_of(interaction), picture, amount=amount, model=model)
         await services.dispatcher.place(interaction, order)
 
 

@@ -1,13 +1,16 @@
 """Every act of an admin is in the log, holds at once, and holds where it should alone."""
 
 import asyncio
+import shutil
 
 import pytest
 from discord import app_commands
 
 from bot.composition import Bot
 from bot.presets import presets
+from bot.variations import AMOUNTS
 from storage.acts import LOG_LENGTH
+from tests.bot.checkpoints import painter
 from tests.bot.members import text_of
 from tests.bot.stage import Stage, rows, settled
 from tests.bot.test_admin import admin, choices
@@ -174,3 +177,34 @@ async def test_what_is_off_what_is_usual_and_what_warns_holds_where_it_was_chose
     rows(bot, "UPDATE jobs SET state = 'failed', error = 'EngineLostError' WHERE model = 'able'")
     await admin(stage.cleo, "jobs")
     assert "failed, attempt 1" in text_of(await stage.cleo.text("Newest jobs: failed"))
+
+
+async def test_what_is_usual_holds_in_every_command_that_can_take_it(stage: Stage) -> None:
+    models = stage.folder / "data" / "models"
+    for name in ("able", "other"):
+        painter(models / name)
+    bot = await stage.start()
+    await admin(stage.cleo, "defaults set", model="other", strength=0.4)
+    await logged(bot, 2)
+    image = await stage.ada.upload()
+    await stage.ada.command("imagine", None, prompt="a castle")
+    await stage.ada.command("imagine", None, prompt="a castle", model="able")
+    await stage.ada.command("vary", None, image=image)
+    await stage.ada.command("style", None, image=image, preset="wave")
+    await stage.ada.command("style", None, image=image, preset="wave", strength=0.9)
+    await stage.ada.results(5)
+    await settled(bot)
+    kept = "command, model, parameters ->> '$.strength'"
+    assert rows(bot, f"SELECT {kept} FROM jobs ORDER BY created_at") == [
+        ("imagine", "other", 1.0),
+        ("imagine", "able", 1.0),
+        ("vary", "other", AMOUNTS["subtle"]),
+        ("style", "shade", 0.4),
+        ("style", "shade", 0.9),
+    ]
+    shutil.rmtree(models / "other")
+    await bot.models.refresh()
+    await stage.ada.command("imagine", None, prompt="a hen")
+    await stage.ada.results(6)
+    await settled(bot)
+    assert rows(bot, "SELECT model FROM jobs ORDER BY created_at DESC LIMIT 1") == [("able",)]
