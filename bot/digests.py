@@ -19,7 +19,7 @@ from bot.charts import ChartPool
 from bot.guilds import Guilds
 from bot.periods import parts_of
 from bot.report_messages import chart_of, member_names, report_page
-from bot.texts import DEFAULT_LOCALE, Texts, Voice
+from bot.texts import Texts, Voice, public_voice
 from bot.usage import Price
 from storage.clock import Clock, utc_now
 from storage.digests import Digest, DigestStore
@@ -139,7 +139,7 @@ class Digests:
 
     async def _voice(self, guild_id: int) -> Voice:
         chosen = (await self._guilds.holding(guild_id)).choices.language
-        return Voice(self._texts, chosen or DEFAULT_LOCALE)
+        return public_voice(self._texts, self._client.get_guild(guild_id), chosen=chosen)
 
 
 def newest_week(now: datetime, *, zone: ZoneInfo) -> date:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.texts import Voice
 from bot.usage import device_time
 from storage.clock import utc_now
 from storage.cuts import Dimension
@@ -42,17 +43,21 @@ def question_of(guild_id: int, *, days: int) -> Question:
     )
 
 
-def day_charts(report: Report) -> dict[str, list[Bar]]:
+def day_charts(voice: Voice, report: Report) -> dict[str, list[Bar]]:
     """Return the overview's charts by their titles, which name the highest value."""
-    days = [(f"{part.start:%d %b}", part.usage) for part in report.parts]
+    say, form = voice.say, voice.say("usage.chart.day")
+    days = [(part.start.strftime(form), part.usage) for part in report.parts]
     most_jobs = max((it.jobs for _, it in days), default=0)
     most_ms = max((it.device_ms for _, it in days), default=0)
     return {
-        f"Jobs a day, up to {most_jobs}": bars(
-            [(f"{day}: {it.jobs} jobs", it.jobs) for day, it in days]
+        say("page.chart.jobs", most=most_jobs): bars(
+            [(say("page.chart.jobs.day", day=day, count=it.jobs), it.jobs) for day, it in days]
         ),
-        f"Device time a day, up to {device_time(most_ms)}": bars(
-            [(f"{day}: {device_time(it.device_ms)}", it.device_ms) for day, it in days]
+        say("page.chart.time", most=device_time(most_ms)): bars(
+            [
+                (say("page.chart.time.day", day=day, used=device_time(it.device_ms)), it.device_ms)
+                for day, it in days
+            ]
         ),
     }
 

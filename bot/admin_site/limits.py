@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import discord
 
+from bot.texts import Voice
 from storage.ledger import Scope
 from storage.policies import ANYBODY, Policy
 from storage.windows import Period
@@ -25,20 +26,23 @@ class Choice:
 
 
 def choices_of(
-    guild: discord.Guild, members: Mapping[int, str]
+    voice: Voice, guild: discord.Guild, members: Mapping[int, str]
 ) -> Iterator[tuple[str, list[Choice]]]:
     """Yield those whose limit can be set, by what they are, those that are none left out.
 
     Args:
+        voice: what says what they are.
         guild: whose roles and channels are listed.
         members: names of those who are listed; any other is named by their number.
     """
     roles = [role for role in reversed(guild.roles) if not role.is_default()]
     channels = [each for each in guild.channels if not isinstance(each, discord.CategoryChannel)]
     listed = {
-        "Roles": [_choice("role", role.id, f"@{role.name}") for role in roles],
-        "Channels": [_choice("channel", each.id, f"#{each.name}") for each in channels],
-        "Members": [_choice("member", key, name) for key, name in members.items()],
+        voice.say("page.roles"): [_choice("role", role.id, f"@{role.name}") for role in roles],
+        voice.say("page.channels"): [
+            _choice("channel", each.id, f"#{each.name}") for each in channels
+        ],
+        voice.say("page.members"): [_choice("member", key, name) for key, name in members.items()],
     }
     yield from ((title, choices) for title, choices in listed.items() if choices)
 

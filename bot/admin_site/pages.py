@@ -16,10 +16,11 @@ from bot.admin_site.doors import SESSION, Doors
 from bot.admin_site.figures import day_charts, question_of
 from bot.admin_site.limits import PERIODS, choices_of, is_id, policy_of, value_of
 from bot.admin_site.sessions import Session
+from bot.admin_site.speech import accepted
 from bot.admin_site.thumbnails import Thumbnails, shown_of
 from bot.quotas import usual_price_ms
 from bot.services import Services
-from bot.texts import Voice
+from bot.texts import DEFAULT_LOCALE, Voice
 from bot.usage import device_time
 from storage.acts import LOG_LENGTH, ON_MEMBERS, Act
 from storage.cuts import Dimension
@@ -78,7 +79,7 @@ class Pages:
             choices=DAYS,
             report=report,
             waiting=len(waiting),
-            charts=day_charts(report),
+            charts=day_charts(self.voice(request), report),
             members=[(names[int(line.key)], line.usage) for line in members],
             pipelines=report.lines(Dimension.PIPELINE)[:LISTED],
         )
@@ -100,12 +101,12 @@ class Pages:
             most=ROWS + 1,
         )
         shown = found[:ROWS]
-        names = await self.names(job.member_id for job in shown)
+        names, voice = await self.names(job.member_id for job in shown), self.voice(request)
         return self.page(
             request,
             "jobs.html",
             guild=guild,
-            jobs=[self._row(guild, job, names) for job in shown],
+            jobs=[self._row(voice, guild, job, names) for job in shown],
             state=state,
             states=[*map(str, JobState), DEAD],
             said=asked.get("said", ""),
@@ -164,14 +165,14 @@ class Pages:
         limited = [it.subject_id for it in policies if it.scope is Scope.MEMBER and it.subject_id]
         busy = [int(line.key) for line in report.lines(Dimension.MEMBER)[:BUSIEST]]
         names = await self.names([*limited, *busy])
-        each_ms = usual_price_ms(self.services.prices)
+        each_ms, voice = usual_price_ms(self.services.prices), self.voice(request)
         return self.page(
             request,
             "quotas.html",
             guild=guild,
             policies=[
                 {
-                    "whose": self._whose(guild, policy, names),
+                    "whose": self._whose(voice, guild, policy, names),
                     "value": value_of(policy),
                     "period": policy.period.value,
                     "limit": device_time(policy.limit_ms),
@@ -180,7 +181,7 @@ class Pages:
                 for policy in policies
             ],
             ceilings=self.services.quotas.ceilings,
-            listed=list(choices_of(guild, names)),
+            listed=list(choices_of(voice, guild, names)),
             periods=PERIODS,
             device_time=device_time,
             said=request.query.get("said", ""),
@@ -210,11 +211,11 @@ class Pages:
         subjects = [MEMBER.match(act.subject) for act in acts if act.act in ON_MEMBERS]
         named_there = [found[1] for found in subjects if found is not None]
         names = await self.names([*named_there, *(act.actor_id for act in acts)])
-        voice = Voice(self.services.texts)
+        voice = self.voice(request)
 
         def named(text: str) -> str:
             if (amount := SECONDS.fullmatch(text)) is not None:
-                return str(device_time(float(amount[1]) * 1000))
+                return voice.tell(device_time(float(amount[1]) * 1000))
             return CHANNEL.sub(lambda found: self.place(guild, int(found[1])), text)
 
         return self.page(
@@ -227,7 +228,7 @@ class Pages:
                     "when": act.created_at,
                     "who": names[act.actor_id],
                     "what": voice.say(
-                        f"admin.audit.{act.act}", subject=self._about(guild, act, names)
+                        f"admin.audit.{act.act}", subject=self._about(voice, guild, act, names)
                     ),
                     **{when: named(said) for when, said in act_state(voice, act).items()},
                 }
@@ -240,10 +241,22 @@ class Pages:
         self, request: web.Request, name: str, *, status: int = 200, **values: object
     ) -> web.Response:
         """Return a page."""
+        voice = self.voice(request)
         html = self.look.get_template(name).render(
-            session=request.get(SESSION), path=request.path, **values
+            session=request.get(SESSION),
+            path=request.path,
+            say=voice.say,
+            tell=voice.tell,
+            lang=voice.locale,
+            **values,
         )
         return web.Response(text=html, status=status, content_type="text/html")
+
+    def voice(self, request: web.Request) -> Voice:
+        """Return the texts in the browser's language; if there are none, in the guild's."""
+        texts, header = self.services.texts, request.headers.get("Accept-Language", "")
+        spoken = self.services.guilds.language(int(request.match_info.get("guild", 0)))
+        return Voice(texts, accepted(header, texts.locales) or spoken or DEFAULT_LOCALE)
 
     def _guilds(self, session: Session) -> list[discord.Guild]:
         """Return the guilds that somebody may manage and the bot is in, by name."""
@@ -272,8 +285,9 @@ class Pages:
         known |= {user.id: user.display_name for user in found if isinstance(user, discord.User)}
         return {each: known.get(each, str(each)) for each in wanted}
 
-    def _row(self, guild: discord.Guild, job: Job, names: dict[int, str]) -> dict[str, Any]:
-        voice = Voice(self.services.texts)
+    def _row(
+        self, voice: Voice, guild: discord.Guild, job: Job, names: dict[int, str]
+    ) -> dict[str, Any]:
         return {
             "id": job.id,
             "who": names[job.member_id],
@@ -285,7 +299,7 @@ class Pages:
             "dead": job.dead_at is not None,
             "when": job.created_at,
             "attempt": job.attempt,
-            "used": device_time(job.device_ms) if job.device_ms else "",
+            "used": voice.tell(device_time(job.device_ms)) if job.device_ms else "",
             "pictures": len(job.outputs),
             "shown": shown_of(job) is not None,
             "why": reason_of(voice, job) if job.error else "",
@@ -296,7 +310,7 @@ class Pages:
         channel = guild.get_channel_or_thread(channel_id)
         return f"#{channel.name if channel is not None else channel_id}"
 
-    def _about(self, guild: discord.Guild, act: Act, names: dict[int, str]) -> str:
+    def _about(self, voice: Voice, guild: discord.Guild, act: Act, names: dict[int, str]) -> str:
         """Return what an act is about, by its name."""
         if act.act == "block":
             return names[int(act.subject)]
@@ -310,13 +324,16 @@ class Pages:
             period=Period(period),
             limit_ms=0,
         )
-        whose = self._whose(guild, policy, names)
+        whose = self._whose(voice, guild, policy, names)
         whose = whose if subject else whose.lower()
-        return whose if policy.period is Period.EVER else f"{whose}, {period}"
+        said = voice.say(f"page.period.{period}")
+        return whose if policy.period is Period.EVER else f"{whose}, {said}"
 
-    def _whose(self, guild: discord.Guild, policy: Policy, names: dict[int, str]) -> str:
+    def _whose(
+        self, voice: Voice, guild: discord.Guild, policy: Policy, names: dict[int, str]
+    ) -> str:
         if policy.subject_id == ANYBODY:
-            return "Every member" if policy.scope is Scope.MEMBER else "All together"
+            return voice.say(f"admin.quota.every.{policy.scope}")
         if policy.scope is Scope.ROLE:
             role = guild.get_role(policy.subject_id)
             return f"@{role.name if role is not None else policy.subject_id}"

@@ -41,8 +41,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-STALE = "That form is older than your login, or not from this page. Open the page and repeat it."
-AWAY = "The database does not answer. The bot tries again by itself; look again in a minute."
 CALLBACK = "/admin/login/callback"
 GUILD = r"/{guild:\d{1,19}}"
 JOB = r"{job:[0-9a-f]{32}}"
@@ -189,17 +187,13 @@ def _guarded(pages: Pages, *, open_to_all: frozenset[str]) -> Middleware:
             response = pages.page(request, "missing.html", status=404)
         except web.HTTPException as err:
             if err.status == web.HTTPForbidden.status_code and SESSION in request:
-                response = pages.page(
-                    request, "refused.html", status=403, title="Nothing was changed", why=STALE
-                )
+                response = pages.page(request, "refused.html", status=403, problem="stale")
             else:
                 err.headers.update(HEADERS)
                 raise
         except (SQLAlchemyError, OSError) as err:
             log.error("a page could not be shown", path=request.path, exc_info=err)
-            response = pages.page(
-                request, "refused.html", status=503, title="That cannot be shown now", why=AWAY
-            )
+            response = pages.page(request, "refused.html", status=503, problem="away")
         response.headers.update(HEADERS)
         response.headers.setdefault("Cache-Control", "no-store")
         if doors.secure:

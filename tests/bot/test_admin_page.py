@@ -110,6 +110,16 @@ async def test_s4_only_who_manages_a_server_sees_it_and_nothing_of_another(
             assert job_id not in html
             assert "a cat" not in html
             assert "hen" not in html
+            chinese = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}
+            for page, said in (
+                ("/", "概览"),
+                ("/quotas", "每位成员每天可用"),
+                ("/jobs", "已完成"),
+            ):
+                async with cleo.get(home + page, headers=chinese) as reply:
+                    html = await reply.text()
+                assert 'lang="zh-CN"' in html
+                assert said in html
             spam = f"({stage.guild_id}, 6, 'word', '<i>x</i>', '\"<b>y</b>\"', '2026-01-01')"
             rows(bot, "INSERT INTO audit (guild_id, actor_id, act, subject, after, created_at)"
                       f" VALUES {spam}")  # fmt: skip
