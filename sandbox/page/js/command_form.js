@@ -184,7 +184,9 @@ export class CommandForm {
   offerOptions() {
     const { suggestions } = this.settings;
     const typed = this.rest.value.trim().toLowerCase();
-    const fitting = this.remaining.filter((each) => each.name.startsWith(typed));
+    const fitting = this.remaining.filter((each) =>
+      [each.name, each.label].some((name) => name.startsWith(typed)),
+    );
     if (!fitting.length) {
       suggestions.hide();
       return;
@@ -194,7 +196,7 @@ export class CommandForm {
       about: "Enter sends",
       eager: typed !== "",
       items: fitting.map((option) => ({
-        label: option.name,
+        label: option.label,
         about: option.description,
         tag: limitsOf(option),
         pick: () => {
@@ -232,7 +234,7 @@ export class CommandForm {
   /** @param {TextOption | FileOption} field @returns {{title: string, about: string}} */
   about({ option }) {
     const words = [option.description, limitsOf(option), option.required ? "required" : ""];
-    return { title: option.name, about: words.filter(Boolean).join(" · ") };
+    return { title: option.label, about: words.filter(Boolean).join(" · ") };
   }
 
   /**

@@ -111,20 +111,27 @@ export function readCommand(text, list) {
 }
 
 /**
- * Read `prompt:a quiet night strength:0.5`: a value reaches up to the next option's name.
+ * Read `prompt:a quiet night strength:0.5`: a value reaches up to the next option's name, which is
+ * the one in the member's language, or the app's own.
  *
  * @param {string} text
  * @param {Option[]} options
  * @returns {{before: string, values: [string, string][]}} what stood before the first option's name
  */
 export function readOptions(text, options) {
-  const names = options.map((each) => each.name.replace(/[-/\\^$*+?.()|[\]{}]/g, "\\$&"));
+  const called = new Map(
+    options.flatMap((each) => [
+      [each.label, each.name],
+      [each.name, each.name],
+    ]),
+  );
+  const names = [...called.keys()].map((each) => each.replace(/[-/\\^$*+?.()|[\]{}]/g, "\\$&"));
   if (!names.length) return { before: text, values: [] };
   const parts = text.split(new RegExp(`(?:^|\\s)(${names.join("|")}):[ ]?`, "u"));
   /** @type {[string, string][]} */
   const values = [];
   for (let index = 1; index < parts.length; index += 2)
-    values.push([parts[index], parts[index + 1].trim()]);
+    values.push([called.get(parts[index]) ?? parts[index], parts[index + 1].trim()]);
   return { before: parts[0], values };
 }
 
