@@ -16,6 +16,7 @@ from bot.line import Line
 from bot.making import Maker
 from bot.metrics import Metrics
 from bot.presets import Preset
+from bot.previews import PreviewPost
 from bot.runner import Pace, Runner
 from bot.safety import Guard
 from bot.settings import Settings
@@ -26,7 +27,7 @@ from generation.executor.config import TEMPLATE_AFTER_S
 from generation.registry import SAFETY, PipelineSpec, looking
 from storage.acknowledgements import Acknowledgements
 from storage.blocks import BlockStore
-from storage.database import Database
+from storage.database import Database, sqlite_path
 from storage.digests import DigestStore
 from storage.files import FileStore
 from storage.guilds import GuildStore
@@ -34,6 +35,7 @@ from storage.jobs import JobStore
 from storage.keybook import KeyBook
 from storage.places import PlaceStore
 from storage.policies import Ceilings
+from storage.previews import Previews
 from storage.priorities import Priorities
 from storage.privacy import Privacy
 from storage.quotas import Quotas
@@ -60,6 +62,7 @@ class Stores:
     privacy: Privacy
     kept: KeyValues
     acknowledgements: Acknowledgements
+    previews: Previews
 
 
 class Common:
@@ -124,6 +127,19 @@ class Common:
             wakes=self.wakes,
         )
 
+    def preview_post(self, codecs: CodecPool) -> PreviewPost | None:
+        """Return what sends previews to others, None where there are none or none are wanted."""
+        settings = self._settings
+        if sqlite_path(settings.database) is not None or not settings.worker_previews:
+            return None
+        return PreviewPost(
+            line=self.line,
+            kept=self._stores.previews,
+            codecs=codecs,
+            wakes=self.wakes,
+            interval_s=settings.progress_interval_s,
+        )
+
     def measure(self) -> None:
         """Add what the line has to the metrics."""
         gauge, line = self.metrics.gauge, self.line
@@ -170,6 +186,7 @@ def stores_of(settings: Settings, database: Database) -> Stores:
         privacy=Privacy(database, files=files),
         kept=KeyValues(database),
         acknowledgements=Acknowledgements(database),
+        previews=Previews(database),
     )
 
 

@@ -153,6 +153,7 @@ class Bot:
             jobs=stores.jobs,
             delivery=self.delivery,
             reviews=self.reviews,
+            previews=stores.previews if settings.worker_previews else None,
             guard=self.guard,
             wakes=self.wakes,
             under_way=lambda: under_way(self.line, engines),

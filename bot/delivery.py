@@ -110,13 +110,14 @@ class Delivery:
         shard = ((job.guild_id or 0) >> 22) % (self._client.shard_count or 1)
         return shard in self._client.shards
 
-    async def progress(self, job: Job, progress: Progress) -> Page:
-        """Draw how far a job is."""
+    async def progress(self, job: Job, progress: Progress, *, preview: bytes | None = None) -> Page:
+        """Draw how far a job is, with a small JPEG of another process or the progress' own."""
         files: tuple[discord.File, ...] = ()
         if progress.preview is not None:
-            small = await self._codecs.thumbnail(progress.preview)
-            name = f"preview-{progress.step}.{small.extension}"
-            files = (discord.File(io.BytesIO(small.data), filename=name),)
+            preview = (await self._codecs.thumbnail(progress.preview)).data
+        if preview is not None:
+            name = f"preview-{progress.step}.jpg"
+            files = (discord.File(io.BytesIO(preview), filename=name),)
         voice = self._voice(job)
         view = progress_page(
             voice,

@@ -22,6 +22,7 @@ from bot.wakes import Kind, Signal, Wakes
 from generation.request import Progress
 from storage.clock import utc_now
 from storage.jobs import JobStore
+from storage.previews import Previews
 from storage.records import FINISHED, Job, JobState
 
 GRACE_S = 3.0
@@ -35,6 +36,7 @@ class Herald:
     """Tells the members; all methods belong to the bot's event loop.
 
     Args:
+        previews: those of what other processes make, if they are wanted.
         sweep_s: how often what could not be delivered is tried again.
     """
 
@@ -45,6 +47,7 @@ class Herald:
         jobs: JobStore,
         delivery: Delivery,
         reviews: Reviews,
+        previews: Previews | None,
         guard: Guard,
         wakes: Wakes,
         under_way: Callable[[], UnderWay],
@@ -54,6 +57,7 @@ class Herald:
         self._jobs = jobs
         self._delivery = delivery
         self._reviews = reviews
+        self._previews = previews
         self._guard = guard
         self._sweep_s = sweep_s
         self._sole = False
@@ -147,7 +151,7 @@ class Herald:
         shown = self._lives.get(signal.job_id)
         if signal.progress is not None and shown is not None:
             job, live = shown
-            live.show(partial(self.page, job, signal.progress))
+            live.show(partial(self.page, job, signal.progress, here=signal.here))
         elif signal.kind is Kind.RESTS and shown is not None:
             job, live = shown
             live.show(partial(self._delivery.resting, job))
@@ -164,11 +168,15 @@ class Herald:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def page(self, job: Job, progress: Progress) -> Page:
-        """Draw how far a job is; its guild may by now want that nobody sees it form."""
-        if progress.preview is not None and await self._guard.covers(job):
-            progress = replace(progress, preview=None)
-        return await self._delivery.progress(job, progress)
+    async def page(self, job: Job, progress: Progress, *, here: bool = True) -> Page:
+        """Draw how far a job is; its guild may by now want that nobody sees it form.
+
+        What another process makes has its preview in the database, if any.
+        """
+        kept = None if here or self._previews is None else await self._previews.get(job.id)
+        if (progress.preview or kept) and await self._guard.covers(job):
+            progress, kept = replace(progress, preview=None), None
+        return await self._delivery.progress(job, progress, preview=kept)
 
     async def _finish(self, job_id: str) -> None:
         job = await self._jobs.get(job_id)

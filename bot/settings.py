@@ -241,6 +241,10 @@ class Settings(BaseSettings):
     progress_interval_s: float = Field(
         default=2.0, ge=0, description="shortest time between two edits of a message"
     )
+    worker_previews: bool = Field(
+        default=True,
+        description="whether members see pictures form that a worker makes, through the database",
+    )
     redelivery_s: float = Field(
         default=30.0, gt=0, description="how often what could not be delivered is tried again"
     )

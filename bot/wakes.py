@@ -2,7 +2,7 @@
 
 Whoever accepts jobs, makes their pictures or tells members of them may be one process or many. In
 one they call each other directly; on PostgreSQL all others hear it, too, but for previews, which
-are too large.
+are too large and go through a table.
 """
 
 import json

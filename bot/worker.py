@@ -43,6 +43,7 @@ class Worker:
         self.line, self.wakes = self.common.line, self.common.wakes
         guard = Guard(settings.safety, guilds=guilds, executor=executor)
         self.runner = self.common.runner(executor, codecs=codecs, guard=guard, shares=True)
+        self._previews = self.common.preview_post(codecs)
         self._reporter = Reporter(owner=self.common.owner, executor=executor, kept=stores.kept)
         self._pages = HealthPages(
             metrics=self.common.metrics, ready=self.ready, overview=self.overview
@@ -82,6 +83,8 @@ class Worker:
             watching.cancel()
             await self._keepers.close()
             await self.runner.close()
+            if self._previews is not None:
+                await self._previews.close()
             await self._reporter.close()
             await self.wakes.close()
             await self._pages.close()

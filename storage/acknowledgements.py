@@ -46,7 +46,8 @@ class Acknowledgements:
     ) -> set[int]:
         """Write commands down; return those that are this owner's to acknowledge.
 
-        The others came before, to this process or another, and may be jobs by now.
+        The others came before, to this process or another, and may be jobs by now. All write them
+        in the same order, so that no two wait for each other.
         """
         now = self._clock()
         ids = [each.interaction_id for each in new]
@@ -54,7 +55,7 @@ class Acknowledgements:
         jobs = set(session.scalars(known))
         return {
             each.interaction_id
-            for each in new
+            for each in sorted(new, key=lambda each: each.interaction_id)
             if each.interaction_id not in jobs
             and insert_new(
                 session,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from storage import ledger
@@ -22,7 +22,7 @@ from storage.portable import changed
 from storage.records import FINISHED, JobState
 from storage.references import drop_inputs, drop_outputs, forget_unused
 from storage.reviews import STOPPED
-from storage.tables import JobRow
+from storage.tables import JobRow, PreviewRow
 
 ERASED = "erased"
 """The act of a member who had all erased that was kept about them."""
@@ -133,5 +133,6 @@ def empty(session: Session, job_ids: Iterable[str], *, now: datetime) -> set[str
                 dead_at=None,
             )
         )
+        session.execute(delete(PreviewRow).where(PreviewRow.job_id.in_(some)))
         unused |= forget_unused(session, drop_inputs(session, some) | drop_outputs(session, some))
     return unused

@@ -13,7 +13,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import JSON, Column, Connection, MetaData, Row, String, Table, func, select, update
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    Row,
+    String,
+    Table,
+    func,
+    select,
+    update,
+)
 
 from storage.database import Database, connect_once, sqlite_path
 from storage.errors import (
@@ -28,7 +40,7 @@ from storage.migrating import check, head_of, upgrade
 from storage.policies import Ceilings
 from storage.quotas import Quotas
 from storage.tables import Base, UsageMarkRow
-from storage.types import SealedJson, SealedText, SealedToken
+from storage.types import SealedBytes, SealedJson, SealedText, SealedToken
 
 _BATCH = 500
 _ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
@@ -174,6 +186,8 @@ def _tables() -> list[Table]:
         for column in table.to_metadata(as_stored).columns:
             if isinstance(column.type, SealedText | SealedToken):
                 column.type = String()
+            elif isinstance(column.type, SealedBytes):
+                column.type = LargeBinary()
             elif isinstance(column.type, SealedJson):
                 column.type = JSON(none_as_null=True)
     marks = UsageMarkRow.__tablename__

@@ -33,7 +33,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from storage.types import PlainText, SealedJson, SealedText, SealedToken, UtcDateTime, sequence_type
+from storage.types import (
+    PlainText,
+    SealedBytes,
+    SealedJson,
+    SealedText,
+    SealedToken,
+    UtcDateTime,
+    sequence_type,
+)
 
 DIRECT_MESSAGES = 0
 MAX_AMOUNT_MS = 10**12
@@ -53,6 +61,7 @@ Moment = Annotated[datetime, mapped_column(UtcDateTime())]
 Amount = Annotated[int, mapped_column(BigInteger)]
 Figure = Annotated[float, mapped_column(Double())]
 Words = Annotated[str, mapped_column(SealedText())]
+SecretBytes = Annotated[bytes, mapped_column(SealedBytes())]
 SecretJson = Annotated[Any, mapped_column(SealedJson())]
 Json = Annotated[Any, mapped_column(JSON(none_as_null=True))]
 
@@ -214,6 +223,16 @@ class AcknowledgementRow(Base):
     locale: Mapped[Word]
     owner: Mapped[Name]
     lease_expires_at: Mapped[Moment]
+
+
+class PreviewRow(Base):
+    """A small picture of a job as it forms, for the process that shows it; gone with the answer."""
+
+    __tablename__ = "previews"
+
+    job_id: Mapped[JobId] = mapped_column(ForeignKey("jobs.id"), primary_key=True)
+    data: Mapped[SecretBytes]
+    updated_at: Mapped[Moment]
 
 
 class InputRow(Base):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import or_
+from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session
 
 from storage.clock import Clock
@@ -11,7 +11,7 @@ from storage.database import Database, reads, writes
 from storage.job_rows import FREE, change
 from storage.recall import job_where, jobs_where
 from storage.records import FINISHED, Job
-from storage.tables import JobRow
+from storage.tables import JobRow, PreviewRow
 
 
 class Telling:
@@ -51,6 +51,7 @@ class Telling:
         values: dict[str, Any] = {"delivered_at": self._clock(), **FREE}
         if message_id is not None:
             values["message_id"] = message_id
+        session.execute(delete(PreviewRow).where(PreviewRow.job_id == job_id))
         fence = [JobRow.id == job_id, JobRow.delivered_at.is_(None)]
         return change(session, fence, **values)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, String
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, LargeBinary, String
 from sqlalchemy.types import TypeDecorator
 from sqlalchemy.util import await_only
 
@@ -107,6 +107,25 @@ class SealedText(PlainText):
             KeyMissingError: no key fits.
         """
         return away(seals_of(dialect).contents.open_text, value) if is_sealed(value) else value
+
+
+class SealedBytes(TypeDecorator[bytes]):
+    """Bytes of a member's picture, encrypted where the database has keys for contents."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        """Encrypt them."""
+        return None if value is None else away(seals_of(dialect).contents.seal_bytes, value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        """Decrypt them.
+
+        Raises:
+            KeyMissingError: no key fits.
+        """
+        return None if value is None else away(seals_of(dialect).contents.open_bytes, value)
 
 
 class SealedJson(TypeDecorator[Any]):

@@ -64,8 +64,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("interaction_id", name=op.f("pk_acknowledgements")),
     )
 
+    op.create_table(
+        "previews",
+        sa.Column("job_id", sa.String(length=32), nullable=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name=op.f("fk_previews_job_id_jobs")),
+        sa.PrimaryKeyConstraint("job_id", name=op.f("pk_previews")),
+    )
+
 
 def downgrade() -> None:
+    op.drop_table("previews")
     op.drop_table("acknowledgements")
     op.drop_table("priorities")
     op.drop_index("ix_jobs_dead", table_name="jobs")

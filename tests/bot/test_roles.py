@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from bot.composition import Bot, assembled
 from bot.roles import Role, Shards, require_room
@@ -14,7 +16,8 @@ from bot.settings import Settings
 from bot.worker import Worker, working
 from storage.errors import DatabaseHeldError
 from storage.sealing import new_key
-from tests.bot.members import job_of, text_of
+from storage.tables import PreviewRow
+from tests.bot.members import Message, job_of, text_of
 from tests.bot.pipelines import PIPELINES
 from tests.bot.stage import Stage, serving, settings_for, settled
 from tests.requirements import require
@@ -59,6 +62,20 @@ async def at_work(settings: Settings) -> AsyncIterator[Worker]:
             await task
 
 
+def shows_a_preview(message: Message) -> bool:
+    """Tell whether a message shows a picture as it forms."""
+    return any(file["filename"].startswith("preview-") for file in message["attachments"])
+
+
+async def kept_previews(bot: Bot) -> int:
+    """Return how many previews are kept."""
+
+    def count(session: Session) -> int:
+        return session.scalar(select(func.count()).select_from(PreviewRow)) or 0
+
+    return await bot.stores.jobs._database.read(count)
+
+
 async def kept_right(bot: Bot) -> None:
     """Wait until nothing is left to do, and check the books."""
     await settled(bot)
@@ -73,7 +90,8 @@ async def test_a_bot_without_engines_has_workers_make_the_pictures(
         waits = await stage.ada.text("Yours is next")
         assert not bot.ready()
         async with at_work(shared_settings(stage, fresh_postgres_url, "worker")) as worker:
-            await stage.ada.text("step")
+            [forming] = await stage.ada.until(shows_a_preview)
+            assert "step" in text_of(forming)
             result = await stage.ada.result()
             assert result["id"] == waits["id"]
             await stage.ben.remix("endless night")
@@ -82,6 +100,7 @@ async def test_a_bot_without_engines_has_workers_make_the_pictures(
             await stage.ben.text("Stopped.")
             await kept_right(bot)
             assert not worker.line.own
+            assert await kept_previews(bot) == 0
             job = await bot.stores.jobs.get(job_of(result))
             assert (job.attempt, job.owner, job.wait_ms is not None) == (1, None, True)
             assert bot.ready()

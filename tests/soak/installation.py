@@ -205,6 +205,9 @@ async def drained(installation: Installation, crowd: Crowd) -> Outcome:
         if time.monotonic() > end or not (wrong or unsaid):
             break
         await asyncio.sleep(1)
+    acknowledged = len(crowd.seen.acknowledged_s)
+    if len(messages) < acknowledged:
+        wrong.append(f"{acknowledged} commands were acknowledged, {len(messages)} have a reply")
     if unsaid:
         wrong.append(f"{unsaid} commands were acknowledged and never answered")
     shown = Counter(filter(None, map(shown_job, messages)))

@@ -20,6 +20,7 @@ from storage.guilds import GuildStore, WordRule
 from storage.ledger import Scope
 from storage.places import EVERYWHERE, Approval, PlaceStore
 from storage.policies import Policy, Standing
+from storage.previews import Previews
 from storage.priorities import Priorities, Priority
 from storage.privacy import Privacy
 from storage.records import Likeness
@@ -44,7 +45,7 @@ ONE_BY_ONE = {
     "digests": "digests.json",
 }
 WITH_JOBS = {"inputs": "given", "outputs": "made"}
-PASSING = {"reviews"}
+PASSING = {"reviews", "previews"}
 """They stay until a message says what became of a job, which the job itself says, too."""
 MADE_OF_JOBS = {"usage"}
 """Sums that ``storage.usage`` makes anew of the jobs; the README of an export says so."""
@@ -69,6 +70,7 @@ async def about_a_member(stores: Stores) -> None:
             member_id=member_id,
             standing=Standing(role_ids=(ROLE,)),
         )
+        await Previews(stores.database).put(job.id, b"preview", owner="bot", attempt=1)
         output = await stores.files.put(job.id.encode(), media_type="image/png")
         likeness = Likeness(mse=0.1, psnr=10.0, ssim=0.5, compared="whole")
         await stores.jobs.settle(
@@ -180,7 +182,7 @@ async def test_erasing_leaves_no_word_of_a_member_in_any_table(stores: Stores) -
     [job] = left["jobs"]
     gone = ("prompt", "parameters", "notes", "interaction_token", "seed")
     assert [job[name] for name in gone] == [None, None, None, None, 0]
-    for table in WITH_JOBS:
+    for table in (*WITH_JOBS, "previews"):
         assert job["id"] not in {row["job_id"] for row in everything[table]}
     [other, *_] = await stores.jobs.several([row["id"] for row in everything["jobs"] if row != job])
     assert other.prompt == SECRET

@@ -5,13 +5,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from storage.dead_letters import count_dead
 from storage.errors import InvalidAmountError, NotFoundError, QuotaExceededError
 from storage.guilds import GuildStore
 from storage.policies import Standing
+from storage.previews import MOST_BYTES, Previews
 from storage.priorities import Priorities, Priority
+from storage.privacy import Privacy
 from storage.records import Job, JobState
+from storage.sealing import KeyRing, Seals, new_key
 from tests.storage.stores import GUILD, MEMBER, NOON, PICTURE, RESULT, Stores, open_stores
 
 ADMIN, ROLE, OTHER_ROLE = MEMBER + 1, 2**53 + 5, 2**53 + 6
@@ -221,3 +226,49 @@ async def test_a_priority_is_the_members_own_else_that_of_their_highest_role(
     for weight in (0.0, 0.05, 11, float("nan")):
         with pytest.raises(InvalidAmountError):
             await choose("member", MEMBER, weight)
+
+
+async def test_the_newest_preview_is_kept_until_the_answer_and_is_its_attempts_alone(
+    stores: Stores,
+) -> None:
+    job, previews = await stores.claimed(), Previews(stores.database)
+    ours = {"owner": "bot", "attempt": 1}
+    assert await previews.get(job.id) is None
+    for data in (b"first", b"second"):
+        assert await previews.put(job.id, data, **ours)  # type: ignore[arg-type]
+    await previews.put(job.id, bytes(MOST_BYTES + 1), **ours)  # type: ignore[arg-type]
+    assert not await previews.put(job.id, b"late", owner="other", attempt=1)
+    assert await previews.get(job.id) == b"second"
+    await stores.jobs.settle(job.id, **ours, outputs={0: RESULT}, device_ms=5)  # type: ignore[arg-type]
+    assert not await previews.put(job.id, b"late", **ours)  # type: ignore[arg-type]
+    await stores.jobs.delivered(job.id)
+    assert await previews.get(job.id) is None
+
+
+async def test_a_preview_goes_with_what_a_member_has_erased(stores: Stores) -> None:
+    job, previews = await stores.claimed(), Previews(stores.database)
+    await previews.put(job.id, b"preview", owner="bot", attempt=1)
+    privacy = Privacy(stores.database, files=stores.files, clock=stores.clock)
+    await privacy.erase(MEMBER)
+    assert await previews.get(job.id) is None
+
+
+async def test_a_preview_lies_encrypted_and_without_its_key_there_is_none(
+    database_url: str, tmp_path: Path
+) -> None:
+    ring = KeyRing([new_key()])
+    sealed = open_stores(database_url, tmp_path, seals=Seals(contents=ring, tokens=ring))
+    job = await sealed.claimed()
+    previews = Previews(sealed.database)
+    await previews.put(job.id, b"a small picture", owner="bot", attempt=1)
+    assert await previews.get(job.id) == b"a small picture"
+    await sealed.database.close()
+    others = KeyRing([new_key()])
+    plain = open_stores(database_url, tmp_path, seals=Seals(contents=others, tokens=others))
+    assert await Previews(plain.database).get(job.id) is None
+
+    def stored(session: Session) -> bytes:
+        return bytes(session.scalar(text("SELECT data FROM previews")))
+
+    assert b"small" not in await plain.database.read(stored)
+    await plain.database.close()
