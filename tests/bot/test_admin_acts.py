@@ -179,6 +179,7 @@ async def test_what_is_off_what_is_usual_and_what_warns_holds_where_it_was_chose
     assert "failed, attempt 1" in text_of(await stage.cleo.text("Newest jobs: failed"))
 
 
+@pytest.mark.slow
 async def test_what_is_usual_holds_in_every_command_that_can_take_it(stage: Stage) -> None:
     models = stage.folder / "data" / "models"
     for name in ("able", "other"):

@@ -195,6 +195,7 @@ async def test_s4_forms_cookies_headers_and_logins_keep_strangers_out(
                 assert "Log in with Discord" in await reply.text()
 
 
+@pytest.mark.slow
 async def test_an_admin_decides_on_the_page_what_is_shown_and_no_form_from_elsewhere_does(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
 
 from bot.composition import Bot
 from sandbox import permissions
@@ -86,6 +89,7 @@ async def test_a_picture_is_shown_once_a_moderator_has_approved_it(stage: Stage)
     await stage.ada.results(2)
 
 
+@pytest.mark.slow
 async def test_what_is_refused_costs_nothing_and_is_gone_and_its_member_reads_why(
     stage: Stage,
 ) -> None:
@@ -155,6 +159,7 @@ async def test_a_decision_outlives_a_kill_and_the_picture_comes_once(stage: Stag
     assert len(await stage.cleo.messages()) == 3, "one question each, and the announcement"
 
 
+@pytest.mark.slow
 async def test_admins_hear_once_that_nothing_can_be_asked_and_decide_by_command(
     stage: Stage,
 ) -> None:
@@ -193,3 +198,30 @@ async def test_admins_hear_once_that_nothing_can_be_asked_and_decide_by_command(
     await stage.cleo.go_direct()
     [direct] = await stage.cleo.messages()
     assert "I cannot write there any more" in text_of(direct)
+
+
+@pytest.mark.slow
+async def test_what_is_erased_or_left_for_too_long_leaves_no_picture_with_the_moderators(
+    stage: Stage,
+) -> None:
+    bot = await stage.start()
+    await switch_on(stage)
+    await stage.ada.remix("a cat")
+    await stage.ben.remix("a dog")
+    await stage.cleo.until(lambda it: "one of you approves" in text_of(it), count=2)
+    await until(bot, "SELECT count(message_id) FROM reviews", lambda it: it == [(2,)])
+    await stage.ada.command("privacy", "delete")
+    await stage.ada.press(await stage.ada.text("Erase everything?"), "Erase everything")
+    await stage.ada.text("Erased")
+    await stage.cleo.text("does not wait any more")
+    rows(bot, "UPDATE jobs SET held_at = '2020-01-01 00:00:00', interaction_token = NULL")
+    report = await bot.stores.retention.purge(older_than=timedelta(days=30))
+    assert report.expired == 1
+    await stage.cleo.text("Nobody decided in time on a picture")
+    told = await stage.ben.text("Nobody decided in time whether")
+    assert f"<@{stage.ben.id}>" in text_of(told)
+    await closed(bot)
+    assert [it for it in await stage.cleo.messages() if it["attachments"]] == []
+    assert [it for it in await stage.ben.messages() if HELD in text_of(it)] == []
+    assert rows(bot, "SELECT count(*) FROM outputs") == [(0,)]
+    assert rows(bot, "SELECT sum(used_ms), sum(reserved_ms) FROM accounts") == [(0, 0)]
