@@ -4,9 +4,10 @@ No model is asked: these are statistics of small versions of both. It is calcula
 child, where alone NumPy is imported.
 
 Faces are guessed: an upright ellipse of skin (Hsu, Abdel-Mottaleb & Jain, "Face Detection in Color
-Images", PAMI 2002, begin so, too) with darker spots in its upper half. Faces in grey pictures, in
-profile, in odd light, or of under a seventh of the picture's height are missed; round things of
-wood or fur may be taken for one. The cost of an error is another method, never a refusal.
+Images", PAMI 2002, begin so, too) with a darker spot on either side of its upper half, and without
+a mirror's lights. Faces in grey pictures, in profile, in odd light, or of under a seventh of the
+picture's height are missed; round things of wood or fur may be taken for one. The cost of an error
+is another method, never a refusal.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -37,6 +38,8 @@ FACE_SHAPE = (0.9, 2.2)
 """Its height by its width."""
 FILLED = 0.78
 """The least share of such an ellipse that is skin."""
+MATT = 0.55
+"""The most that brightness strays within it, by its median: metal and glass reflect more."""
 FLAT_STEP = 0.02
 """Neighbours that differ by less than this are flat; of [0, 1]."""
 
@@ -44,6 +47,8 @@ FLAT_STEP = 0.02
 FINE_STROKE = 24.0
 """Strokes up to here, in pixels of 512, are lines or tiles that a picture can be built of."""
 FEW_COLOURS, MUCH_FLAT = 30.0, 0.3
+PARTLY_FLAT = 0.08
+"""From here on an artwork of many colours has areas with borders: glass in lead, washes."""
 
 
 class Reason(StrEnum):
@@ -52,6 +57,7 @@ class Reason(StrEnum):
     FACE = "face"
     LINES = "lines"
     FLAT = "flat"
+    AREAS = "areas"
     PAINTERLY = "painterly"
 
 
@@ -59,6 +65,7 @@ PREFERENCES: Mapping[Reason, tuple[str, ...]] = {
     Reason.FACE: ("collage", "adain", "gatys", "hybrid"),
     Reason.LINES: ("hybrid", "collage", "gatys", "adain"),
     Reason.FLAT: ("collage", "gatys", "adain", "hybrid"),
+    Reason.AREAS: ("gatys", "collage", "adain", "hybrid"),
     Reason.PAINTERLY: ("collage", "gatys", "adain", "hybrid"),
 }
 """The methods that suit, the best first; docs/style.md shows why."""
@@ -102,7 +109,8 @@ def choice_of(traits: Traits, *, able: Collection[str]) -> Choice:
     """Return the method that suits traits best, of those that are able.
 
     A face is kept before all else. Then lines and little tiles decide, of which a picture can be
-    built; then whether the artwork is of few colours or flat.
+    built; then whether the artwork is of few colours or flat, or has areas with borders, which
+    pieces of it would tear.
 
     Raises:
         InvalidRequestError: none is able.
@@ -113,6 +121,8 @@ def choice_of(traits: Traits, *, able: Collection[str]) -> Choice:
         reason = Reason.LINES
     elif traits.colours <= FEW_COLOURS or traits.flat >= MUCH_FLAT:
         reason = Reason.FLAT
+    elif traits.flat >= PARTLY_FLAT:
+        reason = Reason.AREAS
     else:
         reason = Reason.PAINTERLY
     method = next((each for each in PREFERENCES[reason] if each in able), None)
@@ -218,7 +228,7 @@ def skin_of(picture: "Floats") -> "Marks":
 
 
 def _is_face(part: "Marks", grey: "Floats") -> bool:
-    """Tell whether a region is an upright ellipse with darker spots in its upper half."""
+    """Tell whether a region is an upright ellipse with eyes."""
     import numpy as np
 
     rows, columns = np.nonzero(part)
@@ -231,8 +241,12 @@ def _is_face(part: "Marks", grey: "Floats") -> bool:
     ) ** 2 <= 1
     if part[ellipse].mean() < FILLED or ellipse[part].mean() < FILLED:
         return False
+    if grey[ellipse].std() > MATT * np.median(grey[ellipse]):
+        return False
+    sides = np.arange(part.shape[1]) < columns.mean()
     upper = ellipse & (np.arange(part.shape[0])[:, None] < rows.mean())
-    return bool(np.percentile(grey[upper], 3) < 0.7 * np.median(grey[ellipse]))
+    eyes = [np.percentile(grey[upper & side], 3) for side in (sides, ~sides)]
+    return bool(max(eyes) < 0.7 * np.median(grey[ellipse]))
 
 
 def _small(pixels: Pixels) -> "Floats":

@@ -183,7 +183,7 @@ class SeedMaker(EngineMaker):
 
 
 class NetworkMaker(Maker):
-    """Calls a network that the engine does not serve, in this process."""
+    """Calls a network in this process, for an engine gives neither nats nor digits of 28 px."""
 
     device = "this process on the CPU"
 

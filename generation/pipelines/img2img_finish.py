@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 from generation.postprocess.guided import transfer
+from generation.postprocess.layer_tools import lifted
 from generation.postprocess.layers import draw_layer
 from generation.weights import Finish, Manifest
+
+LEAST_LIGHT = 0.1
+"""Mean brightness below which no edit darkens a picture: what is night already would be black."""
 
 
 def resized(picture: Tensor, *, height: int, width: int) -> Tensor:
@@ -57,10 +63,25 @@ def finished(
         return picture + blend * (large - picture)
     target = before + blend * (after - before)
     result = _carried(picture, before=before, target=target, finish=manifest.finish)
-    return _layered(
+    drawn = _layered(
         result, picture=picture, before=before, masks=masks,
         manifest=manifest, edits=edits, blend=blend, seed=seed,
     )  # fmt: skip
+    return _visible(drawn, least=min(LEAST_LIGHT, float(picture.mean())))
+
+
+def _visible(result: Tensor, *, least: float) -> Tensor:
+    """Return a picture that is not darker than ``least`` in the mean."""
+    if float(result.mean()) >= least or least <= 0.01:
+        return result
+    rgb = lifted(_values(result), least=least)
+    return torch.from_numpy(rgb).permute(2, 0, 1)[None].to(result.device)
+
+
+def _values(picture: Tensor) -> NDArray[np.float32]:
+    """Return a picture as finishing layers take it, ``(H, W, 3)``."""
+    values: NDArray[np.float32] = picture[0].permute(1, 2, 0).contiguous().cpu().numpy()
+    return values
 
 
 def _carried(picture: Tensor, *, before: Tensor, target: Tensor, finish: Finish) -> Tensor:
@@ -82,9 +103,7 @@ def _layered(
     wanted = [layer for layer in manifest.layers if set(layer.edits) & set(edits)]
     if not wanted or manifest.finish is None:
         return result
-    rgb, source = (
-        planes[0].permute(1, 2, 0).contiguous().cpu().numpy() for planes in (result, picture)
-    )
+    rgb, source = _values(result), _values(picture)
     for layer in wanted:
         place = None
         if layer.mask is not None:

@@ -9,15 +9,19 @@ edited one (its colours). Lines are the extended difference of Gaussians (Winnem
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates, sobel, uniform_filter, zoom
 
-from generation.postprocess.layer_tools import Canvas, Plane, screen, tinted
+from generation.postprocess.layer_tools import Canvas, Plane, grey_of, lifted, screen, tinted
 
+LIT = 0.3
+"""Mean brightness below which neither paint on paper nor plasticine is seen."""
+NARROW = 288
+"""The shorter side in pixels below which the margin gets narrower."""
 CALM = 8.0
 """How strongly the calmest quarter wins."""
 
 
 def pencil(canvas: Canvas) -> Plane:
     """Pencil: contours, and hatching that gets denser where it is darker."""
-    grey = _smooth(_grey(canvas.source), 0.7 * canvas.unit)
+    grey = _smooth(grey_of(canvas.source), 0.7 * canvas.unit)
     near = _ratio(grey, 2.5 * canvas.unit) * _ratio(grey, 9 * canvas.unit) ** 0.6
     contours = np.clip(near, 0, 1) ** 2.6 * _lines(grey, width=0.9 * canvas.unit, keen=18)
     tone = _stretched(_smooth(grey, 1.5 * canvas.unit))
@@ -33,13 +37,13 @@ def pencil(canvas: Canvas) -> Plane:
 
 def brush(canvas: Canvas) -> Plane:
     """Ink on rice paper: brush lines that swell, and washes that bleed and dry with an edge."""
-    grey = _calm(_grey(canvas.source)[..., None], 1.5 * canvas.unit)[..., 0]
+    grey = _calm(grey_of(canvas.source)[..., None], 1.5 * canvas.unit)[..., 0]
     wide = _lines(_smooth(grey, 0.8 * canvas.unit), width=1.9 * canvas.unit, keen=16)
-    fine = _lines(_grey(canvas.source), width=0.9 * canvas.unit, keen=26)
+    fine = _lines(grey_of(canvas.source), width=0.9 * canvas.unit, keen=26)
     pressure = np.clip(0.8 + 0.25 * _mottle(canvas, cells=9), 0.4, 1)
     contours = 1 - (1 - wide * (0.3 + 0.7 * fine)) * pressure
     wash = _smooth(_calm(canvas.rgb, 2.2 * canvas.unit), 1.0 * canvas.unit)
-    dried = 1 - np.clip(_steepness(_grey(wash), 1.5 * canvas.unit) * 1.6, 0, 0.25)
+    dried = 1 - np.clip(_steepness(grey_of(wash), 1.5 * canvas.unit) * 1.6, 0, 0.25)
     bled = 1 + 0.035 * _mottle(canvas, cells=6) + 0.02 * _mottle(canvas, cells=45)
     black = np.array([0.07, 0.07, 0.08], dtype=np.float32)
     painted = wash * (dried * bled * _paper(canvas, depth=0.03))[..., None]
@@ -48,13 +52,14 @@ def brush(canvas: Canvas) -> Plane:
 
 def wash(canvas: Canvas) -> Plane:
     """Watercolour: patches with dark rims and wavering edges over a drawing, a bare margin."""
-    moved = _wavered(canvas, _calm(canvas.rgb, 2.2 * canvas.unit), far=1.6 * canvas.unit)
+    lit = lifted(canvas.rgb, least=LIT)
+    moved = _wavered(canvas, _calm(lit, 2.2 * canvas.unit), far=1.6 * canvas.unit)
     soft = 0.7 * moved + 0.3 * _smooth(moved, 2.5 * canvas.unit)
-    rims = np.clip(_steepness(_grey(soft), 1.1 * canvas.unit) * 2.2, 0, 0.4)
+    rims = np.clip(_steepness(grey_of(soft), 1.1 * canvas.unit) * 2.2, 0, 0.4)
     pools = 1.12 + 0.09 * _mottle(canvas, cells=7) + 0.05 * _mottle(canvas, cells=40)
     pigment = np.clip(1 - np.clip(1 - soft, 0, 1) * pools[..., None], 0, 1)
     pigment = pigment ** (1 + 1.2 * rims)[..., None] * (1 - 0.3 * rims)[..., None]
-    drawn = _lines(_grey(canvas.source), width=0.9 * canvas.unit, keen=18)
+    drawn = _lines(grey_of(canvas.source), width=0.9 * canvas.unit, keen=18)
     pigment = pigment * (0.62 + 0.38 * drawn)[..., None]
     paper = np.array([0.985, 0.975, 0.95], dtype=np.float32)
     painted = paper + _margin(canvas)[..., None] * (pigment - paper)
@@ -64,13 +69,13 @@ def wash(canvas: Canvas) -> Plane:
 def flat(canvas: Canvas) -> Plane:
     """A cartoon: flat patches in few tones, held by black outlines."""
     calm = _calm(_calm(canvas.rgb, 3 * canvas.unit), 3 * canvas.unit)
-    grey = _grey(calm)
+    grey = grey_of(calm)
     steps = grey * 7
     near = np.round(steps)
     tones = (near + 0.5 * np.tanh((steps - near) * 5) / np.tanh(2.5)) / 7
     flattened = np.clip(calm + 0.75 * (tones - grey)[..., None], 0, 1)
     inked = _lines(
-        _calm(_grey(canvas.source)[..., None], 1.5 * canvas.unit)[..., 0],
+        _calm(grey_of(canvas.source)[..., None], 1.5 * canvas.unit)[..., 0],
         width=1.15 * canvas.unit, keen=30,
     )  # fmt: skip
     black = np.array([0.06, 0.05, 0.08], dtype=np.float32)
@@ -78,22 +83,24 @@ def flat(canvas: Canvas) -> Plane:
 
 
 def relief(canvas: Canvas) -> Plane:
-    """Plasticine: rounded lumps under a lamp from the upper left, with thumb marks."""
-    lumps = _calm(_calm(canvas.rgb, 2.5 * canvas.unit), 3.0 * canvas.unit)
-    form = _grey(_calm(_calm(canvas.source, 2.0 * canvas.unit), 2.5 * canvas.unit))
-    marks = 0.010 * _mottle(canvas, cells=22) + 0.004 * _mottle(canvas, cells=80)
-    height = _smooth(form, 1.3 * canvas.unit) + 1.2 * _smooth(form, 3.5 * canvas.unit) + marks
+    """Plasticine: rounded lumps of strong colours under a lamp, with thumb marks."""
+    lumps = _calm(_calm(canvas.rgb, 3.5 * canvas.unit), 4.5 * canvas.unit)
+    lumps = _vivid(lifted(lumps, least=LIT), by=1.3)
+    form = grey_of(_calm(_calm(canvas.source, 2.0 * canvas.unit), 2.5 * canvas.unit))
+    form = form / max(float(form.max() - form.min()), 0.3)
+    marks = 0.012 * _mottle(canvas, cells=22) + 0.005 * _mottle(canvas, cells=80)
+    height = _smooth(form, 1.8 * canvas.unit) + 1.6 * _smooth(form, 4.5 * canvas.unit) + marks
     slope = (sobel(height, axis=0) + 0.8 * sobel(height, axis=1)) * canvas.unit
     light = np.tanh(slope * 1.5)
-    seams = np.clip(_steepness(form, 1.2 * canvas.unit) * 1.2, 0, 0.16)
-    lit = lumps * (1 + 0.34 * light - seams)[..., None]
-    shine = np.clip(light - 0.35, 0, 1) ** 2 * 0.7
+    seams = np.clip(_steepness(form, 1.2 * canvas.unit) * 1.4, 0, 0.22)
+    lit = lumps * (1 + 0.42 * light - seams)[..., None]
+    shine = np.clip(light - 0.3, 0, 1) ** 2 * 0.8
     return _faded(canvas, screen(np.clip(lit, 0, 1), tinted(shine, 1.0, 0.97, 0.92)))
 
 
 def glow(canvas: Canvas) -> Plane:
     """Neon tubes along the contours, magenta to cyan, with the light they shed."""
-    grey = _calm(_grey(canvas.source)[..., None], 1.5 * canvas.unit)[..., 0]
+    grey = _calm(grey_of(canvas.source)[..., None], 1.5 * canvas.unit)[..., 0]
     steep = _steepness(grey, 1.1 * canvas.unit)
     floor, full = np.percentile(steep, (72, 98.5))
     tubes = np.clip((steep - floor) / max(float(full - floor), 0.02), 0, 1) ** 1.3
@@ -113,9 +120,11 @@ def _faded(canvas: Canvas, drawn: Plane) -> Plane:
     return faded
 
 
-def _grey(rgb: Plane) -> Plane:
-    grey: Plane = (rgb @ np.array([0.299, 0.587, 0.114], dtype=np.float32)).astype(np.float32)
-    return grey
+def _vivid(rgb: Plane, *, by: float) -> Plane:
+    """Return a picture whose colours are farther from grey."""
+    grey = grey_of(rgb)[..., None]
+    vivid: Plane = np.clip(grey + by * (rgb - grey), 0, 1)
+    return vivid
 
 
 def _smooth(plane: Plane, sigma: float) -> Plane:
@@ -234,7 +243,9 @@ def _margin(canvas: Canvas) -> Plane:
     y, x = (
         np.minimum(np.arange(n), np.arange(n)[::-1]).astype(np.float32) for n in (height, width)
     )
-    inward = np.minimum(y[:, None], x[None, :]) / np.float32(canvas.unit)
+    # On small and narrow pictures a margin of so many pixels would leave nothing.
+    unit = min(canvas.unit, min(height, width) / NARROW)
+    inward = np.minimum(y[:, None], x[None, :]) / np.float32(unit)
     uneven = 12 + 5 * _mottle(canvas, cells=10) + 2.5 * _mottle(canvas, cells=60)
-    painted: Plane = np.clip((inward - uneven) / 3, 0, 1)
+    painted: Plane = np.clip((inward - uneven) / 3, 0, 1).astype(np.float32)
     return painted

@@ -32,6 +32,32 @@ class Canvas:
         return max(1.0, float(np.sqrt(height * width)) / 512)
 
 
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+MOST_GAIN = 6.0
+
+
+def grey_of(rgb: Plane) -> Plane:
+    """Return the brightness of a picture."""
+    grey: Plane = (rgb @ LUMA).astype(np.float32)
+    return grey
+
+
+def lifted(rgb: Plane, *, least: float) -> Plane:
+    """Return a picture whose mean brightness is about ``least``, if it is darker; hues stay.
+
+    Its brightness is taken to a power, which brings most light where it is dark.
+    """
+    grey = grey_of(rgb) + np.float32(1e-3)
+    if float(grey.mean()) >= least:
+        return rgb
+    power = 1.0
+    for _ in range(4):
+        power *= np.log(least) / np.log(float((grey**power).mean()))
+    gain = np.minimum(grey ** np.float32(power - 1), np.float32(MOST_GAIN))
+    light: Plane = np.clip(rgb * gain[..., None], 0, 1)
+    return light
+
+
 def screen(rgb: Plane, light: Plane) -> Plane:
     """Return a picture with light added as by a second projector."""
     lit: Plane = 1 - (1 - rgb) * (1 - np.clip(light, 0, 1))

@@ -55,8 +55,8 @@ from generation.training.vocabulary import write_vocabulary
 
 COMPONENT_STRIDE = 40
 """Every so many-th target serves to fit the codec's components."""
-HELD_OUT = 16
-"""Scenes, the last ones, that nothing is trained on."""
+HELD_OUT, EXAMINED = 16, 4
+"""Scenes, the last ones, that nothing is trained on, and how many edits of each are compared."""
 ROWS = 5
 SHOWN = ("night", "sunset", "snow", "autumn", "watercolour", "cartoon", "sketch")
 MAX_LENGTH = 24
@@ -268,15 +268,17 @@ class RemixCourse:
         """Return how far the edits of held-out scenes are from what they should be, in pixels."""
         if self._stage is None:
             return {}
-        rows = self._held_rows()
-        found = self._edited(rows, [self.pairs.captions[row] for row in rows])
-        wanted = self._pictures(self.pairs.targets[rows])
-        return {"held_out_error": float((found - wanted).square().mean().sqrt())}
+        errors = []
+        for turn in range(min(EXAMINED, self.pairs.edits_per_scene)):
+            rows = self._held_rows(turn)
+            found = self._edited(rows, [self.pairs.captions[row] for row in rows])
+            errors.append((found - self._pictures(self.pairs.targets[rows])).square().mean())
+        return {"held_out_error": float(torch.stack(errors).mean().sqrt())}
 
-    def _held_rows(self) -> list[int]:
-        """Return the rows of one target of each held-out scene."""
+    def _held_rows(self, turn: int = 0) -> list[int]:
+        """Return the rows of one target of each held-out scene, of another one every turn."""
         each, count = self.pairs.edits_per_scene, len(self.pairs.sources)
-        return [row * each + row % each for row in range(count - self._held_out, count)]
+        return [row * each + (row + turn) % each for row in range(count - self._held_out, count)]
 
     def _pictures(self, values: Any) -> Tensor:  # noqa: ANN401 - an array of bytes
         tensor = torch.from_numpy(np.array(values)).permute(0, 3, 1, 2).float().div(255)

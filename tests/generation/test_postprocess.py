@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from generation.postprocess.guided import affine_model, apply_model, box_mean, transfer
+from generation.postprocess.layer_tools import grey_of, lifted
 from generation.postprocess.layers import LAYERS, draw_layer
 
 torch.set_num_threads(1)
@@ -86,3 +87,14 @@ def test_bright_spots_of_the_source_shine_again_in_the_dark() -> None:
     assert lit[41, 61, 0] > lit[41, 61, 2]
     assert lit[52, 61].mean() > 1.5 * dark[52, 61].mean()
     assert np.allclose(lit[5, 5], dark[5, 5], atol=0.01)
+
+
+def test_a_dark_picture_is_lifted_to_a_brightness_and_a_bright_one_stays() -> None:
+    bright = np.full((8, 8, 3), 0.5, np.float32)
+    assert lifted(bright, least=0.3) is bright
+    dark = np.random.default_rng(0).uniform(0.02, 0.12, (32, 32, 3)).astype(np.float32)
+    made = lifted(dark, least=0.3)
+    assert grey_of(made).mean() == pytest.approx(0.3, abs=0.01)
+    before, after = (grey_of(it).ravel().argsort() for it in (dark, made))
+    assert np.array_equal(before, after), "what was darker stays darker"
+    assert not lifted(np.zeros((4, 4, 3), np.float32), least=0.3).any(), "black has nothing to lift"

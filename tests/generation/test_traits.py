@@ -82,6 +82,14 @@ def test_an_ellipse_of_skin_with_eyes_is_taken_for_a_face_and_others_are_not() -
     assert not list(faces(drawn_face(tall=8, wide=6)))
 
 
+def test_one_dark_spot_is_no_pair_of_eyes_and_shining_metal_is_no_face() -> None:
+    face = drawn_face()
+    face[80:92, 98:120] = face[96, 96]
+    assert not list(faces(face))
+    spoon = photograph("coffee").crop((100, 0, 500, 400)).resize((192, 192))
+    assert not list(faces(np.asarray(spoon, np.float32) / np.float32(255)))
+
+
 @pytest.mark.parametrize(
     ("name", "artwork", "method", "reason"),
     [
@@ -90,6 +98,8 @@ def test_an_ellipse_of_skin_with_eyes_is_taken_for_a_face_and_others_are_not() -
         ("coffee", "mosaic", "hybrid", Reason.LINES),
         ("flower", "geometry", "collage", Reason.FLAT),
         ("rocket", "poppies", "collage", Reason.PAINTERLY),
+        ("china", "glass", "gatys", Reason.AREAS),
+        ("chelsea", "watercolour", "gatys", Reason.AREAS),
     ],
 )
 def test_photographs_and_artworks_that_ship_are_told_apart(
