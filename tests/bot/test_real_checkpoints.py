@@ -21,6 +21,7 @@ from tests.generation.checkpoints import (
     save_inpaint,
     save_ip_adapter,
 )
+from tests.generation.estimators import save_depth, save_detector, save_pose
 
 # Diffusers hands tensors to numpy in a way that numpy 2 is going to drop.
 pytestmark = [
@@ -140,6 +141,35 @@ async def test_members_paint_and_change_pictures_with_a_transformer(
         assert np.abs(after - before).mean() > 5
         # What was refused was not queued.
         assert rows(bot, "SELECT count(*) FROM jobs") == [(2,)]
+
+
+@pytest.mark.timeout(240)
+async def test_members_follow_depths_and_poses_that_are_estimated(
+    stage: Stage, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    save_img2img(models / "plain", scheduler=euler())
+    for kind, save in (("depth", save_depth), ("pose", save_pose)):
+        save_control_net(models / f"controls/{kind}/any.safetensors", base=models / "plain")
+        save(models / f"estimates-{kind}")
+    settings = settings_for(stage.sandbox, stage.folder / "data", models_dir=models, threads=1)
+    async with running(settings, pipelines={"remix": PIPELINES["remix"]}) as bot:
+        photo, other = [await stage.ada.upload(png(it)) for it in (PHOTO, PHOTO[::-1])]
+        words = {"image": photo, "model": "plain", "seed": 3}
+        ways = ({}, {"control": "depth"}, {"control": "depth", "control_from": other},
+                {"control": "pose"})  # fmt: skip
+        results = []
+        for number, more in enumerate(ways, start=1):
+            await stage.ada.remix("night", **words, **more)
+            message = (await stage.ada.results(number, wait_s=PATIENCE_S))[-1]
+            results.append((await made(stage, message)).tobytes())
+        assert len(set(results)) == len(ways)
+        save_detector(models / "finds", finds="cat")
+        await stage.ada.remix("night", **words, control="pose")
+        await stage.ada.text("I see nobody in that picture whose pose I could follow.")
+        await stage.settled(bot)
+        failed = "SELECT state, error, device_ms FROM jobs WHERE error IS NOT NULL"
+        assert rows(bot, failed) == [("failed", "NobodySeenError", 0)]
 
 
 async def made_again_to_the_byte(stage: Stage, bot: Bot, message: Message) -> None:
