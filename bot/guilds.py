@@ -23,6 +23,7 @@ from bot.errors import (
 )
 from bot.presets import Preset, preset_of
 from bot.prompts import shown
+from bot.reasons import reason_of
 from bot.words import Words, rule_of
 from generation.errors import InvalidRequestError
 from generation.loras import split_loras
@@ -214,6 +215,8 @@ class Guilds:
         """
         try:
             preset = preset_of(name, fields)
+        except InvalidRequestError as err:
+            raise PresetUnfitError(str(err), reason=reason_of(err)) from err
         except (ValueError, TypeError) as err:
             raise PresetUnfitError(str(err), reason=shown(str(err))) from err
         await self._store.set_preset(guild_id, name, fields, actor_id=actor_id)
@@ -275,7 +278,7 @@ def _understood(
             continue
         try:
             yield name, preset_of(name, fields)
-        except (ValueError, TypeError) as err:
+        except (InvalidRequestError, ValueError, TypeError) as err:
             log.warning("a guild's preset is left out", guild=guild_id, reason=str(err))
 
 

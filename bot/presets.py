@@ -93,7 +93,7 @@ def read_presets(path: Path) -> Mapping[str, Preset]:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         own = {name: preset_of(name, fields, folder=path.parent) for name, fields in table.items()}
-    except (ValueError, TypeError, AttributeError) as err:
+    except (InvalidRequestError, ValueError, TypeError, AttributeError) as err:
         raise InvalidRequestError(f"{path} is not understood: {err}") from err
     return {**own, **{name: each for name, each in presets().items() if name not in own}}
 
@@ -127,7 +127,8 @@ def preset_of(name: str, fields: Mapping[str, Any], *, folder: Path | None = Non
         folder: where a sample of its own may lie; None is for those that ship alone.
 
     Raises:
-        ValueError, TypeError: a field is unknown, missing or outside its range.
+        InvalidRequestError, ValueError, TypeError: a field is unknown, missing or outside its
+            range.
     """
     layers = tuple(fields.get("layers", ()))
     preset = Preset(name=name, **{"title": name, **fields, "layers": layers})
@@ -135,8 +136,11 @@ def preset_of(name: str, fields: Mapping[str, Any], *, folder: Path | None = Non
     if not 0 < preset.strength <= 1:
         raise ValueError(f"{name} needs a strength above 0 and up to 1")
     if unknown := set(layers) - LAYER_NAMES:
-        raise ValueError(
-            f"{name}: no layer {sorted(unknown)[0]!r}; {', '.join(sorted(LAYER_NAMES))}"
+        raise InvalidRequestError(
+            f"{name}: no layer {sorted(unknown)[0]!r}; {', '.join(sorted(LAYER_NAMES))}",
+            why="preset_layer",
+            layer=sorted(unknown)[0],
+            known=tuple(sorted(LAYER_NAMES)),
         )
     if preset.sample is not None and sample_of(preset, folder=folder) is None:
         raise ValueError(f"{name}: there is no sample {preset.sample!r}")
@@ -147,17 +151,26 @@ def _require_texts(preset: Preset) -> None:
     """Refuse what Discord or a member would stumble over later.
 
     Raises:
-        ValueError: a field is of another kind, empty, or longer than can be sent.
+        InvalidRequestError: a text is empty, or longer than can be sent.
+        ValueError: a field is of another kind, or longer than can be sent.
     """
     name = preset.name
     for field in ("name", "title", "prompt"):
         text = getattr(preset, field)
         if not isinstance(text, str) or not text.strip():
-            raise ValueError(f"{name}: its {field} is to be a text that is not empty")
+            raise InvalidRequestError(
+                f"{name}: its {field} is to be a text that is not empty",
+                why="preset_empty",
+                field=field,
+            )
     if len(name) > NAME_LENGTH:
         raise ValueError(f"{name}: a name has at most {NAME_LENGTH} characters")
     if len(preset.said()) > MAX_PROMPT:
-        raise ValueError(f"{name}: a prompt has at most {MAX_PROMPT} characters")
+        raise InvalidRequestError(
+            f"{name}: a prompt has at most {MAX_PROMPT} characters",
+            why="preset_long",
+            most=MAX_PROMPT,
+        )
     if not isinstance(preset.edits, bool):
         raise ValueError(f"{name}: edits is true or false")
     for field in ("model", "sample", "nearest"):
