@@ -172,6 +172,33 @@ def test_results_of_before_have_no_figures_and_going_back_loses_these_alone(
     assert after == [(job_id, 0, RESULT.sha256, None, None)]
 
 
+def test_a_job_that_is_held_is_made_again_after_going_back(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def held() -> str:
+        stores = open_stores(database_url, tmp_path)
+        job = await stores.claimed()
+        await stores.jobs.settle(
+            job.id, owner="bot", attempt=1, outputs={0: RESULT}, device_ms=1, review_channel_id=5
+        )
+        await stores.database.close()
+        return job.id
+
+    async def claimed_again(job_id: str) -> None:
+        stores = open_stores(database_url, tmp_path)
+        job = await stores.jobs.claim(owner="other", lease_s=60)
+        assert job is not None
+        assert (job.id, job.attempt, job.outputs, job.held_at) == (job_id, 2, {}, None)
+        assert await stores.quotas.audit() == []
+        await stores.database.close()
+
+    job_id = asyncio.run(held())
+    downgrade(database_url, revision="c4f1d27a9e63")
+    upgrade(database_url, backup=False)
+    check(database_url)
+    asyncio.run(claimed_again(job_id))
+
+
 def test_quotas_of_before_keep_their_balances_there_and_back(
     database_url: str, tmp_path: Path
 ) -> None:
