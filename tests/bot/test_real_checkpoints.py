@@ -156,8 +156,12 @@ async def test_members_follow_depths_and_poses_that_are_estimated(
     async with running(settings, pipelines={"remix": PIPELINES["remix"]}) as bot:
         photo, other = [await stage.ada.upload(png(it)) for it in (PHOTO, PHOTO[::-1])]
         words = {"image": photo, "model": "plain", "seed": 3}
-        ways = ({}, {"control": "depth"}, {"control": "depth", "control_from": other},
-                {"control": "pose"})  # fmt: skip
+        ways: list[dict[str, str]] = [
+            {},
+            {"control": "depth"},
+            {"control": "depth", "control_from": other},
+            {"control": "pose"},
+        ]
         results = []
         for number, more in enumerate(ways, start=1):
             await stage.ada.remix("night", **words, **more)
