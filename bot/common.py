@@ -171,6 +171,7 @@ def stores_of(settings: Settings, database: Database) -> Stores:
         member_ms=round(settings.quota_device_s * 1000),
         guild_ms=_milliseconds(settings.quota_guild_device_s),
         total_ms=_milliseconds(settings.quota_total_device_s),
+        further=settings.windows_ms,
     )
     quotas = Quotas(database, ceilings=ceilings)
     return Stores(

@@ -82,13 +82,19 @@ def rules_lines(
             limit=device_time(policy.limit_ms),
             pictures=pictures(voice, policy.limit_ms, each_ms=each_ms),
         )
-    for name, limit_ms in (("member", ceilings.member_ms), ("guild", ceilings.guild_ms)):
-        if limit_ms is not None:
-            yield voice.say(
-                f"admin.quota.installation.{name}",
-                limit=device_time(limit_ms),
-                pictures=pictures(voice, limit_ms, each_ms=each_ms),
-            )
+    held = [("member", Period.DAY, ceilings.member_ms)]
+    held += [
+        ("guild", period, limit_ms)
+        for scope, period, limit_ms in ceilings.limits()
+        if scope is Scope.SHARE
+    ]
+    for name, period, limit_ms in held:
+        yield voice.say(
+            f"admin.quota.installation.{name}",
+            limit=device_time(limit_ms),
+            period=voice.say(f"quota.a.{period}"),
+            pictures=pictures(voice, limit_ms, each_ms=each_ms),
+        )
 
 
 def turns_lines(voice: Voice, priorities: Iterable[Priority]) -> Iterator[str]:

@@ -22,12 +22,15 @@ from storage.bucket import Bucket, BucketConfig
 from storage.database import sqlite_path
 from storage.errors import KeyInvalidError
 from storage.files import FileStore
+from storage.ledger import Scope
 from storage.room import Room
 from storage.sealing import KeyRing, Seals, kept_key
 from storage.tables import MAX_RETENTION_DAYS
+from storage.windows import Period
 
 MEBIBYTE = 1024 * 1024
 TEMPLATE_NEEDS = 4000 * MEBIBYTE
+_WINDOW = r"\s*(guild|total)/(hour|month)=\d{1,9}(\.\d+)?\s*"
 """Bytes of memory from which on it is the default: what is left of 4 GB."""
 
 
@@ -112,6 +115,12 @@ class Settings(BaseSettings):
         gt=0,
         le=10**9,
         description="device seconds a day for everybody together",
+    )
+    quota_windows: str = Field(
+        default="",
+        pattern=rf"^\s*({_WINDOW}(,{_WINDOW})*)?$",
+        description="further device seconds of a server and of everybody:"
+        " `guild/month=36000, total/hour=600`",
     )
     quota_skus: str = Field(
         default="",
@@ -320,6 +329,17 @@ class Settings(BaseSettings):
             labels=tuple(filter(None, labels)),
             threshold=self.safety_threshold,
         )
+
+    @property
+    def windows_ms(self) -> dict[tuple[Scope, Period], int]:
+        """What a guild and everybody may use in windows other than a day."""
+        pairs = (pair.split("=") for pair in self.quota_windows.split(",") if pair.strip())
+        scopes = {"guild": Scope.SHARE, "total": Scope.GLOBAL}
+        found = {}
+        for name, seconds in pairs:
+            whose, _, period = name.strip().partition("/")
+            found[scopes[whose], Period(period)] = round(float(seconds) * 1000)
+        return found
 
     @property
     def raised_ms(self) -> dict[int, int]:

@@ -8,8 +8,8 @@ installation. The installation's own caps hold beside those of a guild's admins,
 place, so that no admin can give away more than the guild has.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -54,17 +54,28 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceilings:
-    """What the installation itself sets for a day, in device milliseconds; None is no limit.
+    """What the installation itself sets, in device milliseconds; None is no limit.
+
+    Its windows are UTC's, since a guild's admins choose the guild's time zone.
 
     Args:
-        member_ms: of every member, where no policy says otherwise.
-        guild_ms: of all members of a guild together, whatever its admins set.
-        total_ms: of everybody.
+        member_ms: of every member for a day, where no policy says otherwise.
+        guild_ms: of all members of a guild together for a day, whatever its admins set.
+        total_ms: of everybody for a day.
+        further: the same of a guild (``Scope.SHARE``) and of everybody for an hour or a month.
     """
 
     member_ms: int
     guild_ms: int | None = None
     total_ms: int | None = None
+    further: Mapping[tuple[Scope, Period], int] = field(default_factory=dict)
+
+    def limits(self) -> Iterator[tuple[Scope, Period, int]]:
+        """Yield what guilds and everybody are limited to."""
+        for scope, limit_ms in ((Scope.SHARE, self.guild_ms), (Scope.GLOBAL, self.total_ms)):
+            if limit_ms is not None:
+                yield scope, Period.DAY, limit_ms
+        yield from ((*key, limit_ms) for key, limit_ms in self.further.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,16 +171,12 @@ def _shared(account: Account, policies: Iterable[Policy]) -> Iterable[Cap]:
 
 
 def _set_by_installation(account: Account, ceilings: Ceilings) -> Iterable[Cap]:
-    today = window_of(Period.DAY, account.now)
-    for scope, guild_id, limit_ms in (
-        (Scope.SHARE, account.guild_id, ceilings.guild_ms if account.guild_id else None),
-        (Scope.GLOBAL, ANYBODY, ceilings.total_ms),
-    ):
-        if limit_ms is not None:
+    for scope, period, limit_ms in ceilings.limits():
+        if scope is Scope.GLOBAL or account.guild_id:
             yield Cap(
                 scope=scope,
-                guild_id=guild_id,
+                guild_id=ANYBODY if scope is Scope.GLOBAL else account.guild_id,
                 subject_id=ANYBODY,
                 limit_ms=limit_ms,
-                window=today,
+                window=window_of(period, account.now),
             )

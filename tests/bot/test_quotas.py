@@ -40,7 +40,7 @@ async def told_limit(member: Member, limit: str, *, count: int) -> None:
 async def test_what_admins_set_holds_for_members_roles_channels_and_all_together(
     stage: Stage,
 ) -> None:
-    bot = await stage.start(quota_guild_device_s=3600)
+    bot = await stage.start(quota_guild_device_s=3600, quota_windows="guild/month=7200")
     role = await role_of(stage)
     await admin(stage.cleo, "quota set", period="day", minutes=0)
     await stage.cleo.text("Every member: 0.0 s a day from now on, not enough")
@@ -67,6 +67,7 @@ async def test_what_admins_set_holds_for_members_roles_channels_and_all_together
         f"- <@&{role}>: 30 min a day",
         "- Where nothing is set for a member: 10 min a day",
         "- The bot's operator allows this server 60 min a day in all",
+        "- The bot's operator allows this server 2 h a month in all",
     ]
     assert rows(bot, "SELECT count(*) FROM jobs") == [(1,)]
     assert await bot.stores.quotas.audit() == []
@@ -179,3 +180,9 @@ async def test_metrics_count_what_is_reserved_charged_refunded_and_refused(stage
 def test_what_names_no_purchases_is_refused_at_the_start(tmp_path: Path, skus: str) -> None:
     with pytest.raises(ValidationError):
         Settings(_env_file=None, data_dir=tmp_path, quota_skus=skus)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("windows", ["guild=5", "guild/day=5", "member/hour=1", "total/hour=x"])
+def test_what_names_no_window_is_refused_at_the_start(tmp_path: Path, windows: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings(_env_file=None, data_dir=tmp_path, quota_windows=windows)  # type: ignore[call-arg]

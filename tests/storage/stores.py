@@ -1,6 +1,7 @@
 """Everything that remembers, around one database and one clock that tests can turn."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -9,6 +10,7 @@ from pathlib import Path
 from storage.database import WITHOUT_SEALS, Database
 from storage.files import FileStore, StoredFile
 from storage.jobs import JobStore
+from storage.ledger import Scope
 from storage.policies import Ceilings
 from storage.quotas import Quotas
 from storage.records import Job, NewJob
@@ -16,6 +18,7 @@ from storage.reports import Reports
 from storage.retention import Retention
 from storage.sealing import Seals
 from storage.usage import UsageSums
+from storage.windows import Period
 
 GUILD, MEMBER, CHANNEL = 2**53 + 11, 2**53 + 77, 2**63 - 1
 NOON = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
@@ -49,12 +52,16 @@ class Stores:
     default_ms: int = 1000
     guild_ms: int | None = None
     total_ms: int | None = None
+    further: Mapping[tuple[Scope, Period], int] = field(default_factory=dict)
     clock: TurnableClock = field(default_factory=TurnableClock)
 
     @property
     def quotas(self) -> Quotas:
         ceilings = Ceilings(
-            member_ms=self.default_ms, guild_ms=self.guild_ms, total_ms=self.total_ms
+            member_ms=self.default_ms,
+            guild_ms=self.guild_ms,
+            total_ms=self.total_ms,
+            further=self.further,
         )
         return Quotas(self.database, ceilings=ceilings, clock=self.clock)
 

@@ -111,6 +111,27 @@ async def test_no_admin_gives_away_more_than_the_installation_allows_the_guild(
         await stores.accept(guild_id=None)
 
 
+async def test_the_installation_limits_guilds_and_everybody_by_the_hour_and_month_of_utc(
+    stores: Stores,
+) -> None:
+    stores.default_ms = 10**9
+    stores.further = {(Scope.SHARE, Period.MONTH): 1500, (Scope.GLOBAL, Period.HOUR): 1000}
+    await GuildStore(stores.database).set_time_zone(GUILD, "Asia/Tokyo", actor_id=ADMIN)
+    assert await granted(stores, jobs=20) == 10
+    with pytest.raises(InstallationQuotaError):
+        await stores.accept(guild_id=OTHER_GUILD)
+    stores.clock.advance(hours=1)
+    assert await granted(stores, jobs=20) == 5
+    with pytest.raises(GuildQuotaError):
+        await stores.accept()
+    assert await granted(stores, jobs=20, guild_id=OTHER_GUILD) == 5
+    # In Tokyo the next month has begun already.
+    stores.clock.now = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC)
+    assert await granted(stores, jobs=1) == 0
+    stores.clock.advance(seconds=1)
+    assert await granted(stores, jobs=1) == 1
+
+
 async def test_a_top_up_is_used_after_the_window_and_stays_until_it_is(stores: Stores) -> None:
     await stores.quotas.grant(guild_id=GUILD, member_id=MEMBER, amount_ms=500, lasting=True)
     await settle(stores, reserve_ms=900, used_ms=900)
