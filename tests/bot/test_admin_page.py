@@ -313,3 +313,33 @@ async def test_an_admin_looks_around_and_sets_a_limit_in_a_browser(
                 await seen(page, f"{home}/audit", "limit every member, day")
                 await page.get_by_role("button", name="Log out").click()
                 await expect(page.get_by_role("heading")).to_have_text("Atelier")
+
+
+async def test_an_admin_has_dead_letters_made_anew_or_drops_them_on_the_page(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    async with staged(sandbox, tmp_path) as stage, stage.stack:
+        bot = await start(stage)
+        died = "UPDATE jobs SET dead_at = '2026-01-01 00:00:00', error = 'EngineLostError'"
+        [(first,), (second,)] = rows(bot, died, "SELECT id FROM jobs ORDER BY created_at")
+        jobs = f"{base(bot)}/admin/{stage.guild_id}/jobs"
+        async with visitor() as cleo:
+            await log_in(cleo, bot, stage.cleo.id)
+            async with cleo.get(f"{jobs}?state=dead") as reply:
+                assert (await reply.text()).count("formaction=") == 2
+            csrf = {"csrf": await csrf_of(cleo, jobs)}
+            for act in ("requeue", "drop"):
+                async with cleo.post(f"{jobs}/{first}/{act}", data={"csrf": "x"}) as reply:
+                    assert reply.status == 403
+            assert rows(bot, "SELECT count(*) FROM audit") == [(0,)]
+            async with cleo.post(f"{jobs}/{first}/requeue", data=csrf) as reply:
+                assert "It is made anew" in await reply.text()
+            async with cleo.post(f"{jobs}/{second}/drop", data=csrf) as reply:
+                assert "lies with the failed ones" in await reply.text()
+            async with cleo.post(f"{jobs}/{second}/drop", data=csrf) as reply:
+                assert reply.status == 404
+        await settled(bot)
+        assert rows(bot, "SELECT act, after FROM audit ORDER BY id") == [
+            ("job", '"queued"'), ("job", '"dropped"'),
+        ]  # fmt: skip
+        assert rows(bot, "SELECT count(*) FROM jobs WHERE dead_at IS NULL") == [(3,)]
