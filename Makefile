@@ -9,6 +9,7 @@ RUN_EXTRAS := heif
 DEV_EXTRAS := heif,postgres,s3,cluster,bench,train,dev
 TEST_PROCESSES ?= 2
 SOAK_S ?= 600
+SOAK_ARGS ?=
 FUZZ_S ?= 600
 BENCH_ARGS ?=
 
@@ -48,8 +49,8 @@ bench-reports: $(DEV_STAMP) ## Time usage reports over ten million jobs (half an
 soak: $(DEV_STAMP) ## Run the whole bot under load for SOAK_S seconds.
 	$(BIN)/python -m tests.soak --seconds $(SOAK_S)
 
-soak-cluster: $(DEV_STAMP) ## Kill bots, workers and their PostgreSQL at random for SOAK_S seconds.
-	$(BIN)/python -m tests.soak.cluster --seconds $(SOAK_S)
+soak-cluster: $(DEV_STAMP) ## Kill bots and workers on one PostgreSQL at random for SOAK_S seconds; SOAK_ARGS=--database kills that, too.
+	$(BIN)/python -m tests.soak.cluster --seconds $(SOAK_S) $(SOAK_ARGS)
 
 fuzz: $(DEV_STAMP) ## Fuzz the picture intake for FUZZ_S seconds.
 	$(BIN)/python -m tests.fuzz.fuzz_intake --seconds $(FUZZ_S)
