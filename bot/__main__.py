@@ -1,7 +1,7 @@
 """The command line: ``python -m bot`` or ``atelier``.
 
 Every command imports what it needs when it is called, so that help comes at once and nothing
-but ``run`` and ``demo`` costs discord.py.
+but ``run``, ``demo`` and ``report`` costs discord.py.
 """
 
 import os
@@ -32,6 +32,7 @@ from bot.commandline_options import (
     Target,
 )
 from bot.roles import Role, Shards
+from storage.cuts import Dimension
 
 app = typer.Typer(
     name="atelier",
@@ -227,13 +228,37 @@ def top(
 @app.command()
 def report(
     period: Annotated[str, typer.Option(help="How far back: 24h, 7d, 4w.")] = "7d",
-    output_format: Annotated[Format, typer.Option("--format", help="For whom.")] = Format.TABLE,
+    first: Annotated[str | None, typer.Option(metavar="DATE", help="From this date on.")] = None,
+    last: Annotated[str | None, typer.Option(metavar="DATE", help="To this date.")] = None,
+    server: Annotated[
+        int | None, typer.Option(metavar="ID", help="Of a server; 0 is outside of all.")
+    ] = None,
+    member: Annotated[int | None, typer.Option(metavar="ID", help="Of a member.")] = None,
+    channel: Annotated[int | None, typer.Option(metavar="ID", help="Of a channel.")] = None,
+    role: Annotated[int | None, typer.Option(metavar="ID", help="Of a role.")] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Of a pipeline.")] = None,
+    model: Annotated[str | None, typer.Option(help="Of a model.")] = None,
+    by: Annotated[list[Dimension] | None, typer.Option(help="Told apart by, several.")] = None,
+    output_format: Annotated[Format, typer.Option("--format", help="For whom.")] = Format.TEXT,
 ) -> None:
-    """Print who used how much of the device."""
+    """Print who used how much of the device, as `/usage report` tells it."""
     with refusals():
-        from bot.commandline_database import report as run_report
+        from bot.commandline_report import Asked
+        from bot.commandline_report import report as run_report
 
-        run_report(read_settings(), period=period, output_format=output_format)
+        asked = Asked(
+            period=period,
+            first=first,
+            last=last,
+            guild_id=server,
+            member_id=member,
+            channel_id=channel,
+            role_id=role,
+            pipeline=pipeline,
+            model=model,
+            by=tuple(by or ()),
+        )
+        run_report(read_settings(), asked, output_format=output_format)
 
 
 @app.command()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class Format(StrEnum):
     """How a report is printed."""
 
-    TABLE = "table"
+    TEXT = "text"
     CSV = "csv"
     JSON = "json"
 

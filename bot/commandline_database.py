@@ -1,36 +1,19 @@
-"""The commands that look after the database: migrate, backup, restore, move and report."""
+"""The commands that look after the database: migrate, backup, restore, move and recount."""
 
 import asyncio
-import csv
-import json
-import re
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from bot.commandline import Format, fail
+from bot.commandline import fail
 from bot.settings import Settings
 from storage.backup import back_up
 from storage.backup import restore as restore_backup
-from storage.cuts import Dimension
-from storage.database import Database, sqlite_path
+from storage.database import Database
 from storage.lock import hold
 from storage.migrating import check, head_of, upgrade
 from storage.moving import carry_over
-from storage.questions import BY_ALL, Question
-from storage.reports import Report, Reports, Usage
 from storage.resealing import Resealed, Resealer
 from storage.usage import UsageSums
-
-_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
-_COLUMNS = (
-    "kind", "name", "jobs", "done", "failures", "cancelled", "device_s", "mean_wait_s",
-)  # fmt: skip
-Row = dict[str, str | int | float | None]
 
 
 def migrate(settings: Settings) -> None:
@@ -156,86 +139,3 @@ def _beside(settings: Settings) -> dict[str, Path]:
         "presets.json": settings.own_presets,
         **{name: settings.data_dir / name for name in kept},
     }
-
-
-def period_of(text: str) -> timedelta:
-    """Read a period such as 24h, 7d or 4w."""
-    found = re.fullmatch(r"([1-9]\d{0,3})([hdw])", text.strip().lower())
-    if found is None:
-        fail(f"{text!r} is not a period; write 24h, 7d or 4w")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def report(settings: Settings, *, period: str, output_format: Format) -> None:
-    """Print the usage of everybody in a period; the database is only read.
-
-    Raises:
-        StorageError: the schema is not this program's.
-    """
-    length = period_of(period)
-    path = sqlite_path(settings.database)
-    if path is not None and not path.exists():
-        fail(f"{path}: there is no database yet; `python -m bot run` makes it")
-    check(settings.database)
-    until = datetime.now(UTC)
-    usage = asyncio.run(_usage(settings.database, since=until - length, until=until))
-    match output_format:
-        case Format.TABLE:
-            _print_tables(usage)
-        case Format.CSV:
-            writer = csv.DictWriter(sys.stdout, fieldnames=_COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(_rows(usage))
-        case Format.JSON:
-            json.dump(_as_json(usage), sys.stdout, indent=2)
-            sys.stdout.write("\n")
-
-
-async def _usage(url: str, *, since: datetime, until: datetime) -> Report:
-    database = Database.open(url, read_only=True)
-    try:
-        by = (*BY_ALL, Dimension.GUILD)
-        return await Reports(database).report(Question(since=since, until=until, by=by))
-    finally:
-        await database.close()
-
-
-def _rows(usage: Report) -> Iterator[Row]:
-    for dimension, lines in usage.groups.items():
-        for line in lines:
-            yield _row(dimension.value, str(line.key), line.usage)
-    yield _row("total", "", usage.total)
-
-
-def _row(kind: str, name: str, usage: Usage) -> Row:
-    return {
-        "kind": kind,
-        "name": name,
-        "jobs": usage.jobs,
-        "done": usage.done,
-        "failures": usage.failures,
-        "cancelled": usage.cancelled,
-        "device_s": round(usage.device_ms / 1000, 3),
-        "mean_wait_s": None if usage.mean_wait_s is None else round(usage.mean_wait_s, 3),
-    }
-
-
-def _as_json(usage: Report) -> dict[str, object]:
-    return {
-        "since": usage.question.since.isoformat(),
-        "until": usage.question.until.isoformat(),
-        "rows": list(_rows(usage)),
-        "figures": usage.to_json(),
-    }
-
-
-def _print_tables(usage: Report) -> None:
-    span = f"{usage.question.since:%Y-%m-%d %H:%M} to {usage.question.until:%Y-%m-%d %H:%M} UTC"
-    table = Table(title=f"Usage, {span}")
-    for name in ("", "name", "jobs", "done", "failed", "cancelled", "device s", "mean wait s"):
-        table.add_column(name, justify="left" if name in ("", "name") else "right")
-    for row in _rows(usage):
-        *words, device_s, wait_s = row.values()
-        numbers = [f"{value:.1f}" if value is not None else "-" for value in (device_s, wait_s)]
-        table.add_row(*map(str, words), *numbers, style="bold" if row["kind"] == "total" else None)
-    Console().print(table)

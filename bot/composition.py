@@ -43,7 +43,7 @@ from bot.services import Services
 from bot.settings import Settings
 from bot.syncing import sync_commands
 from bot.texts import load_texts
-from bot.usage import Price
+from bot.usage_files import Price
 from bot.web import HealthPages
 from generation.artworks import artworks
 from generation.codecs import CodecPool, IntakePool

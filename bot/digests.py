@@ -20,7 +20,7 @@ from bot.guilds import Guilds
 from bot.periods import parts_of
 from bot.report_messages import chart_of, member_names, report_page
 from bot.texts import Texts, Voice, public_voice
-from bot.usage import Price
+from bot.usage_files import Price
 from storage.clock import Clock, utc_now
 from storage.digests import Digest, DigestStore
 from storage.questions import BY_ALL, Question

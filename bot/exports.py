@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from bot.usage import harmless
+from bot.usage_files import harmless
 from storage.acts import Act
 from storage.errors import FileDamagedError, FileMissingError
 from storage.files import FileStore, StoredFile

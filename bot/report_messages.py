@@ -10,14 +10,8 @@ from discord import ui
 from bot.charts import ChartPool
 from bot.notices import ACCENT
 from bot.texts import Voice
-from bot.usage import (
-    Price,
-    charts_of,
-    report_numbers,
-    report_tables,
-    report_total,
-    time_chart,
-)
+from bot.usage import charts_of, report_numbers, report_tables, report_total, time_chart
+from bot.usage_files import Price
 from storage.cuts import Dimension
 from storage.reports import Report
 

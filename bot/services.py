@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bot.privacy import Exports
     from bot.reviews import Reviews
     from bot.safety import Guard
-    from bot.usage import Price
+    from bot.usage_files import Price
     from storage.digests import DigestStore
     from storage.files import FileStore
     from storage.jobs import JobStore

@@ -1,21 +1,17 @@
-"""The usage report as text, as a chart's rows, and as CSV and JSON files."""
+"""The usage report as text and as a chart's rows."""
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from bot.charts import MAX_BARS, Bars, Columns
 from bot.replies import span
 from bot.texts import Phrase, Voice
+from bot.usage_files import Price
 from storage.cuts import Dimension
 from storage.reports import Report, Usage
 
 SHOWN_ROWS, SHOWN_OTHERS, SHOWN_CAUSES = 10, 4, 4
 SHOWN_NAME = 40
-HOUR_MS = 3_600_000
 NOTHING = "–"  # noqa: RUF001
 MARKS = {
     Dimension.MEMBER: "<@{}>",
@@ -25,27 +21,6 @@ MARKS = {
     Dimension.MODEL: "`{}`",
 }
 """How Discord shows what a line is about, without alerting anybody."""
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-COLUMNS = (
-    "kind", "id", "name", "jobs", "done", "failures", "cancelled", "device_s", "mean_wait_s",
-    "pictures", "refunded_s", "mean_run_s", "stored_bytes", "kept_bytes", "cost",
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """What an hour of the device costs whoever runs the bot; None where they did not say."""
-
-    hour: float | None = None
-    currency: str = "USD"
-
-    def of(self, device_ms: int) -> float | None:
-        """Return what device time cost."""
-        return None if self.hour is None else round(device_ms / HOUR_MS * self.hour, 4)
-
-    def said(self, amount: float) -> str:
-        """Return an amount as people read it."""
-        return f"{amount:,.2f} {self.currency}"
 
 
 def device_time(device_ms: float) -> Phrase:
@@ -137,15 +112,6 @@ def marked(voice: Voice, dimension: Dimension, key: int | str) -> str:
     return MARKS[dimension].format(str(key)[:SHOWN_NAME].replace("`", "'"))
 
 
-def json_of(report: Report, names: Mapping[int, str], *, price: Price) -> bytes:
-    """Return all figures as JSON."""
-    told = report.to_json()
-    told["cost"] = price.of(report.total.device_ms)
-    told["currency"] = price.currency if price.hour is not None else None
-    told["names"] = {str(member): name for member, name in names.items()}
-    return json.dumps(told, indent=2, ensure_ascii=False).encode()
-
-
 def size(amount_bytes: int) -> str:
     """Return an amount of bytes as people say it."""
     return f"{amount_bytes / 1e9:.1f} GB" if amount_bytes >= 1e9 else f"{amount_bytes / 1e6:.1f} MB"
@@ -199,51 +165,6 @@ def time_chart(voice: Voice, report: Report, *, zone: ZoneInfo) -> Columns:
     ]
     key = "usage.chart.parts"
     return Columns(title=voice.say(key), plain=str(Phrase(key)), columns=tuple(columns))
-
-
-def csv_of(report: Report, names: Mapping[int, str], *, price: Price | None = None) -> bytes:
-    """Return all rows as CSV, in which no cell is a formula to a spreadsheet."""
-    table = io.StringIO(newline="")
-    writer = csv.writer(table)
-    writer.writerow(COLUMNS)
-    price = price or Price()
-    for dimension, lines in report.groups.items():
-        for line in lines:
-            name = names.get(line.key, "") if isinstance(line.key, int) else line.key
-            cells = _cells(dimension.value, str(line.key), name, line.usage, price=price)
-            writer.writerow(cells)
-    writer.writerow(_cells("total", "", "", report.total, price=price))
-    return table.getvalue().encode("utf-8-sig")
-
-
-def harmless(cell: str) -> str:
-    """Return a cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
-    return f"'{cell}" if cell.lstrip().startswith(FORMULA_STARTS) else cell
-
-
-def _cells(
-    kind: str, key: str, name: str, usage: Usage, *, price: Price
-) -> list[str | int | float]:
-    wait = "" if usage.mean_wait_s is None else f"{usage.mean_wait_s:.3f}"
-    run = "" if usage.mean_run_s is None else f"{usage.mean_run_s:.3f}"
-    cost = price.of(usage.device_ms)
-    return [
-        kind,
-        harmless(key),
-        harmless(name),
-        usage.jobs,
-        usage.done,
-        usage.failures,
-        usage.cancelled,
-        f"{usage.device_ms / 1000:.3f}",
-        wait,
-        usage.pictures,
-        f"{usage.refunded_ms / 1000:.3f}",
-        run,
-        usage.stored_bytes,
-        usage.kept_bytes,
-        "" if cost is None else cost,
-    ]
 
 
 def _bars(voice: Voice, key: str, rows: Iterable[tuple[str, Usage]]) -> Bars:

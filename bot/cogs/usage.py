@@ -20,7 +20,7 @@ from bot.rights import may_manage
 from bot.services import services_of, voice_of
 from bot.standing import standing_of
 from bot.texts import describe, label
-from bot.usage import csv_of, json_of
+from bot.usage_files import csv_of, json_of
 from bot.visits import Visit, let_in
 from storage.clock import utc_now
 from storage.cuts import Dimension

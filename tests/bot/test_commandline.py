@@ -1,9 +1,9 @@
 """The command line, run as the real program or called within this one."""
 
-import csv
-import io
+import asyncio
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -14,8 +14,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock
 from pathlib import Path
 from typing import ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
 
 import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
@@ -23,19 +25,25 @@ from PIL.PngImagePlugin import PngImageFile
 from typer.testing import CliRunner
 
 from bot.__main__ import app
+from bot.admin_site.figures import question_of
 from bot.commandline_orders import PictureOrder
 from bot.commandline_pictures import make
+from bot.periods import before, parts_of
 from bot.settings import Settings
+from bot.usage_files import Price, csv_of, json_of
 from generation.errors import InvalidRequestError
 from generation.registry import PipelineSpec
+from storage.cuts import Dimension
 from storage.lock import hold
 from storage.migrating import downgrade, head_of, upgrade
+from storage.policies import Standing
+from storage.questions import BY_ALL, Question
 from storage.sealing import new_key
 from tests.bot.pipelines import PIPELINES
 from tests.generation import pictures
 from tests.generation.checkpoints import save_img2img
 from tests.photographs import photograph_path
-from tests.storage.stores import CHANNEL, GUILD, open_stores
+from tests.storage.stores import GUILD, open_stores
 
 ROOT = Path(__file__).parents[2]
 P = ParamSpec("P")
@@ -488,50 +496,71 @@ async def test_what_an_sqlite_file_remembers_is_moved_to_postgresql(
     await there.database.close()
 
 
-async def test_the_report_has_the_same_numbers_as_table_csv_and_json(tmp_path: Path) -> None:
+async def test_the_command_line_the_server_and_the_admin_page_tell_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ATELIER_HOUR_PRICE", "7.2")
     in_thread(upgrade, url_of(tmp_path))
-    stores = open_stores(url_of(tmp_path), tmp_path)
-    stores.default_ms = 10**6
-    stores.clock.now = datetime.now(UTC) - timedelta(hours=1)
-    await stores.done(pipeline="remix", member_id=42, device_ms=1500)
-    await stores.done(pipeline="remix", member_id=42, device_ms=500)
-    job = await stores.claimed(pipeline="collage", member_id=43)
-    await stores.jobs.fail(job.id, owner="bot", attempt=job.attempt, error="EngineLostError")
-    stores.clock.now -= timedelta(days=30)
-    await stores.done(pipeline="remix", member_id=44, device_ms=9_000)
-    await stores.database.close()
-    results: dict[str, str] = {}
-
-    def report(output_format: str) -> None:
-        code, out, err = called("report", "--format", output_format)
-        assert code == 0, err
-        results[output_format] = out
-
-    for output_format in ("json", "csv", "table"):
-        in_thread(report, output_format)
-    told = json.loads(results["json"])
-    rows = told["rows"]
-    assert told["figures"]["causes"] == {"EngineLostError": 1}
-    assert {(row["kind"], row["name"]): row["device_s"] for row in rows} == {
-        ("member", "42"): 2.0,
-        ("member", "43"): 0.0,
-        ("channel", str(CHANNEL)): 2.0,
-        ("guild", str(GUILD)): 2.0,
-        ("model", ""): 2.0,
-        ("pipeline", "remix"): 2.0,
-        ("pipeline", "collage"): 0.0,
-        ("total", ""): 2.0,
-    }
-    assert rows[-1] | {"mean_wait_s": 0} == {
-        "kind": "total", "name": "", "jobs": 3, "done": 2, "failures": 1, "cancelled": 0,
-        "device_s": 2.0, "mean_wait_s": 0,
+    stores, rng = open_stores(url_of(tmp_path), tmp_path), random.Random(9)
+    stores.default_ms, now = 10**6, datetime.now(UTC)
+    for _ in range(40):
+        stores.clock.now = now - timedelta(hours=rng.randrange(1, 400))
+        job = await stores.claimed(
+            guild_id=rng.choice((GUILD, GUILD, GUILD + 1)),
+            pipeline=rng.choice(("remix", "collage")),
+            member_id=rng.choice((42, 43)),
+            standing=Standing(role_ids=tuple(rng.sample((8, 9), rng.randrange(3)))),
+        )
+        if rng.random() < 0.7:
+            await stores.jobs.settle(
+                job.id, owner="bot", attempt=1, outputs={}, device_ms=rng.randrange(9000)
+            )
+        else:
+            await stores.jobs.fail(job.id, owner="bot", attempt=1, error="EngineLostError")
+    price, first = Price(hour=7.2), (now - timedelta(days=6)).date()
+    since = datetime.combine(first, clock.min, tzinfo=UTC)
+    until = datetime.combine(now.date() + timedelta(days=1), clock.min, tzinfo=UTC)
+    usual = Question(
+        since=since,
+        until=until,
+        guild_id=GUILD,
+        by=BY_ALL,
+        parts=parts_of(since, until, zone=ZoneInfo("UTC")),
+        before=before(since, until),
+    )
+    for words, question in (
+        ((), usual),
+        (("--pipeline", "remix"), replace(usual, pipeline="remix")),
+        (("--role", "8", "--by", "member"), replace(usual, role_id=8, by=(Dimension.MEMBER,))),
+    ):
+        told = await stores.reports.recount(question)
+        assert told.total.jobs > 2
+        asked = ("report", "--server", str(GUILD), "--first", str(first), *words)
+        results = {
+            each: await asyncio.to_thread(called, *asked, "--format", each)
+            for each in ("text", "csv", "json")
+        }
+        assert [code for code, *_ in results.values()] == [0, 0, 0], results
+        assert json.loads(results["json"][1]) == json.loads(json_of(told, {}, price=price))
+        table = csv_of(told, {}, price=price).decode("utf-8-sig")
+        assert results["csv"][1].splitlines() == table.splitlines()
+        # Percentiles are those of histograms, so the recount has them, too.
+        total = next(each for each in results["text"][1].splitlines() if "total" in each)
+        cost = price.of(told.total.device_ms)
+        assert f" {told.total.jobs} " in total
+        assert f"{told.total.device_ms / 1000:.1f}" in total
+        assert f"{cost:.2f}" in total
+        if question is usual:
+            page = await stores.reports.report(question_of(GUILD, days=7))
+            assert page.total == told.total
+            assert page.lines(Dimension.MEMBER) == told.lines(Dimension.MEMBER)
+    code, out, _ = await asyncio.to_thread(called, "report", "--period", "4w", "--format", "json")
+    assert code == 0
+    assert json.loads(out)["total"]["jobs"] == 40
+    assert {line["key"] for line in json.loads(out)["groups"]["guild"]} == {
+        str(GUILD), str(GUILD + 1)
     }  # fmt: skip
-    read = [*csv.DictReader(io.StringIO(results["csv"]))]
-    assert [(row["name"], row["jobs"]) for row in read] == [
-        (row["name"], str(row["jobs"])) for row in rows
-    ]
-    for word in ("Usage", "42", "collage", "2.0", "total"):
-        assert word in results["table"]
+    await stores.database.close()
 
 
 @pytest.mark.parametrize(

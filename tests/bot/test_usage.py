@@ -19,7 +19,8 @@ from bot.replies import span
 from bot.report_messages import report_page
 from bot.rights import administered_guild
 from bot.texts import Voice, load_texts
-from bot.usage import Price, change, csv_of, harmless, report_lines
+from bot.usage import change, report_lines
+from bot.usage_files import Price, csv_of, harmless
 from storage.clock import utc_now
 from storage.cuts import Dimension
 from storage.questions import BY_ALL, Question
