@@ -123,7 +123,8 @@ class Installation:
     async def stop(self) -> list[int]:
         """Have all end by themselves, and return how they did."""
         for process in self.running.values():
-            process.terminate()
+            if process.returncode is None:
+                process.terminate()
         async with asyncio.timeout(60):
             return [await process.wait() for process in self.running.values()]
 
