@@ -1,7 +1,9 @@
 """What goes wrong between the bot and Discord, and what the member gets nevertheless."""
 
 import asyncio
+from collections.abc import Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -279,15 +281,21 @@ async def test_a_member_is_told_of_a_picture_that_is_lost_and_gets_the_others(
         assert len(told["attachments"]) == left
 
 
+def leave_no_room_for_new_names(folders: Sequence[Path]) -> None:
+    """Put a file where a folder for new pictures would be made; what is there can be read."""
+    for place in (folder / f"{number:02x}" for folder in folders for number in range(256)):
+        if not place.exists():
+            place.write_text("in the way")
+
+
 async def test_r16_a_picture_that_cannot_be_stored_is_refunded_and_its_member_told(
     stage: Stage,
 ) -> None:
-    bot = await stage.start()
+    bot = await stage.start(retry_s=0.05)
     await stage.ada.remix("slow night")
     await stage.ada.text("step")
     files = bot.settings.files_folder
-    files.rename(files.with_name("before"))
-    files.write_text("no folder any more")
+    leave_no_room_for_new_names([files, *(it for it in files.iterdir() if it.is_dir())])
     await stage.ada.text("I cannot keep pictures right now")
     await books(bot, jobs=1)
     assert rows(bot, "SELECT state, error, device_ms FROM jobs") == [
