@@ -42,6 +42,7 @@ class Metrics:
         quota_refusals: orders that were refused, by whose quota was used up.
         quota_seconds: device seconds that were reserved, charged and refunded.
         retries: times that an engine had to begin a job again.
+        loop_tasks: tasks of the event loop, which only grow where one is forgotten.
     """
 
     def __init__(self) -> None:
@@ -90,6 +91,9 @@ class Metrics:
             "Times that an engine had to begin a job again",
             registry=self.registry,
         )
+        self.loop_tasks = Gauge(
+            "atelier_loop_tasks", "Tasks of the event loop", registry=self.registry
+        )
 
     def started(self, job: Job) -> None:
         """Note how long a job has waited when it is begun for the first time."""
@@ -134,8 +138,9 @@ class Metrics:
         Gauge(f"atelier_{name}", about, registry=self.registry).set_function(read)
 
     async def watch_loop(self) -> None:
-        """Measure the event loop's lag until cancelled."""
+        """Measure the event loop's lag and count its tasks until cancelled."""
         while True:
             due = time.perf_counter() + TICK_S
             await asyncio.sleep(TICK_S)
             self.loop_lag.observe(max(0.0, time.perf_counter() - due))
+            self.loop_tasks.set(len(asyncio.all_tasks()))

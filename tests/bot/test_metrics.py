@@ -34,6 +34,7 @@ async def test_a_job_is_measured_from_its_acceptance_to_its_picture(stage: Stage
     for name in ("job_seconds", "wait_estimate_error_seconds", "png_seconds"):
         assert seen[f"atelier_{name}_count"] == 1
     assert seen["atelier_job_retries_total"] == 0
+    assert seen["atelier_loop_tasks"] >= 1
 
 
 async def test_a_job_that_ends_its_engine_counts_as_tried_again(stage: Stage) -> None:

@@ -9,11 +9,13 @@ import asyncio
 import os
 import random
 import signal
+import socket
 import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -27,7 +29,7 @@ from storage.policies import Ceilings
 from storage.quotas import Quotas
 from storage.tables import JobRow
 from tests.soak.members import Crowd, Json
-from tests.soak.watch import Sample, slope_mb, watch
+from tests.soak.watch import Held, Sample, held, slope_mb, watch
 
 PROMPTS = ["night", "sunset", "snow", "autumn", "fog", "rain"]
 FAULTS: list[Json] = [
@@ -38,7 +40,11 @@ FAULTS: list[Json] = [
     {"kind": "rate_limit", "times": 2, "route": "/webhooks/"},
     {"kind": "delay", "delay_s": 1.0, "times": 3},
 ]
-MAX_GROWTH_MB = 40.0
+# What a process has not used for long is still cold in a short run: a leak shows in a long one.
+LONG_S, MAX_GROWTH_MB, MAX_SHORT_GROWTH_MB = 600.0, 5.0, 40.0
+# Connections that are kept for the next request, and what looks after them.
+MAX_MORE_DESCRIPTORS, MAX_MORE_TASKS = 16, 6
+IDLE_S = 3.0
 MAX_WAL_MB = 16.0
 DRAIN_S = 240.0
 
@@ -51,12 +57,18 @@ def picture() -> bytes:
     return out.getvalue()
 
 
-async def start_demo(folder: Path) -> tuple[Process, str]:
+def free_port() -> int:
+    """Return a port that nobody has now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+async def start_demo(folder: Path, *, web_port: int) -> tuple[Process, str]:
     """Start the demo in a folder of its own; return it and its address."""
     environment = {name: value for name, value in os.environ.items() if name != "DISCORD_TOKEN"} | {
         "ATELIER_DATA_DIR": str(folder),
         "ATELIER_QUOTA_DEVICE_S": "1000000",
-        "ATELIER_WEB_PORT": "0",
+        "ATELIER_WEB_PORT": str(web_port),
         "ATELIER_LOG_LEVEL": "ERROR",
     }
     demo = await asyncio.create_subprocess_exec(
@@ -68,6 +80,12 @@ async def start_demo(folder: Path) -> tuple[Process, str]:
             if "http://" in line:
                 return demo, "http://" + line.split("http://")[1].split()[0]
     raise OSError("the demo did not start")
+
+
+def holds_more(before: Held, after: Held) -> bool:
+    """Return whether an idle process holds more than it did, beyond what it keeps open."""
+    descriptors = after.descriptors - before.descriptors
+    return descriptors > MAX_MORE_DESCRIPTORS or after.tasks - before.tasks > MAX_MORE_TASKS
 
 
 def engines(demo: int) -> list[int]:
@@ -141,14 +159,20 @@ async def soak(*, seconds: float, seed: int, folder: Path) -> list[str]:
     """Run the load; return what went wrong."""
     rng = random.Random(seed)
     samples: list[Sample] = []
-    demo, page = await start_demo(folder)
+    web_port = free_port()
+    demo, page = await start_demo(folder, web_port=web_port)
+    looking = partial(held, demo.pid, folder=folder, metrics=f"http://127.0.0.1:{web_port}/metrics")
     async with aiohttp.ClientSession() as session:
         crowd = Crowd(session, page=page, rng=rng)
         await crowd.arrive()
+        await asyncio.sleep(IDLE_S)
+        before = await looking()
         watching = asyncio.create_task(watch(demo.pid, folder=folder, samples=samples))
         await load(crowd, demo=demo.pid, seconds=seconds, rng=rng)
         await drained(folder)
         watching.cancel()
+        await asyncio.sleep(IDLE_S)
+        after = await looking()
         invalid = await crowd.invalid_requests()
     start = time.monotonic()
     demo.send_signal(signal.SIGTERM)
@@ -162,11 +186,14 @@ async def soak(*, seconds: float, seed: int, folder: Path) -> list[str]:
     print(f"commands: {len(seen.acknowledged_s)} acknowledged (p99 {p99:.2f} s), {seen.failed} not")
     print(f"jobs: {dict(states)}; stopped in {stopped_s:.1f} s with status {status}")
     print(f"memory grew {growth:.1f} MB in the second half; log of the database {wal:.1f} MB")
-    print(f"descriptors {samples[0].descriptors} -> {samples[-1].descriptors}; {invalid=}")
+    print(f"idle before: {before}; idle after: {after}; {invalid=}")
     if sum(states.values()) < len(seen.acknowledged_s):
         wrong.append(f"{len(seen.acknowledged_s)} acknowledged, {sum(states.values())} kept")
-    if p99 > 3 or growth > MAX_GROWTH_MB or wal > MAX_WAL_MB or stopped_s > 30 or status:
+    most_mb = MAX_GROWTH_MB if seconds >= LONG_S else MAX_SHORT_GROWTH_MB
+    if p99 > 3 or growth > most_mb or wal > MAX_WAL_MB or stopped_s > 30 or status:
         wrong.append("a bound was passed; see above")
+    if holds_more(before, after):
+        wrong.append("something is held on to; see above")
     if invalid >= 100:
         wrong.append(f"{invalid} invalid requests")
     return wrong

@@ -1,9 +1,12 @@
-"""What a running process costs: memory, descriptors, and the database's log beside it."""
+"""What a running process costs: memory, descriptors, tasks, and the database's log beside it."""
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+import aiohttp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,3 +50,20 @@ def slope_mb(samples: list[Sample]) -> float:
         return 0.0
     early, late = later[:middle], later[middle:]
     return sum(s.rss_mb for s in late) / len(late) - sum(s.rss_mb for s in early) / len(early)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a process holds while nobody asks it for anything."""
+
+    descriptors: int
+    tasks: int
+
+
+async def held(pid: int, *, folder: Path, metrics: str) -> Held:
+    """Return what an idle process holds; its metrics count its tasks."""
+    async with aiohttp.ClientSession() as session, session.get(metrics) as answer:
+        told = re.search(r"^atelier_loop_tasks (\S+)$", await answer.text(), re.MULTILINE)
+    assert told is not None
+    sample = await asyncio.to_thread(look, pid, folder=folder)
+    return Held(descriptors=sample.descriptors, tasks=int(float(told[1])))
