@@ -255,7 +255,9 @@ async def test_a_picture_keeps_its_room_before_it_has_loaded(stage: Stage) -> No
         await run(page, "/embed")
         await expect(newest(page).locator(".broken-note")).to_be_visible()
         await page.unroute("**/chart.png*")
+        before = await page.locator(".message").count()
         await run(page, "/embed")
+        await expect(page.locator(".message")).to_have_count(before + 1)
         await expect(newest(page).locator("img")).to_have_js_property("complete", value=True)
         box = await newest(page).locator(".picture").bounding_box()
         assert box is not None
