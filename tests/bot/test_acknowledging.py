@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from bot.composition import Bot
 from tests.bot.members import Message, text_of
 from tests.bot.stage import Stage, rows, settled
@@ -33,6 +35,7 @@ async def cut_off(stage: Stage) -> Message:
     return thinking
 
 
+@pytest.mark.slow
 async def test_a_command_that_was_cut_off_is_told_at_the_next_start_and_cost_nothing(
     stage: Stage,
 ) -> None:

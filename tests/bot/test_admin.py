@@ -99,6 +99,7 @@ async def test_s1_nobody_but_admins_may_do_or_see_any_of_it(stage: Stage) -> Non
     assert seen == []
 
 
+@pytest.mark.slow
 async def test_a_blocked_word_costs_nothing_is_not_named_and_is_forgotten_by_no_restart(
     stage: Stage,
 ) -> None:
@@ -188,6 +189,7 @@ async def test_the_model_that_is_taken_when_none_is_named_is_marked(tmp_path: Pa
     assert "**remix** · Atelier remix starter · makes what names no model" in page
 
 
+@pytest.mark.slow
 async def test_a_servers_own_presets_are_offered_there_beside_the_others(stage: Stage) -> None:
     model(stage.folder / "data" / "models", "able")
     await stage.start()

@@ -315,6 +315,7 @@ async def test_an_admin_looks_around_and_sets_a_limit_in_a_browser(
                 await expect(page.get_by_role("heading")).to_have_text("Atelier")
 
 
+@pytest.mark.slow
 async def test_an_admin_has_dead_letters_made_anew_or_drops_them_on_the_page(
     sandbox: RunningSandbox, tmp_path: Path
 ) -> None:

@@ -122,6 +122,7 @@ async def test_what_is_refused_costs_nothing_and_is_gone_and_its_member_reads_wh
     await stage.ada.result()
 
 
+@pytest.mark.slow
 async def test_a_decision_outlives_a_kill_and_the_picture_comes_once(stage: Stage) -> None:
     async with stage.running() as bot:
         await switch_on(stage)

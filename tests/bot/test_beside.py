@@ -145,6 +145,7 @@ def estimator(models: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 async def test_depth_is_drawn_from_a_picture_where_something_estimates_it(
     stage: Stage, estimator: Path
 ) -> None:
@@ -178,6 +179,7 @@ async def test_depth_is_drawn_from_a_picture_where_something_estimates_it(
     assert [choice["value"] for choice in answer["choices"]] == ["depth"]
 
 
+@pytest.mark.slow
 async def test_pictures_that_were_kept_are_measured_again_before_their_job_is_repeated(
     stage: Stage, models: Path
 ) -> None:

@@ -161,6 +161,7 @@ async def test_again_after_the_quota_is_used_up_is_refused(stage: Stage) -> None
         await stage.ada.text("Your device time is used up")
 
 
+@pytest.mark.slow
 async def test_again_makes_no_more_pictures_than_are_allowed_by_now(stage: Stage) -> None:
     async with stage.running():
         await stage.ada.remix("night", count=2)

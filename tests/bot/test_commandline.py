@@ -291,6 +291,7 @@ def test_style_repaints_a_photograph_and_keeps_nothing_of_its_metadata(tmp_path:
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_remix_does_what_the_prompt_says_and_writes_it_into_the_file(tmp_path: Path) -> None:
     source, target, mask = upload(tmp_path), tmp_path / "out.png", tmp_path / "mask.png"
@@ -496,6 +497,7 @@ async def test_what_an_sqlite_file_remembers_is_moved_to_postgresql(
     await there.database.close()
 
 
+@pytest.mark.slow
 async def test_the_command_line_the_server_and_the_admin_page_tell_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

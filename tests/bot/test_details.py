@@ -63,6 +63,7 @@ async def test_details_tell_whoever_asked_what_became_of_their_picture(stage: St
     assert (await bot.stores.jobs.get(job.id)).likeness == {}
 
 
+@pytest.mark.slow
 async def test_each_of_several_pictures_has_figures_of_its_own(stage: Stage) -> None:
     painter(stage.folder / "data" / "models" / "mine")
     bot = await stage.start()

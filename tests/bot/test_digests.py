@@ -34,6 +34,7 @@ def digests(bot: Bot, *, owner: str, ahead: timedelta) -> Digests:
     )
 
 
+@pytest.mark.slow
 async def test_two_processes_tell_a_week_once_and_a_kill_does_not_double_it(stage: Stage) -> None:
     bot = await stage.start()
     await stage.ada.remix("a cat")

@@ -37,6 +37,7 @@ def settings(tmp_path: Path, **values: object) -> Settings:
     return Settings(_env_file=None, data_dir=tmp_path, **values)  # type: ignore[call-arg,arg-type]
 
 
+@pytest.mark.slow
 def test_everything_that_make_run_sets_up_is_found_whole(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

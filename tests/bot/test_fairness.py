@@ -13,6 +13,7 @@ FINISHED_BEFORE = (
 )
 
 
+@pytest.mark.slow
 async def test_a_member_who_drops_many_jobs_holds_up_nobody(stage: Stage) -> None:
     bot = await stage.start(parallel_jobs=1)
     await stage.ada.remix("endless night")
@@ -27,6 +28,7 @@ async def test_a_member_who_drops_many_jobs_holds_up_nobody(stage: Stage) -> Non
     assert rows(bot, "SELECT count(*) FROM jobs WHERE state = 'done'") == [(21,)]
 
 
+@pytest.mark.slow
 async def test_members_take_turns_after_a_restart_too(stage: Stage) -> None:
     async with stage.running(parallel_jobs=1, shutdown_s=0.1):
         await stage.ada.remix("endless night")

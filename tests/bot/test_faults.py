@@ -126,6 +126,7 @@ async def test_r14_an_interaction_that_is_not_ours_is_left_alone(stage: Stage, c
     assert stage.sandbox.invalid_requests < 100
 
 
+@pytest.mark.slow
 async def test_r14_a_picture_that_discord_finds_too_large_is_sent_again(stage: Stage) -> None:
     bot = await stage.start()
     stage.order(method="PATCH", route=ORIGINAL, kind="status", status=413, code=40005, times=2)
@@ -135,6 +136,7 @@ async def test_r14_a_picture_that_discord_finds_too_large_is_sent_again(stage: S
     await books(bot, jobs=1)
 
 
+@pytest.mark.slow
 async def test_a_picture_after_fifteen_minutes_comes_as_a_message_of_its_own(stage: Stage) -> None:
     bot = await stage.start()
     await stage.ada.remix("slow night")
@@ -150,6 +152,7 @@ async def test_a_picture_after_fifteen_minutes_comes_as_a_message_of_its_own(sta
     assert rows(bot, "SELECT message_id FROM jobs") == [(int(message["id"]),)]
 
 
+@pytest.mark.slow
 async def test_a_late_message_that_was_sent_but_not_written_down_is_found_again(
     stage: Stage,
 ) -> None:
@@ -266,6 +269,7 @@ async def test_the_pictures_of_a_job_are_stored_when_all_are_made(
     assert seen == ["stored", "made", "made", "stored", "stored"]
 
 
+@pytest.mark.slow
 async def test_a_member_is_told_of_a_picture_that_is_lost_and_gets_the_others(
     stage: Stage,
 ) -> None:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from io import BytesIO
 
+import pytest
 from PIL import Image, ImageDraw
 
 from storage.files import StoredFile
@@ -41,6 +42,7 @@ async def test_what_cannot_be_a_mask_is_refused_with_a_sentence_and_nothing_is_q
     assert rows(bot, "SELECT count(*) FROM jobs") == [(0,)]
 
 
+@pytest.mark.slow
 async def test_masks_are_kept_with_the_job_and_members_hear_of_odd_ones(stage: Stage) -> None:
     bot = await stage.start()
     image = await stage.ada.upload()

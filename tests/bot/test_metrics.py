@@ -6,6 +6,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bot.composition import Bot
@@ -37,6 +38,7 @@ async def test_a_job_is_measured_from_its_acceptance_to_its_picture(stage: Stage
     assert seen["atelier_loop_tasks"] >= 1
 
 
+@pytest.mark.slow
 async def test_a_job_that_ends_its_engine_counts_as_tried_again(stage: Stage) -> None:
     bot = await stage.start()
     await stage.ada.remix("die")

@@ -24,6 +24,7 @@ def models(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 async def test_seeds_are_avatars_and_models_are_offered_refused_and_project(
     stage: Stage, models: Path
 ) -> None:

@@ -150,6 +150,7 @@ def test_a_file_that_is_wrong_is_refused_with_the_place(
         read_presets(tmp_path / "presets.json")
 
 
+@pytest.mark.slow
 async def test_members_are_offered_presets_and_layers_are_drawn_again_too(stage: Stage) -> None:
     models = stage.folder / "data" / "models"
     model(models, "able")

@@ -96,6 +96,7 @@ async def no_files(bot: Bot) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_a_server_that_the_bot_is_removed_from_is_emptied_and_one_that_is_out_is_not(
     stage: Stage,
 ) -> None:
@@ -130,6 +131,7 @@ async def test_a_server_that_the_bot_is_removed_from_is_emptied_and_one_that_is_
     assert rows(bot, "SELECT prompt, interaction_token FROM jobs") == [(None, None)]
 
 
+@pytest.mark.slow
 async def test_with_keys_nothing_is_kept_in_the_clear_and_nobody_starts_without_them(
     stage: Stage,
 ) -> None:

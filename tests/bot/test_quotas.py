@@ -73,6 +73,7 @@ async def test_what_admins_set_holds_for_members_roles_channels_and_all_together
     assert await bot.stores.quotas.audit() == []
 
 
+@pytest.mark.slow
 async def test_a_top_up_and_a_reset_let_a_member_go_on_and_are_in_the_log(stage: Stage) -> None:
     bot = await stage.start(quota_device_s=0.3)
     await stage.ada.remix("slow night")
@@ -98,6 +99,7 @@ async def test_a_top_up_and_a_reset_let_a_member_go_on_and_are_in_the_log(stage:
     assert re.fullmatch(rf"reset, member {stage.ada.id} day: 1\.\d+ s → 0 s", reset)
 
 
+@pytest.mark.slow
 async def test_a_purchase_raises_what_a_member_may_use(stage: Stage) -> None:
     await stage.start(quota_device_s=0.001, quota_skus=f" 5=1, {SKU}=50.5 ")
     await stage.ada.remix()

@@ -3,6 +3,7 @@
 from io import BytesIO
 from itertools import pairwise
 
+import pytest
 from PIL import Image
 
 from bot.presets import presets
@@ -58,6 +59,7 @@ async def test_a_preset_brings_its_words_and_its_strength(stage: Stage) -> None:
     assert f"strength {presets()['night'].strength:g}" in text_of(message)
 
 
+@pytest.mark.slow
 async def test_words_that_the_model_does_not_know_are_said_back(stage: Stage) -> None:
     await stage.start()
     await stage.ada.remix("zebra at night")

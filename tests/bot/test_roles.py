@@ -82,6 +82,7 @@ async def kept_right(bot: Bot) -> None:
     assert await bot.stores.quotas.audit() == []
 
 
+@pytest.mark.slow
 async def test_a_bot_without_engines_has_workers_make_the_pictures(
     stage: Stage, fresh_postgres_url: str
 ) -> None:
@@ -126,6 +127,7 @@ async def test_what_a_dead_worker_held_goes_to_another_and_is_told_once(
         assert len(await stage.ada.messages()) == 1
 
 
+@pytest.mark.slow
 async def test_two_bots_that_hear_the_same_accept_and_deliver_once(
     stage: Stage, fresh_postgres_url: str
 ) -> None:

@@ -69,6 +69,7 @@ def kept(bot: Bot) -> set[str]:
     return {hashlib.sha256(it.read_bytes()).hexdigest() for it in found if it.is_file()}
 
 
+@pytest.mark.slow
 async def test_a_server_has_unsafe_pictures_covered_or_blocked_and_pays_for_none_of_those(
     stage: Stage, classifier: Path
 ) -> None:
@@ -110,6 +111,7 @@ async def test_a_server_has_unsafe_pictures_covered_or_blocked_and_pays_for_none
     assert covered(await stage.ada.result()) == [False]
 
 
+@pytest.mark.slow
 async def test_nobody_sees_a_picture_form_that_nobody_has_looked_at(
     stage: Stage, classifier: Path
 ) -> None:

@@ -32,6 +32,7 @@ def refusing(folder: Path) -> Path:
     return kept
 
 
+@pytest.mark.slow
 async def test_what_may_pass_is_tried_again_and_costs_once(stage: Stage) -> None:
     bot = await stage.start(retry_s=600)
     await stage.ada.remix("slow night", seed=1)
@@ -65,6 +66,7 @@ async def test_what_does_not_pass_is_a_dead_letter_after_three_attempts(stage: S
     assert await bot.stores.quotas.audit() == []
 
 
+@pytest.mark.slow
 async def test_a_deadline_ends_what_runs_and_what_waits_and_says_so(stage: Stage) -> None:
     bot = await stage.start(deadline_s=2.0, parallel_jobs=1)
     await stage.ada.remix("endless night")

@@ -79,6 +79,7 @@ async def test_the_pictures_decide_unless_a_method_is_named_and_details_name_it(
     assert {each.pipeline for each in jobs} == {"collage"}
 
 
+@pytest.mark.slow
 async def test_artworks_are_mixed_and_weighed_by_a_method_that_can(stage: Stage) -> None:
     bot = await stage.start(beside=gatys())
     image, second = await stage.ada.upload(), await stage.ada.upload(photo(colour=(200, 40, 40)))

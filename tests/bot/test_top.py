@@ -15,6 +15,7 @@ from bot.top import draw
 from tests.bot.stage import Stage
 
 
+@pytest.mark.slow
 async def test_top_shows_the_queue_the_engine_and_each_members_share(stage: Stage) -> None:
     bot = await stage.start(parallel_jobs=1)
     await stage.ben.remix("night")

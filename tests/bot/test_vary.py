@@ -3,11 +3,14 @@
 import json
 import shutil
 
+import pytest
+
 from generation.weights import STARTER
 from tests.bot.members import job_of, text_of
 from tests.bot.stage import Stage
 
 
+@pytest.mark.slow
 async def test_an_upload_is_varied_by_an_amount_and_so_is_a_styled_picture(stage: Stage) -> None:
     bot = await stage.start()
     image = await stage.ada.upload()
@@ -27,6 +30,7 @@ async def test_an_upload_is_varied_by_an_amount_and_so_is_a_styled_picture(stage
     assert "**Vary** \u00b7 fog" in text_of((await stage.ada.results(5))[4])
 
 
+@pytest.mark.slow
 async def test_a_model_of_few_words_is_given_one_that_it_knows_and_another_the_old_ones(
     stage: Stage,
 ) -> None:

@@ -84,6 +84,7 @@ async def test_a_signal_is_told_here_at_once_and_elsewhere_once(ears: tuple[Ear,
         assert await two.hears(Kind.STOP) == Signal(kind=Kind.STOP, job_id=job_id, here=False)
 
 
+@pytest.mark.slow
 async def test_listening_resumes_after_its_connection_was_lost(
     ears: tuple[Ear, Ear], fresh_postgres_url: str
 ) -> None:

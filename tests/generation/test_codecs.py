@@ -71,6 +71,7 @@ async def test_b2_the_pool_survives_a_crash_in_the_decoder(intake: IntakePool) -
         assert (await intake.prepare(pictures.encoded(pictures.corners(), "PNG"))).width == 96
 
 
+@pytest.mark.timed
 async def test_b2_processor_time_and_waiting_are_limited_for_each_call() -> None:
     async with ChildPool(limits=Limits(cpu_s=1, wall_s=2.5)) as pool:
         # Two calls below the limit outlive a limit that counts them together.

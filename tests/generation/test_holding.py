@@ -200,6 +200,7 @@ def test_a_picture_says_what_was_done_that_it_depends_on(
     assert told(_shared(models, "int8")) == "int8"
 
 
+@pytest.mark.slow
 def test_networks_take_turns_and_pictures_stay_the_same(
     models: Path, plainly: Img2ImgPipeline
 ) -> None:

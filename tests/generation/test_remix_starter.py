@@ -146,6 +146,7 @@ def test_the_finish_keeps_the_edges_of_the_full_size_photograph(starter: Img2Img
     assert np.corrcoef(before, after)[0, 1] > 0.6
 
 
+@pytest.mark.slow
 def test_synonyms_and_chinese_words_mean_the_same_edit(starter: Img2ImgPipeline) -> None:
     image = _photograph("china")
     night = _run(starter, image, "night")[1].image

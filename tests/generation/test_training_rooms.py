@@ -60,6 +60,7 @@ def test_captions_name_one_of_everything() -> None:
             assert len(said & set(table)) == 1
 
 
+@pytest.mark.slow
 def test_what_captions_say_of_walls_and_light_is_seen() -> None:
     rooms = [room(seed) for seed in range(120)]
 
@@ -77,6 +78,7 @@ def test_what_captions_say_of_walls_and_light_is_seen() -> None:
     assert red > 1.2 * blue
 
 
+@pytest.mark.slow
 def test_kinds_of_rooms_can_be_told_apart_by_their_means() -> None:
     """A room is nearer to the mean of its own kind, in grey, than to others' above chance."""
     grey = {

@@ -125,6 +125,7 @@ def test_the_learning_rate_rises_and_falls_once() -> None:
     assert rates[-1] < 0.01 < rates[0] + 0.01
 
 
+@pytest.mark.slow
 def test_both_are_trained_and_resumed_to_the_same_bytes(data: Path, tmp_path: Path) -> None:
     encoder, again = tmp_path / "style" / "encoder", tmp_path / "again"
     assert trained("encoder", encoder, data / "both", *SMALL, "width=4") == 0

@@ -63,6 +63,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     assert load_file(whole / "model.safetensors")["mapping.w_avg"].dtype == torch.float16
 
 
+@pytest.mark.slow
 def test_whoever_takes_a_state_over_takes_the_same_steps(tmp_path: Path) -> None:
     config = Stylegan2Config(**TINY)  # type: ignore[arg-type]
     data = avatar_data(None, kept=tmp_path, side=16, count=40, seed=1)

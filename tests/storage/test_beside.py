@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
+import pytest
+
 from storage.errors import QuotaExceededError
 from storage.ledger import Scope
 from storage.windows import Period
@@ -87,6 +89,7 @@ def spenders(url: str, folder: Path, *, killed: int) -> set[str]:
     return {line.split()[1] for line in lines if line.endswith("\n")}
 
 
+@pytest.mark.slow
 async def test_processes_that_book_at_once_overdraw_nothing_and_one_may_be_killed(
     postgres_url: str, tmp_path: Path
 ) -> None:

@@ -39,6 +39,7 @@ def small_disks() -> bool:
     )
 
 
+@pytest.mark.slow
 def test_r16_a_disk_that_is_full_of_pictures_or_under_the_database_loses_nothing(
     tmp_path: Path,
 ) -> None:

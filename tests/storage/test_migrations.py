@@ -199,6 +199,7 @@ def test_a_job_that_is_held_is_made_again_after_going_back(
     asyncio.run(claimed_again(job_id))
 
 
+@pytest.mark.slow
 def test_quotas_of_before_keep_their_balances_there_and_back(
     database_url: str, tmp_path: Path
 ) -> None:

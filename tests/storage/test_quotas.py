@@ -43,6 +43,7 @@ async def set_policy(
     )
 
 
+@pytest.mark.slow
 async def test_q1_of_two_hundred_at_once_exactly_ten_fit(stores: Stores) -> None:
     assert await granted(stores, jobs=200) == 10
     balance = await stores.quotas.balance(guild_id=GUILD, member_id=MEMBER)

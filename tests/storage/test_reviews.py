@@ -157,6 +157,7 @@ async def test_what_waits_too_long_is_given_up_and_refunded(
     assert len(await stores.jobs.undelivered()) == 2
 
 
+@pytest.mark.slow
 async def test_what_could_not_be_asked_is_asked_where_it_is_decided_from_now_on(
     stores: Stores, reviews: ReviewStore
 ) -> None:

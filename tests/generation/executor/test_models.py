@@ -231,6 +231,7 @@ def test_room_is_left_to_work_in(models_dir: Path) -> None:
         assert cache.ready == expected
 
 
+@pytest.mark.slow
 def test_a_model_lets_go_of_what_no_row_uses_when_memory_is_short(
     models_dir: Path, size: int, tmp_path: Path
 ) -> None:
