@@ -8,6 +8,7 @@ DEV_STAMP := $(VENV)/.ready-dev
 RUN_EXTRAS := heif
 DEV_EXTRAS := heif,postgres,s3,cluster,bench,train,dev
 TEST_PROCESSES ?= 3
+SLOW_PROCESSES ?= 2
 SOAK_S ?= 600
 SOAK_ARGS ?=
 FUZZ_S ?= 600
@@ -28,7 +29,7 @@ test: $(DEV_STAMP) ## Run the tests (under ten minutes; skips say what would cur
 	$(BIN)/python -m pytest -m "timed and not slow and not gpu"
 
 test-slow: $(DEV_STAMP) ## Run the tests that take longer.
-	$(BIN)/python -m pytest -m slow --timeout 600
+	$(BIN)/python -m pytest -n $(SLOW_PROCESSES) --dist loadfile -m slow --timeout 600
 
 lint: $(DEV_STAMP) ## Check style and formatting.
 	$(BIN)/ruff check .
