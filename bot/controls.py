@@ -5,6 +5,7 @@ proves nothing about them.
 """
 
 import re
+from collections.abc import Coroutine
 from typing import Any, ClassVar, Self
 
 import discord
@@ -19,9 +20,10 @@ Pressed = discord.Interaction[discord.Client]
 
 
 class JobButton(ui.DynamicItem[Button], template=f"atelier:job:{JOB}"):
-    """What the buttons of a job share: its id, and how they are rebuilt from a press."""
+    """What the buttons of a job share: its id, what a press does, and how they are rebuilt."""
 
     action: ClassVar[str]
+    act: "ClassVar[staticmethod[[Pressed, str], Coroutine[Any, Any, None]]]"
     look: ClassVar[discord.ButtonStyle] = discord.ButtonStyle.secondary
 
     def __init__(self, job_id: str, *, label: str | None, suffix: str = "") -> None:
@@ -36,15 +38,16 @@ class JobButton(ui.DynamicItem[Button], template=f"atelier:job:{JOB}"):
         """Rebuild the button from what was pressed."""
         return cls(match["job"], label=_label(item))
 
+    async def callback(self, interaction: Pressed) -> None:
+        """Do what the button is for."""
+        await guarded(interaction, self.act(interaction, self.job_id))
+
 
 class AgainButton(JobButton, template=f"atelier:again:{JOB}"):
     """Makes the same picture once more, with a new seed."""
 
     action = "again"
-
-    async def callback(self, interaction: Pressed) -> None:
-        """Order the picture again."""
-        await guarded(interaction, actions.again(interaction, self.job_id))
+    act = staticmethod(actions.again)
 
 
 class VaryButton(JobButton, template=f"atelier:vary:{JOB}(?::(?P<number>[0-9]))?"):
@@ -73,20 +76,14 @@ class EditButton(JobButton, template=f"atelier:edit:{JOB}"):
     """Opens a form with the job's words and strength."""
 
     action = "edit"
-
-    async def callback(self, interaction: Pressed) -> None:
-        """Open the form."""
-        await guarded(interaction, actions.edit(interaction, self.job_id))
+    act = staticmethod(actions.edit)
 
 
 class DetailsButton(JobButton, template=f"atelier:details:{JOB}"):
     """Tells how a picture was made, and how much it differs from what it was made from."""
 
     action = "details"
-
-    async def callback(self, interaction: Pressed) -> None:
-        """Tell it."""
-        await guarded(interaction, actions.tell(interaction, self.job_id))
+    act = staticmethod(actions.tell)
 
 
 class DeleteButton(JobButton, template=f"atelier:delete:{JOB}"):
@@ -94,20 +91,14 @@ class DeleteButton(JobButton, template=f"atelier:delete:{JOB}"):
 
     action = "delete"
     look = discord.ButtonStyle.danger
-
-    async def callback(self, interaction: Pressed) -> None:
-        """Delete the picture."""
-        await guarded(interaction, actions.delete(interaction, self.job_id))
+    act = staticmethod(actions.delete)
 
 
 class StopButton(JobButton, template=f"atelier:stop:{JOB}"):
     """Stops a job that waits or runs."""
 
     action = "stop"
-
-    async def callback(self, interaction: Pressed) -> None:
-        """Stop the job."""
-        await guarded(interaction, actions.stop(interaction, self.job_id))
+    act = staticmethod(actions.stop)
 
 
 class EraseButton(ui.DynamicItem[Button], template=r"atelier:erase:(?P<member>[0-9]{1,20})"):

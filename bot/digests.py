@@ -16,10 +16,12 @@ import structlog
 
 from bot.admin_messages import write_to
 from bot.charts import ChartPool
+from bot.delivery import SEARCHED_MESSAGES
 from bot.guilds import Guilds
 from bot.periods import parts_of
+from bot.public_voice import public_voice
 from bot.report_messages import chart_of, member_names, report_page
-from bot.texts import Texts, Voice, public_voice
+from bot.texts import Texts, Voice
 from bot.usage_files import Price
 from storage.clock import Clock, utc_now
 from storage.digests import Digest, DigestStore
@@ -32,7 +34,6 @@ HOUR = 9
 LOOK_S = 300.0
 LEASE_S = 300.0
 WEEK, DAY = timedelta(days=7), timedelta(days=1)
-SEARCHED_MESSAGES = 100
 UNREACHABLE = "unreachable"
 
 log = structlog.get_logger()
@@ -97,7 +98,7 @@ class Digests:
         log.info("posted a digest", guild=digest.guild_id, week=week.isoformat())
 
     async def _send(self, digest: Digest, week: date) -> None:
-        voice = await self._voice(digest.guild_id)
+        voice = await self._public(digest.guild_id)
         zone = zone_of(digest.time_zone)
         report = await self._reports.report(question_of(digest.guild_id, week, zone=zone))
         names = await member_names(self._client, report)
@@ -133,13 +134,14 @@ class Digests:
             return
         guild = self._client.get_guild(digest.guild_id)
         name = guild.name if guild is not None else str(digest.guild_id)
-        voice = await self._voice(digest.guild_id)
+        voice = await self._public(digest.guild_id)
         text = voice.say("digest.unreachable", channel=digest.channel_id, guild=name)
         await write_to(self._client, digest.actor_id, text)
 
-    async def _voice(self, guild_id: int) -> Voice:
-        chosen = (await self._guilds.holding(guild_id)).choices.language
-        return public_voice(self._texts, self._client.get_guild(guild_id), chosen=chosen)
+    async def _public(self, guild_id: int) -> Voice:
+        return await public_voice(
+            guild_id, client=self._client, guilds=self._guilds, texts=self._texts
+        )
 
 
 def newest_week(now: datetime, *, zone: ZoneInfo) -> date:

@@ -3,10 +3,13 @@
 from typing import Any
 
 import discord
+from discord import app_commands
 
+from bot.choices import matching
 from bot.errors import CompanionUnfitError
 from bot.orders import CONTROL_FROM
 from bot.pictures import Pictures
+from bot.services import services_of
 from bot.texts import Phrase
 from generation.request import EDGES
 
@@ -41,3 +44,11 @@ async def followed(
         "beside": await pictures.beside(**given),
         "control": control or (EDGES if shown else None),
     }
+
+
+async def control_choices(
+    interaction: discord.Interaction, typed: str
+) -> list[app_commands.Choice[str]]:
+    """Offer what the ControlNets that are there follow, and how strictly they may."""
+    offered = services_of(interaction).models.controls(typed)
+    return matching(typed, {each: each for each in offered})

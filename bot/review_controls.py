@@ -3,8 +3,7 @@
 import discord
 
 from bot import decisions
-from bot.answers import guarded
-from bot.controls import JOB, JobButton, Pressed
+from bot.controls import JOB, JobButton
 
 
 class ApproveButton(JobButton, template=f"atelier:approve:{JOB}"):
@@ -12,10 +11,7 @@ class ApproveButton(JobButton, template=f"atelier:approve:{JOB}"):
 
     action = "approve"
     look = discord.ButtonStyle.success
-
-    async def callback(self, interaction: Pressed) -> None:
-        """Have it shown."""
-        await guarded(interaction, decisions.approve(interaction, self.job_id))
+    act = staticmethod(decisions.approve)
 
 
 class RefuseButton(JobButton, template=f"atelier:refuse:{JOB}"):
@@ -23,10 +19,7 @@ class RefuseButton(JobButton, template=f"atelier:refuse:{JOB}"):
 
     action = "refuse"
     look = discord.ButtonStyle.danger
-
-    async def callback(self, interaction: Pressed) -> None:
-        """Ask for the reason."""
-        await guarded(interaction, decisions.refuse(interaction, self.job_id))
+    act = staticmethod(decisions.refuse)
 
 
 REVIEW_BUTTONS = (ApproveButton, RefuseButton)

@@ -15,9 +15,10 @@ from bot.admin_messages import write_to
 from bot.delivery import LEASE_S, SEARCHED_MESSAGES, Delivery, fitting
 from bot.guilds import Guilds
 from bot.live import Page
+from bot.public_voice import public_voice
 from bot.review_controls import ApproveButton
 from bot.review_pages import review_page
-from bot.texts import Texts, Voice, public_voice
+from bot.texts import Texts, Voice
 from bot.verdicts import decided_page
 from storage.records import FINISHED, Job
 from storage.reviews import UNSENT, Review, ReviewStore
@@ -109,8 +110,9 @@ class Reviews:
 
     async def voice(self, guild_id: int | None) -> Voice:
         """Return the texts in the language of a guild."""
-        chosen = (await self._guilds.holding(guild_id)).choices.language
-        return public_voice(self._texts, self._client.get_guild(guild_id or 0), chosen=chosen)
+        return await public_voice(
+            guild_id, client=self._client, guilds=self._guilds, texts=self._texts
+        )
 
     async def _send(self, review: Review) -> int:
         guild = self._client.get_guild(review.job.guild_id or 0)

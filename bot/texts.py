@@ -150,13 +150,3 @@ class Voice:
     def tell(self, value: Phrase | str) -> str:
         """Return what may be a phrase in the member's language."""
         return str(self.texts.tell(value, self.locale))
-
-
-def public_voice(texts: Texts, guild: discord.Guild | None, *, chosen: str | None) -> Voice:
-    """Return the texts for a message that nobody in particular asked for.
-
-    They are in the language that the guild's admins chose for the bot, else in the one that they
-    chose for the guild in Discord; English where that has no file, or the guild is not known.
-    """
-    own = guild.preferred_locale.value if guild is not None else DEFAULT_LOCALE
-    return Voice(texts, chosen or own)

@@ -8,7 +8,7 @@ from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, matching, model_line, shape_choices
 from bot.client import Atelier
 from bot.errors import WordsMissingError
-from bot.following import followed
+from bot.following import control_choices, followed
 from bot.limits import (
     MOST_GUIDANCE,
     MOST_PICTURES,
@@ -32,6 +32,7 @@ class Imagine(commands.Cog):
     @app_commands.command(name="imagine", description=label("command.imagine"))
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.autocomplete(control=control_choices)
     @describe(
         prompt=label("command.imagine.prompt"),
         negative=label("command.negative"),
@@ -115,14 +116,6 @@ class Imagine(commands.Cog):
         """Offer the models that paint from words and hold what was typed."""
         voice, painters = voice_of(interaction), services_of(interaction).models.painters
         return matching(current, {entry.name: model_line(voice, entry) for entry in painters})
-
-    @imagine.autocomplete("control")
-    async def controls(
-        self, interaction: discord.Interaction, current: str
-    ) -> list[app_commands.Choice[str]]:
-        """Offer what the ControlNets that are there follow, and how strictly they may."""
-        offered = services_of(interaction).models.controls(current)
-        return matching(current, {each: each for each in offered})
 
     @imagine.autocomplete("size")
     async def sizes(

@@ -19,7 +19,7 @@ from bot.errors import (
     UnusableModelError,
     WordsUnfitError,
 )
-from bot.following import followed
+from bot.following import control_choices, followed
 from bot.forms import Filled, PictureForm
 from bot.limits import (
     MOST_GUIDANCE,
@@ -189,6 +189,7 @@ class Remix(commands.Cog):
     @app_commands.command(name="remix", description=label("command.remix"))
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
+    @app_commands.autocomplete(control=control_choices)
     @describe(
         image=label("command.remix.image"),
         prompt=label("command.remix.prompt"),
@@ -333,14 +334,6 @@ class Remix(commands.Cog):
             lines |= {each.name: portrait_line(voice, each) for each in seeded}
             lines |= {it.name: vae_line(voice, it) for it in models.vaes if it.alone}
         return matching(current, lines)
-
-    @remix.autocomplete("control")
-    async def controls(
-        self, interaction: discord.Interaction, current: str
-    ) -> list[app_commands.Choice[str]]:
-        """Offer what the ControlNets that are there follow, and how strictly they may."""
-        offered = services_of(interaction).models.controls(current)
-        return matching(current, {each: each for each in offered})
 
     @remix.autocomplete("extend")
     async def shapes(
