@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Self, TypeVar
 
 from generation.errors import GenerationError, IntakeLimitError
+from generation.priority import step_back
 
 T = TypeVar("T")
 _LIMIT_SENTENCE = "this picture took more time or memory than is allowed"
@@ -49,7 +50,7 @@ class Limits:
 
     def apply(self) -> None:
         """Limit the calling process for the rest of its life."""
-        os.nice(self.nice)
+        step_back(self.nice)
         resource.setrlimit(resource.RLIMIT_AS, (self.address_space, self.address_space))
         resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

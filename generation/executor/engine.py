@@ -14,6 +14,7 @@ from generation.executor.control import ControlPage
 from generation.executor.link import ClientGoneError, Link
 from generation.executor.loop import Engine
 from generation.executor.messages import Hello
+from generation.priority import step_back
 
 BEAT_S = 0.2
 PR_SET_PDEATHSIG = 1
@@ -57,7 +58,7 @@ def main(arguments: Sequence[str]) -> None:
     logging.basicConfig(
         level=hello.log_level, format="%(asctime)s %(levelname)s engine %(name)s: %(message)s"
     )
-    os.nice(hello.nice)
+    step_back(hello.nice, threads=hello.config.threads)
     try:
         Engine(link=link, page=page, hello=hello).run()
     except ClientGoneError:

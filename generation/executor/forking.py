@@ -22,6 +22,7 @@ from typing import NoReturn
 
 from generation.executor import engine
 from generation.executor.device import settle_threads
+from generation.priority import step_back
 
 MOST_BYTES = 64 * 1024
 REHEARSAL_S = 60.0
@@ -179,7 +180,7 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     engine.die_with_parent(parent)
     os.set_inheritable(end, False)
-    os.nice(nice)
+    step_back(nice, threads=threads)
     itself = os.getpid()
     rehearsal = Rehearsal(device=arguments[-1], threads=threads)
     theirs = Template(socket.socket(fileno=end), rehearsal).serve()

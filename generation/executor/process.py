@@ -6,8 +6,10 @@ import os
 import socket
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -153,7 +155,8 @@ class EngineProcess:
     Args:
         body: its process.
         end: of the socket pair, whose other end the process has.
-        on_message: called in the loop with every message; pixels are already copied out.
+        on_message: called with every message in a turn of the loop of its own; pixels are already
+            copied out.
     """
 
     def __init__(
@@ -169,6 +172,7 @@ class EngineProcess:
         self._on_message = on_message
         self._codec = Codec(outgoing=arena.requests, incoming=arena.results)
         self._unsent = bytearray()
+        self._acts: deque[Callable[[], None]] = deque()
         self.lost = asyncio.Event()
         self._body, self._socket = body, end
         self._socket.setblocking(False)
@@ -226,14 +230,33 @@ class EngineProcess:
         except OSError:
             data = b""
         if not data:
-            self._lose()
+            # What was said before it is heard first.
+            self._loop.remove_reader(self._socket)
+            self._later(self._lose)
             return
         for message, slots in self._codec.decode(data):
+            self._later(self._hear, message)
             if slots:
-                self.send(Release(slots=slots))
-            if isinstance(message, Release):
-                self._codec.outgoing.release(message.slots)
-            self._on_message(message)
+                self._later(self.send, Release(slots=slots))
+
+    def _later(self, act: Callable[..., None], *arguments: object) -> None:
+        """Do something in a turn of the loop of its own: nothing else has to wait for all."""
+        self._acts.append(partial(act, *arguments))
+        if len(self._acts) == 1:
+            self._loop.call_soon(self._act)
+
+    def _act(self) -> None:
+        if self.lost.is_set():
+            return
+        act = self._acts.popleft()
+        if self._acts:
+            self._loop.call_soon(self._act)
+        act()
+
+    def _hear(self, message: Message) -> None:
+        if isinstance(message, Release):
+            self._codec.outgoing.release(message.slots)
+        self._on_message(message)
 
     def _lose(self) -> None:
         if not self.lost.is_set():

@@ -104,6 +104,9 @@ async def test_a_child_keeps_freed_memory_for_its_next_call(intake: IntakePool) 
 
 async def test_a_child_steps_back_behind_the_loop_as_engines_do(intake: IntakePool) -> None:
     assert await intake.call(os.nice, 0) == min(19, os.nice(0) + Limits().nice)
+    cores = os.sched_getaffinity(0)
+    left = cores - {min(cores)} if len(cores) > 1 else cores
+    assert await intake.call(os.sched_getaffinity, 0) == left
 
 
 async def test_open_files_are_limited(intake: IntakePool) -> None:

@@ -1,11 +1,12 @@
 """An executor for each test; its engine starts in a fraction of a second without torch."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from generation.executor.arena import Arena, Geometry, create_arena
 from generation.executor.client import Executor, ExecutorConfig
 from generation.pipelines.base import EngineConfig
 from tests.generation.executor.pipelines import PIPELINES
@@ -45,3 +46,13 @@ async def begin(tmp_path: Path) -> AsyncIterator[Begin]:
 @pytest.fixture
 async def executor(begin: Begin) -> Executor:
     return await begin()
+
+
+@pytest.fixture
+def arena(tmp_path: Path) -> Iterator[Arena]:
+    """Yield a small arena: four slots of a kilobyte in each direction."""
+    made = create_arena(
+        geometry=Geometry(slots=4, slot_bytes=1024), data_dir=tmp_path, shm_dir=tmp_path
+    )
+    yield made
+    made.close()

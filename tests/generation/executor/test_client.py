@@ -385,6 +385,7 @@ async def test_an_idle_engine_loads_what_it_is_told_to_before_it_is_asked(
     engine = EngineConfig(device="cpu", models_dir=tmp_path)
     executor = await begin(preload=("marking",), engine=engine)
     await until((tmp_path / "loaded").exists)
+    await until(lambda: ("marking", "tiny") in executor.stats().stations[0].ready)
     seen = await progress_of(executor.submit(request("marking", steps=2)))
     assert Stage.LOADING not in {progress.stage for progress in seen}
 

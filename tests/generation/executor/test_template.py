@@ -57,6 +57,7 @@ async def test_killed_and_frozen_engines_are_replaced_by_forks_that_repeat_every
     template = parent_of(engines[-1])
     assert parent_of(template) == os.getpid()
     assert os.getpriority(os.PRIO_PROCESS, engines[-1]) == os.getpriority(os.PRIO_PROCESS, 0) + 3
+    assert os.sched_getaffinity(engines[-1]) == os.sched_getaffinity(template)
     await executor.close()
     assert is_gone(template)
     assert is_gone(engines[-1])

@@ -1,25 +1,14 @@
 """Messages as frames: pixels go through slots, everything else through the socket."""
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from generation.executor.arena import Arena, Geometry, create_arena
+from generation.executor.arena import Arena
 from generation.executor.messages import Cancel, Done, Message, Moved, Submit
 from generation.executor.wire import Codec
 from generation.request import Result, Stage
 from tests.generation.executor.requests import picture, request
-
-
-@pytest.fixture
-def arena(tmp_path: Path) -> Iterator[Arena]:
-    made = create_arena(
-        geometry=Geometry(slots=4, slot_bytes=1024), data_dir=tmp_path, shm_dir=tmp_path
-    )
-    yield made
-    made.close()
 
 
 def ends(arena: Arena) -> tuple[Codec, Codec]:
