@@ -5,7 +5,9 @@ from typing import Literal
 
 import pytest
 
-Requirement = Literal["chromium", "postgres", "cluster", "schema", "systemd", "disks", "namespaces"]
+Requirement = Literal[
+    "chromium", "postgres", "cluster", "schema", "systemd", "disks", "namespaces", "nginx"
+]
 
 
 def require(name: Requirement, *, available: bool, cure: str) -> None:

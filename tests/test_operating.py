@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dotenv import dotenv_values
 from typer.main import get_command
 
 from bot.__main__ import app
@@ -90,6 +91,26 @@ def test_the_composition_names_what_is_there() -> None:
     port = Settings.model_fields["web_port"].default
     assert bot["ports"] == [f"127.0.0.1:{port}:{port}"]
     assert f"127.0.0.1:{port}/healthz" in DOCKERFILE
+
+
+def test_lines_of_the_environment_say_the_same_to_systemd_a_shell_and_the_bot(
+    tmp_path: Path,
+) -> None:
+    name = r"(?:ATELIER|DISCORD)_[A-Z_]+"
+    lines = re.findall(rf"^{name}=.+$", MACHINES, re.MULTILINE)
+    lines += re.findall(rf"`({name}=[^`\n]+)`", GUIDE + MACHINES)
+    assert len(lines) > 8
+    file = tmp_path / "atelier.env"
+    for line in lines:
+        file.write_text(f"{line}\n")
+        variable_name, _, rest = line.partition("=")
+        # To systemd everything behind the sign is the value, but for quotes around it.
+        systemds = rest[1:-1] if rest[0] == rest[-1] == "'" else rest
+        script = f'. {file} && printf %s "${variable_name}"'
+        shells = subprocess.run(
+            ["/bin/sh", "-c", script], capture_output=True, text=True, check=True
+        )
+        assert (shells.stdout, dotenv_values(file)[variable_name]) == (systemds, systemds), line
 
 
 def test_every_extra_that_is_installed_exists() -> None:
