@@ -117,8 +117,9 @@ VAE, DESIGN, PORTRAIT = "vae", "design", "portrait"
 AUTO = "auto"
 """Stands for the method of style that the pictures' traits suggest."""
 
-SAFETY = "safety"
-"""What a classifier of the operator's is called; members cannot ask for it."""
+SAFETY, REPEATING = "safety", "repeating"
+"""What a classifier of the operator's is called, and a network that is evaluated; members cannot
+ask for either."""
 
 
 def looking(folder: Path) -> PipelineSpec:
@@ -128,6 +129,17 @@ def looking(folder: Path) -> PipelineSpec:
         model=str(folder.resolve()),
         typical_device_ms=150,
         typical_load_ms=5000,
+    )
+
+
+def repeating(model: str) -> PipelineSpec:
+    """Return the line for repeating pictures by a network that a training wrote."""
+    return PipelineSpec(
+        target="generation.pipelines.repeating:RepeatingPipeline",
+        model=model,
+        takes_words=False,
+        typical_device_ms=50,
+        typical_load_ms=500,
     )
 
 

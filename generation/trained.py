@@ -4,7 +4,7 @@ A folder holds ``config.json``, which names the network and what it is built wit
 ``model.safetensors``. What is loaded is what the caller asked for, never what a file names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,6 +48,22 @@ def read_trained(folder: Path) -> Mapping[str, Any]:
     return told
 
 
+def network_of(folder: Path, *, among: Iterable[str]) -> str:
+    """Return which network a folder holds, as ``module:Class``.
+
+    Raises:
+        ModelUnavailableError: the configuration is missing or not understood, or names none of
+            these.
+    """
+    network = str(read_trained(folder)["network"])
+    if network not in (known := tuple(among)):
+        other, *wanted = (name.rpartition(":")[2] for name in (network, *known))
+        raise ModelUnavailableError(
+            f"{folder.name} holds a {other}, where a {' or '.join(wanted)} is needed"
+        )
+    return network
+
+
 def load_trained(folder: Path, *kinds: type[NetworkT]) -> NetworkT:
     """Return a trained network of one of some kinds, in float32 and for use alone.
 
@@ -59,11 +75,7 @@ def load_trained(folder: Path, *kinds: type[NetworkT]) -> NetworkT:
         require_shipped(folder)
     told = read_trained(folder)
     known = {f"{kind.__module__}:{kind.__name__}": kind for kind in kinds}
-    if told["network"] not in known:
-        other = told["network"].rpartition(":")[2]
-        wanted = " or ".join(kind.__name__ for kind in kinds)
-        raise ModelUnavailableError(f"{folder.name} holds a {other}, where a {wanted} is needed")
-    kind = known[told["network"]]
+    kind = known[network_of(folder, among=known)]
     try:
         # Nothing random of the process is drawn on: the weights are replaced.
         with torch.random.fork_rng(devices=[]):

@@ -29,10 +29,9 @@ from generation.evaluation.features import NETS, chosen, seers
 from generation.evaluation.figures import Found
 from generation.evaluation.makers import (
     TIMEOUT_S,
-    EngineMaker,
     Maker,
+    NetworkMaker,
     SeedMaker,
-    network_maker,
     trained_folder,
 )
 from generation.evaluation.report import (
@@ -104,7 +103,8 @@ def _maker(options: argparse.Namespace) -> Maker:
     if options.model == PAINTED or (trained is not None and _is_generator(trained)):
         return _seed_maker(options, trained)
     if trained is not None:
-        return network_maker(trained, seed=options.seed)
+        config = _config(options, trained.resolve().parent)
+        return NetworkMaker(trained, config=config, seed=options.seed)
     folder = _folder(options.model)
     models_dir = options.models_dir if folder is None else folder.parent
     pipelines, config = offered(models_dir=options.models_dir), _config(options, models_dir)
@@ -125,13 +125,15 @@ def _maker(options: argparse.Namespace) -> Maker:
             wanted = " or ".join(spec.weights)
             raise InvalidRequestError(f"{options.model} needs {wanted} in {models_dir}")
         wish = replace(wish, style_image=_artwork(options))
-        about = f"Repainted in the manner of {options.preset or options.artwork.name}"
-        return EngineMaker(wish, about=about, config=config, pipelines=pipelines)
+        manner = options.preset or options.artwork.name
+        about = f"Repainted in the manner of {manner}, strength {wish.strength:g}"
+        return Maker(wish, about=about, config=config, pipelines=pipelines)
     name = options.model if folder is None else folder.name
     _require_prompt(options, name=name, models_dir=models_dir)
     wish = replace(wish, pipeline="remix", model=name)
     about = f"Changed by the words “{wish.prompt}”" if wish.prompt else "Changed without words"
-    return EngineMaker(wish, about=about, config=config, pipelines=pipelines)
+    about = f"{about}, strength {wish.strength:g}"
+    return Maker(wish, about=about, config=config, pipelines=pipelines)
 
 
 def _is_generator(folder: Path) -> bool:
@@ -153,7 +155,7 @@ def _seed_maker(options: argparse.Namespace, folder: Path | None) -> Maker:
     )
     return SeedMaker(
         wish,
-        about=f"Samples of {wish.model}",
+        about=f"Samples of {wish.model}, strength {wish.strength:g}",
         config=_config(options, models_dir),
         pipelines=offered(models_dir=models_dir),
     )

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generation.errors import InvalidRequestError, ModelUnavailableError
-from generation.evaluation.makers import SIDE, WEIGHTS, load_network, trained_folder
+from generation.evaluation.makers import SIDE, WEIGHTS, trained_folder
 from generation.imaging import to_tensor
 from generation.pipelines.encoder import ENCODER, LEVELS, StyleEncoder
 from generation.pipelines.vae import DigitsVae
@@ -103,9 +103,7 @@ def _encoder(models_dir: Path) -> Net:
 def _digits_vae(folder: Path, models_dir: Path) -> Net:
     """Return the means of the latents of a VAE for digits."""
     del models_dir
-    network = load_network(folder)
-    if not isinstance(network, DigitsVae):
-        raise InvalidRequestError(f"{folder.name} is no VAE, whose latents tell digits apart")
+    network = load_trained(folder, DigitsVae)
     return lambda pictures: network.encode(pictures.mean(dim=1, keepdim=True)).mu
 
 

@@ -20,12 +20,11 @@ import torchvision
 from PIL import Image
 from safetensors.torch import load_file
 
-from generation.errors import InvalidRequestError, ModelUnavailableError
+from generation.errors import ModelUnavailableError
 from generation.evaluation.__main__ import main
 from generation.evaluation.data import data_of
 from generation.evaluation.features import Seen, chosen, seers
 from generation.evaluation.figures import Found, Row, of_bounds, of_costs, of_pairs, of_sets
-from generation.evaluation.makers import load_network
 from generation.evaluation.report import amount, bars, page, picture
 from generation.evaluation.sheets import EACH, WHOLE, Shown
 from generation.imaging import to_tensor
@@ -34,6 +33,7 @@ from generation.pipelines.picture_vae import PictureVae, picture_elbo_loss
 from generation.pipelines.vae import DigitsVae, elbo_loss
 from generation.postprocess.metrics import fid, luminance, ssim
 from generation.request import Pixels
+from generation.trained import load_trained
 from generation.training.cards import Trained, write_model
 from generation.training.digits import digits
 from tests.generation.checkpoints import save_img2img
@@ -125,18 +125,20 @@ def test_a_vaes_reconstructions_have_the_figures_of_a_calculation_by_hand(
     grey = np.repeat(pictures[0][..., None], 3, 2), np.repeat(again[0, 0].numpy()[..., None], 3, 2)
     alike = ssim(luminance(grey[0]), luminance(grey[1].astype(np.float32)))
     assert told["rows"][0]["ssim"] == pytest.approx(alike, abs=1e-4)
-    # The first call is not timed, and of the data's halves each is compared with the other.
-    assert {each["count"] for each in found.values()} == {COUNT, COUNT - 1, COUNT // 2}
+    assert told["device"] == "an engine on the CPU with 1 thread"
+    assert found["memory_mb"]["value"] > 100
+    # The first call is timed alone, and of the data's halves each is compared with the other.
+    assert {each["count"] for each in found.values()} == {COUNT, COUNT - 1, COUNT // 2, 1}
 
 
+@pytest.mark.slow
 def test_a_vae_of_colours_repeats_the_middle_of_pictures(
     models: Path, photos: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "colours.json"
     assert run(models / "colours", "--data", photos, "--json", out, "--limit", 1) == 0
     [row] = json.loads(out.read_text())["rows"]
-    vae = load_network(models / "colours")
-    assert isinstance(vae, PictureVae)
+    vae = load_trained(models / "colours", PictureVae)
     with Image.open(photos / "a.png") as opened:
         assert opened.size == (64, 43)
         picture = to_tensor(opened.crop((0, 5, 64, 37)))
@@ -149,6 +151,7 @@ def test_a_vae_of_colours_repeats_the_middle_of_pictures(
     assert row["bits"] == pytest.approx(bound.item() / (64 * 32 * 3) / np.log(2), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_gans_samples_are_compared_with_the_data_as_sets(
     models: Path, mnist: Path, tmp_path: Path
 ) -> None:
@@ -157,6 +160,7 @@ def test_a_gans_samples_are_compared_with_the_data_as_sets(
     assert run(models / "gan", *wish) == 0
     found = figures_of(out)
     assert {"fid", "fid_of_halves", "precision", "recall", "diversity"} <= set(found)
+    assert "device_ms" in found
     assert "ssim" not in found
     gan, vae = DigitsGenerator().eval(), DigitsVae()
     gan.load_state_dict(load_file(models / "gan" / "model.safetensors"))
@@ -463,7 +467,7 @@ def test_features_are_looked_at_in_batches_and_come_out_in_order() -> None:
 def test_a_vae_as_feature_net_is_told_from_a_gan(models: Path) -> None:
     net = chosen("gan", models_dir=models)
     assert net is not None
-    with pytest.raises(InvalidRequestError, match="gan is no VAE"):
+    with pytest.raises(ModelUnavailableError, match="gan holds a DigitsGenerator, where a DigitsV"):
         seers(net, models_dir=models)
 
 
