@@ -25,6 +25,8 @@ _LIMIT_SENTENCE = "this picture took more time or memory than is allowed"
 # The parameters of mallopt(3), and values that keep pictures of 8 megapixels in the heap.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES, _LARGEST_KEPT_BYTES = 2**28, 2**25
+_START_S = 120.0
+"""So long may a child take to be up, on a machine that has too much to do."""
 _PRELOADED = [__name__, "generation.intake", "generation.encoding"]
 
 
@@ -131,6 +133,7 @@ class _Child:
         self._stopped = False
 
     def start(self) -> None:
+        """Start the process, and wait until it is up, so that this is no call's time."""
         self._kill()
         # A fork server has no threads and no torch, unlike the process that asks it to fork.
         context = multiprocessing.get_context("forkserver")
@@ -140,6 +143,7 @@ class _Child:
         self._process.start()
         theirs.close()
         self._calls = 0
+        self._answer(within_s=_START_S)
 
     def stop(self) -> None:
         """End the process; a call that waits for it fails."""
@@ -155,9 +159,9 @@ class _Child:
     def call(self, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
         if self._stopped:
             raise IntakeLimitError("pictures are no longer taken; the bot is stopping")
-        if self._process is None or self._pipe is None or not self._process.is_alive():
-            self.start()
         try:
+            if self._process is None or self._pipe is None or not self._process.is_alive():
+                self.start()
             succeeded, value = self._exchange((function, arguments))
         except (EOFError, OSError) as err:
             self._kill(grace_s=0.0 if isinstance(err, TimeoutError) else 0.5)
@@ -173,10 +177,14 @@ class _Child:
     def _exchange(self, message: object) -> tuple[bool, Any]:
         assert self._pipe is not None
         self._pipe.send(message)
-        if not self._pipe.poll(self._limits.wall_s):
-            raise TimeoutError("the child gave no answer in time")
-        reply: tuple[bool, Any] = self._pipe.recv()
+        reply: tuple[bool, Any] = self._answer(within_s=self._limits.wall_s)
         return reply
+
+    def _answer(self, *, within_s: float) -> Any:  # noqa: ANN401 (what functions return)
+        assert self._pipe is not None
+        if not self._pipe.poll(within_s):
+            raise TimeoutError("the child gave no answer in time")
+        return self._pipe.recv()
 
     def _kill(self, *, grace_s: float = 0.0) -> None:
         """End the process; a dying one may use its grace to print why."""
@@ -207,6 +215,7 @@ def _serve(pipe: "Connection[Any, Any]", limits: Limits) -> None:
     # NumPy and SciPy would reserve 40 MB of the address space each for a thread on every core.
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
     _keep_freed_memory()
+    pipe.send(None)
     while True:
         try:
             function, arguments = pipe.recv()

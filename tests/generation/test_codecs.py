@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -85,6 +86,30 @@ async def test_b2_processor_time_and_waiting_are_limited_for_each_call() -> None
             await pool.call(child_calls.doze)
         assert time.monotonic() - started < 6
         assert await pool.call(os.getpid) != first
+
+
+def test_what_a_child_takes_to_start_is_no_call_s_time(tmp_path: Path) -> None:
+    script = tmp_path / "slow_to_import.py"
+    script.write_text(
+        "import asyncio, os, time\n"
+        "from generation.children import ChildPool, Limits\n"
+        "from generation.errors import IntakeLimitError\n"
+        "from tests.generation import child_calls\n"
+        "async def main():\n"
+        "    async with ChildPool(limits=Limits(wall_s=1.0)) as pool:\n"
+        "        first = await pool.call(os.getpid)\n"
+        "        try:\n"
+        "            await pool.call(child_calls.crash)\n"
+        "        except IntakeLimitError:\n"
+        "            print(first != await pool.call(os.getpid))\n"
+        "if __name__ == '__main__':\n"
+        "    asyncio.run(main())\n"
+        "else:\n"
+        "    time.sleep(2.0)\n"
+    )
+    path = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run([sys.executable, script], capture_output=True, timeout=60, env=path)
+    assert done.stdout == b"True\n", done.stderr.decode()
 
 
 async def test_b2_memory_is_limited_and_running_out_of_it_costs_no_child(

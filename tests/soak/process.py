@@ -1,22 +1,26 @@
 """`python -m tests.soak.process bot|worker`: one process of the installation, on tiny pipelines.
 
 It is what ``python -m bot run --role`` runs, but for the engines' pipelines, which need no torch.
+As there, what it needs is imported when it is called: the children import this module, too.
 """
 
 import asyncio
 import signal
 import sys
+from typing import TYPE_CHECKING
 
-from bot.app import opened
-from bot.composition import assembled
 from bot.roles import Role
-from bot.settings import Settings
-from bot.worker import working
-from tests.bot.pipelines import PIPELINES
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 
-async def serve(settings: Settings, role: Role) -> None:
+async def serve(settings: "Settings", role: Role) -> None:
     """Serve until SIGTERM."""
+    from bot.composition import assembled
+    from bot.worker import working
+    from tests.bot.pipelines import PIPELINES
+
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if role is Role.WORKER:
@@ -30,6 +34,9 @@ async def serve(settings: Settings, role: Role) -> None:
 
 def main() -> None:
     """Read the role and the environment."""
+    from bot.app import opened
+    from bot.settings import Settings
+
     settings = Settings(_env_file=None)  # type: ignore[call-arg]
     with opened(settings):
         asyncio.run(serve(settings, Role(sys.argv[1])))
