@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from bot.choices import NAME_LENGTH
-from bot.delivery import error_named
 from bot.errors import PresetUnableError, stored_sentence
 from bot.guilds import Guild
 from bot.models import Models
 from bot.presets import Preset, titled
 from bot.prompts import shown
+from bot.reasons import error_named
 from bot.texts import Voice
 from generation.catalogue import Entry
 from generation.classifiers import SafetyConfig

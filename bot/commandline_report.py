@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bot.commandline import Format, fail
 from bot.errors import BadDateError
-from bot.periods import before, parts_of, period_between
+from bot.periods import compared, period_between
 from bot.settings import Settings
 from bot.usage_files import Price, csv_of, json_of
 from storage.cuts import Dimension
@@ -104,19 +104,18 @@ def question_of(
             since, until = period_between(asked.first or "", asked.last or "", now=now, zone=zone)
         except BadDateError as err:
             fail(f"{err}; write dates as 2026-03-14")
-    return Question(
+    question = Question(
         since=since,
         until=until,
         guild_id=asked.guild_id,
         by=asked.by or (EVERYWHERE if asked.guild_id is None else BY_ALL),
-        parts=parts_of(since, until, zone=zone),
-        before=before(since, until),
         member_id=asked.member_id,
         channel_id=asked.channel_id,
         role_id=asked.role_id,
         pipeline=asked.pipeline,
         model=asked.model,
     )
+    return compared(question, zone=zone)
 
 
 def _print_text(usage: Report, price: Price) -> None:

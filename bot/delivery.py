@@ -20,6 +20,7 @@ from bot.live import LiveMessage, Page
 from bot.notices import notice, refusal
 from bot.orders import Parameters, notes_from_json, seed_of
 from bot.prompts import shown
+from bot.reasons import error_named
 from bot.replies import (
     Caption,
     failure_page,
@@ -30,14 +31,11 @@ from bot.replies import (
     result_page,
 )
 from bot.texts import Texts, Voice
-from generation import errors as generation_errors
 from generation.codecs import CodecPool
-from generation.errors import GenerationError
 from generation.request import Progress
-from storage import errors as storage_errors
 from storage.acknowledgements import Acknowledgement
 from storage.clock import Clock, utc_now
-from storage.errors import CutOffError, FileDamagedError, FileMissingError, StorageError
+from storage.errors import CutOffError, FileDamagedError, FileMissingError
 from storage.files import FileStore
 from storage.jobs import JobStore
 from storage.records import Job, JobState
@@ -365,15 +363,6 @@ def failure_sentence(voice: Voice, job: Job) -> str:
     outcome = job.notes if isinstance(job.notes, dict) else {}
     reason = {"reason": shown(outcome[REASON])} if REASON in outcome else {}
     return stored_sentence(error_named(job.error), voice.texts, voice.locale, **reason)
-
-
-def error_named(name: str | None) -> type[BaseException]:
-    """Return the kind of error that a job was failed with, by the name that was kept."""
-    for module, root in ((generation_errors, GenerationError), (storage_errors, StorageError)):
-        found = getattr(module, name or "", None)
-        if isinstance(found, type) and issubclass(found, root):
-            return found
-    return Exception
 
 
 def _hidden(job: Job) -> Collection[int]:

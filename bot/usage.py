@@ -1,9 +1,11 @@
 """The usage report as text and as a chart's rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from bot.charts import MAX_BARS, Bars, Columns
+from bot.reasons import causes_of
 from bot.replies import span
 from bot.texts import Phrase, Voice
 from bot.usage_files import Price
@@ -12,6 +14,7 @@ from storage.reports import Report, Usage
 
 SHOWN_ROWS, SHOWN_OTHERS, SHOWN_CAUSES = 10, 4, 4
 SHOWN_NAME = 40
+A_DAY = timedelta(days=1)
 NOTHING = "–"  # noqa: RUF001
 MARKS = {
     Dimension.MEMBER: "<@{}>",
@@ -59,10 +62,10 @@ def report_numbers(voice: Voice, report: Report, *, price: Price) -> str:
         ),
         voice.say(
             "usage.report.times",
-            wait_half=_time(waits.p50_s),
-            wait_most=_time(waits.p95_s),
-            run_half=_time(runs.p50_s),
-            run_most=_time(runs.p95_s),
+            wait_half=said_time(waits.p50_s),
+            wait_most=said_time(waits.p95_s),
+            run_half=said_time(runs.p50_s),
+            run_most=said_time(runs.p95_s),
         ),
     ]
     cost = price.of(total.device_ms)
@@ -70,10 +73,9 @@ def report_numbers(voice: Voice, report: Report, *, price: Price) -> str:
         said = {"cost": price.said(cost), "price": price.said(price.hour)}
         lines.append(voice.say("usage.report.cost", **said))
     if report.causes:
-        causes = [f"`{name[:SHOWN_NAME]}` {count}" for name, count in report.causes.items()][
-            :SHOWN_CAUSES
-        ]
-        lines.append(voice.say("usage.report.causes", causes=tuple(causes)))
+        causes = causes_of(report.causes)[:SHOWN_CAUSES]
+        told = (voice.say("usage.report.cause", cause=each, count=count) for each, count in causes)
+        lines.append(voice.say("usage.report.causes", causes=tuple(told)))
     if report.before is not None:
         lines.append(_against(voice, report.total, report.before))
     return "\n".join(lines)
@@ -136,7 +138,8 @@ def _against(voice: Voice, now: Usage, then: Usage) -> str:
     )
 
 
-def _time(seconds: float | None) -> Phrase | str:
+def said_time(seconds: float | None) -> Phrase | str:
+    """Return a duration as people say it, a dash where there is none."""
     return NOTHING if seconds is None else exact_span(seconds)
 
 
@@ -154,17 +157,20 @@ def charts_of(voice: Voice, report: Report, names: Mapping[int, str]) -> tuple[B
 
 def time_chart(voice: Voice, report: Report, *, zone: ZoneInfo) -> Columns:
     """Return the chart over time: device seconds of each part."""
-    starts = [part.start.astimezone(zone) for part in report.parts]
-    close = len(starts) > 1 and (starts[1] - starts[0]).total_seconds() < 80_000
-    form = voice.say("usage.chart.hour" if close else "usage.chart.day")
-    if len(starts) > 1 and (starts[-1] - starts[0]).days > 70:
-        form = voice.say("usage.chart.month")
     columns = [
-        (start.strftime(form), part.usage.device_ms / 1000)
-        for start, part in zip(starts, report.parts, strict=True)
+        (name, part.usage.device_ms / 1000)
+        for name, part in zip(part_names(voice, report, zone=zone), report.parts, strict=True)
     ]
     key = "usage.chart.parts"
     return Columns(title=voice.say(key), plain=str(Phrase(key)), columns=tuple(columns))
+
+
+def part_names(voice: Voice, report: Report, *, zone: ZoneInfo) -> list[str]:
+    """Return what the parts of a report's period are called: by the hour, day or month of it."""
+    starts = [part.start.astimezone(zone) for part in report.parts]
+    step = starts[-1] - starts[-2] if len(starts) > 1 else A_DAY
+    form = "hour" if step < A_DAY * 0.9 else "day" if step < A_DAY * 20 else "month"
+    return [start.strftime(voice.say(f"usage.chart.{form}")) for start in starts]
 
 
 def _bars(voice: Voice, key: str, rows: Iterable[tuple[str, Usage]]) -> Bars:
@@ -180,5 +186,5 @@ def _numbers(usage: Usage) -> dict[str, object]:
         "jobs": usage.jobs,
         "failures": usage.failures,
         "device": device_time(usage.device_ms),
-        "wait": _time(usage.mean_wait_s),
+        "wait": said_time(usage.mean_wait_s),
     }

@@ -1,8 +1,8 @@
-"""The pages of one guild: what was used, its jobs, its limits, and what its admins did."""
+"""The pages of one guild: its jobs, its limits, and what its admins did."""
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,29 +13,30 @@ from jinja2 import Environment
 
 from bot.admin_pages import act_state, reason_of
 from bot.admin_site.doors import SESSION, Doors
-from bot.admin_site.figures import day_charts, question_of
 from bot.admin_site.limits import PERIODS, choices_of, is_id, policy_of, value_of
 from bot.admin_site.sessions import Session
 from bot.admin_site.speech import accepted
 from bot.admin_site.thumbnails import Thumbnails, shown_of
+from bot.periods import period_until
 from bot.quotas import usual_price_ms
 from bot.services import Services
 from bot.texts import DEFAULT_LOCALE, Voice
 from bot.usage import device_time
 from storage.acts import LOG_LENGTH, ON_MEMBERS, Act
+from storage.clock import utc_now
 from storage.cuts import Dimension
 from storage.dead_letters import DEAD
 from storage.errors import InvalidAmountError, NotFoundError, QuotaExceededError, TooManyError
 from storage.ledger import Scope
 from storage.policies import ANYBODY, Policy
+from storage.questions import Question
 from storage.records import Job, JobState
 from storage.windows import Period
 
 CHANNEL = re.compile(r"#(\d{15,20})")
 MEMBER = re.compile(r"(?:member )?(\d{1,19})\b")
 SECONDS = re.compile(r"(\d+(?:\.\d+)?) s")
-DAYS = (7, 30, 90)
-ROWS, LISTED, BUSIEST = 24, 8, 40
+ROWS, BUSIEST = 24, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,29 +61,6 @@ class Pages:
         if len(found) == 1:
             raise web.HTTPSeeOther(f"/admin/{found[0].id}/")
         return self.page(request, "guilds.html", guilds=found)
-
-    async def dashboard(self, request: web.Request) -> web.Response:
-        """Show what was used, day by day, and by whom."""
-        guild = self.guild(request)
-        days = _number(request.query.get("days"), among=DAYS)
-        report, waiting = await asyncio.gather(
-            self.services.reports.report(question_of(guild.id, days=days)),
-            self.services.jobs.listed(guild.id, states=[JobState.QUEUED, JobState.RUNNING]),
-        )
-        members = report.lines(Dimension.MEMBER)[:LISTED]
-        names = await self.names(line.key for line in members)
-        return self.page(
-            request,
-            "dashboard.html",
-            guild=guild,
-            days=days,
-            choices=DAYS,
-            report=report,
-            waiting=len(waiting),
-            charts=day_charts(self.voice(request), report),
-            members=[(names[int(line.key)], line.usage) for line in members],
-            pipelines=report.lines(Dimension.PIPELINE)[:LISTED],
-        )
 
     async def jobs(self, request: web.Request) -> web.Response:
         """List jobs, the newest first."""
@@ -118,29 +96,25 @@ class Pages:
 
     async def requeue(self, request: web.Request) -> web.Response:
         """Have a dead letter made anew."""
-        guild, job_id, actor_id = await self._dead(request)
-        try:
-            await self.services.dispatcher.requeue(job_id, guild_id=guild.id, actor_id=actor_id)
-        except NotFoundError as err:
-            raise web.HTTPNotFound from err
-        except QuotaExceededError:
-            raise web.HTTPSeeOther(f"/admin/{guild.id}/jobs?state={DEAD}&said=quota") from None
-        raise web.HTTPSeeOther(f"/admin/{guild.id}/jobs?state={DEAD}&said=requeued")
+        return await self._dead(request, self.services.dispatcher.requeue, said="requeued")
 
     async def drop(self, request: web.Request) -> web.Response:
         """Take a dead letter away."""
-        guild, job_id, actor_id = await self._dead(request)
+        return await self._dead(request, self.services.jobs.drop, said="dropped")
+
+    async def _dead(
+        self, request: web.Request, act: Callable[..., Awaitable[object]], *, said: str
+    ) -> web.Response:
+        """Do something about a dead letter, and say so above those that are left."""
+        guild, _ = self.guild(request), await self.doors.form(request)
+        actor_id = request[SESSION].actor_id
         try:
-            await self.services.jobs.drop(job_id, guild_id=guild.id, actor_id=actor_id)
+            await act(request.match_info["job"], guild_id=guild.id, actor_id=actor_id)
         except NotFoundError as err:
             raise web.HTTPNotFound from err
-        raise web.HTTPSeeOther(f"/admin/{guild.id}/jobs?state={DEAD}&said=dropped")
-
-    async def _dead(self, request: web.Request) -> tuple[discord.Guild, str, int]:
-        """Return the guild, the dead letter and the admin of a form on our own page."""
-        guild = self.guild(request)
-        await self.doors.form(request)
-        return guild, request.match_info["job"], request[SESSION].actor_id
+        except QuotaExceededError:
+            said = "quota"
+        raise web.HTTPSeeOther(f"/admin/{guild.id}/jobs?state={DEAD}&said={said}")
 
     async def thumbnail(self, request: web.Request) -> web.Response:
         """Show a small picture of a job of this guild."""
@@ -158,13 +132,11 @@ class Pages:
     async def quotas(self, request: web.Request) -> web.Response:
         """List the limits, with a form to set one."""
         guild = self.guild(request)
-        policies, report = await asyncio.gather(
-            self.services.quotas.policies(guild_id=guild.id),
-            self.services.reports.report(question_of(guild.id, days=DAYS[-1])),
+        policies, known = await asyncio.gather(
+            self.services.quotas.policies(guild_id=guild.id), self.known(guild.id)
         )
         limited = [it.subject_id for it in policies if it.scope is Scope.MEMBER and it.subject_id]
-        busy = [int(line.key) for line in report.lines(Dimension.MEMBER)[:BUSIEST]]
-        names = await self.names([*limited, *busy])
+        names = await self.names([*limited, *known[Dimension.MEMBER]])
         each_ms, voice = usual_price_ms(self.services.prices), self.voice(request)
         return self.page(
             request,
@@ -276,6 +248,14 @@ class Pages:
                 return guild
         raise web.HTTPNotFound
 
+    async def known(self, guild_id: int) -> dict[Dimension, list[int | str]]:
+        """Return who asked for pictures in a year, and the ways and models that made them."""
+        since, until = period_until(utc_now(), "year")
+        by = (Dimension.MEMBER, Dimension.PIPELINE, Dimension.MODEL)
+        question = Question(since=since, until=until, guild_id=guild_id, by=by)
+        groups = (await self.services.reports.report(question)).groups
+        return {each: [line.key for line in groups[each] if line.key][:BUSIEST] for each in by}
+
     async def names(self, member_ids: Iterable[int | str]) -> dict[int, str]:
         """Return what members are called; whoever Discord does not know keeps their number."""
         wanted = sorted({int(each) for each in member_ids})
@@ -310,6 +290,11 @@ class Pages:
         channel = guild.get_channel_or_thread(channel_id)
         return f"#{channel.name if channel is not None else channel_id}"
 
+    def role(self, guild: discord.Guild, role_id: int) -> str:
+        """Return what a role is called; one that is gone keeps its number."""
+        role = guild.get_role(role_id)
+        return f"@{role.name if role is not None else role_id}"
+
     def _about(self, voice: Voice, guild: discord.Guild, act: Act, names: dict[int, str]) -> str:
         """Return what an act is about, by its name."""
         if act.act == "block":
@@ -335,15 +320,10 @@ class Pages:
         if policy.subject_id == ANYBODY:
             return voice.say(f"admin.quota.every.{policy.scope}")
         if policy.scope is Scope.ROLE:
-            role = guild.get_role(policy.subject_id)
-            return f"@{role.name if role is not None else policy.subject_id}"
+            return self.role(guild, policy.subject_id)
         if policy.scope is Scope.CHANNEL:
             return self.place(guild, policy.subject_id)
         return names.get(policy.subject_id, str(policy.subject_id))
-
-
-def _number(text: str | None, *, among: tuple[int, ...]) -> int:
-    return next((each for each in among if str(each) == text), among[1])
 
 
 def _moment(text: str | None) -> datetime | None:

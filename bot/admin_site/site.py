@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from yarl import URL
 
 from bot.admin_site.approvals import ApprovalPages
+from bot.admin_site.dashboard import UsagePages
 from bot.admin_site.doors import LOOPBACK, SESSION, Doors
 from bot.admin_site.oauth import DiscordLogin
 from bot.admin_site.pages import Pages
@@ -123,7 +124,7 @@ def admin_site(pages: Pages) -> web.Application:
     """Return the admin page, to be served under ``/admin``."""
     doors, style = pages.doors, (files("bot.admin_site") / "static" / "site.css").read_bytes()
 
-    approvals = ApprovalPages(pages=pages)
+    approvals, usage = ApprovalPages(pages=pages), UsagePages(pages=pages)
 
     async def css(_: web.Request) -> web.Response:
         headers = {"Cache-Control": "public, max-age=3600"}
@@ -147,7 +148,8 @@ def admin_site(pages: Pages) -> web.Application:
         [
             web.get("/", pages.home),
             web.post("/logout", doors.leave),
-            web.get(f"{GUILD}/", pages.dashboard),
+            web.get(f"{GUILD}/", usage.overview),
+            web.get(rf"{GUILD}/usage.{{kind:csv|json}}", usage.file),
             web.get(f"{GUILD}/jobs", pages.jobs),
             web.get(f"{GUILD}/jobs/{JOB}/thumbnail", pages.thumbnail),
             web.post(f"{GUILD}/jobs/{JOB}/requeue", pages.requeue),

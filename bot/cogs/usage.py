@@ -13,7 +13,7 @@ from bot.acknowledging import think
 from bot.choices import NAME_LENGTH, matching
 from bot.client import Atelier
 from bot.notices import ACCENT, notice
-from bot.periods import DEFAULT_PERIOD, PERIODS, before, parts_of, period_between, period_until
+from bot.periods import DEFAULT_PERIOD, PERIODS, compared, period_between, period_until
 from bot.quotas import own_page, own_price_ms, usual_price_ms
 from bot.report_messages import CHART_NAME, chart_of, member_names, report_page
 from bot.rights import may_manage
@@ -95,15 +95,13 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
             until=until,
             guild_id=visit.guild_id,
             by=BY_ALL,
-            parts=parts_of(since, until, zone=zone),
-            before=before(since, until),
             member_id=member.id if member is not None else None,
             channel_id=channel.id if channel is not None else None,
             role_id=role.id if role is not None else None,
             pipeline=pipeline,
             model=model,
         )
-        report = await visit.services.reports.report(question)
+        report = await visit.services.reports.report(compared(question, zone=zone))
         said = {"first": f"{since.astimezone(zone):%Y-%m-%d}"}
         said["last"] = f"{(until - A_MOMENT).astimezone(zone):%Y-%m-%d}"
         key = "period.dates" if first or last else f"period.{period}"

@@ -64,9 +64,10 @@ async def status(session: aiohttp.ClientSession, address: str, **given: object) 
         return reply.status
 
 
-async def start(stage: Stage) -> Bot:
+async def start(stage: Stage, *, hour_price: float | None = None) -> Bot:
     """Start a bot with a client secret, and have two pictures made."""
-    bot = await stage.start(web_client_secret=stage.sandbox.details[SECRET])
+    secret = stage.sandbox.details[SECRET]
+    bot = await stage.start(web_client_secret=secret, hour_price=hour_price)
     await stage.ada.remix("a cat")
     await stage.ben.remix("a <b>hen</b>")
     await stage.ada.results(2)
@@ -88,7 +89,15 @@ async def test_s4_only_who_manages_a_server_sees_it_and_nothing_of_another(
         bot = await start(stage)
         job_id = str(rows(bot, "SELECT id FROM jobs")[0][0])
         home = f"{base(bot)}/admin/{stage.guild_id}"
-        pages = ("/", "/jobs", f"/jobs/{job_id}/thumbnail", "/quotas", "/approvals", "/audit")
+        pages = (
+            "/",
+            "/usage.csv",
+            "/jobs",
+            f"/jobs/{job_id}/thumbnail",
+            "/quotas",
+            "/approvals",
+            "/audit",
+        )
         async with visitor() as nobody, visitor() as ada, visitor() as cleo:
             for page in pages:
                 async with nobody.get(home + page) as reply:
@@ -286,7 +295,7 @@ async def test_an_admin_looks_around_and_sets_a_limit_in_a_browser(
         for size in (DESKTOP, PHONE):
             async with opened(chromium, bot.admin_page.address, size=size) as page:
                 assert page.url == f"{home}/"
-                await seen(page, f"{home}/?days=7", "Device time")
+                await seen(page, f"{home}/?period=week", "Device time")
                 await seen(page, f"{home}/jobs?state=done", "done")
                 await expect(page.locator("img")).to_have_count(2)
                 for picture in await page.locator("img").all():

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.delivery import error_named
 from bot.errors import (
     BotError,
     NotYoursError,
@@ -21,7 +20,7 @@ from bot.errors import (
 )
 from bot.presets import preset_named, presets, read_presets, titled
 from bot.prompts import MAX_PROMPT, clean_prompt, shown
-from bot.reasons import reason_of
+from bot.reasons import cause_of, causes_of, error_named, reason_of
 from bot.replies import note_sentence
 from bot.texts import DEFAULT_LOCALE, Phrase, Voice, load_texts
 from generation.artworks import artworks
@@ -145,6 +144,17 @@ def test_a_kept_name_of_an_error_finds_its_sentence_again() -> None:
     assert error_named("StoreFullError") is StoreFullError
     assert error_named("os") is Exception
     assert error_named(None) is Exception
+
+
+def test_causes_of_failures_are_said_in_words_and_those_that_read_alike_are_one() -> None:
+    for kind in family(GenerationError):
+        assert cause_of(kind.__name__).key == f"cause.{kind.__name__}", kind
+    assert cause_of("FileDamagedError").key == "cause.FileStoreError"
+    assert cause_of("DatabaseGoneError").key == "cause.DatabaseError"
+    counts = {"KeyError": 2, "EngineLostError": 3, "os": 2}
+    assert [(str(each), count) for each, count in causes_of(counts)] == [
+        ("an error in the bot", 4), ("the engine died", 3),
+    ]  # fmt: skip
 
 
 def test_a_prompt_with_braces_is_a_prompt() -> None:
