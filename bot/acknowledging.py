@@ -3,7 +3,8 @@
 Discord shows a member "thinking ..." for a quarter of an hour once a command is acknowledged. What
 is needed to answer it is written down before that, so that if this process dies another one, or its
 next start, tells the member to ask again. The insert of the interaction also decides which of
-several processes that hear the same acknowledges.
+several processes that hear the same acknowledges. While the database does not answer, a disk of
+this machine keeps it.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import structlog
 from bot.orders import TOKEN_LIFE, locale_of
 from bot.services import services_of
 from storage.acknowledgements import Acknowledgement, Acknowledgements
+from storage.unwritten import Unwritten
 
 WRITE_S = 1.5
 """So long is the write waited for; the acknowledgement itself is due after three seconds."""
@@ -28,12 +30,16 @@ class Acknowledger:
 
     Args:
         owner: this process, as claims name it.
+        unwritten: keeps what the database has not taken in time.
         lease_s: after how long without a sign of life others answer in its place.
     """
 
-    def __init__(self, *, owner: str, kept: Acknowledgements, lease_s: float) -> None:
+    def __init__(
+        self, *, owner: str, kept: Acknowledgements, unwritten: Unwritten, lease_s: float
+    ) -> None:
         self.owner = owner
         self._kept = kept
+        self._unwritten = unwritten
         self._lease_s = lease_s
         self._open: dict[int, bool] = {}
         self._new: dict[int, tuple[Acknowledgement, asyncio.Future[bool]]] = {}
@@ -61,6 +67,7 @@ class Acknowledger:
 
     async def answered(self, interaction_id: int) -> None:
         """Forget a command whose member has been answered, if it is one of these."""
+        await self._unwritten.drop(interaction_id)
         if self._open.pop(interaction_id, None) is not None:
             await self._kept.close([interaction_id], owner=self.owner)
 
@@ -71,7 +78,7 @@ class Acknowledger:
             await self._kept.keep([*self._open], owner=self.owner, lease_s=self._lease_s)
 
     async def _is_ours(self, interaction: discord.Interaction, *, locale: str) -> bool:
-        """Write a command down; without a database that answers in time it counts as ours."""
+        """Write a command down; on our own disk if the database does not answer in time."""
         if interaction.id in self._open:
             return False
         self._open[interaction.id] = False
@@ -89,11 +96,20 @@ class Acknowledger:
             async with asyncio.timeout(WRITE_S):
                 ours: bool = await asyncio.shield(written)
         except TimeoutError:
-            log.warning("acknowledged before it was written down", interaction=interaction.id)
-            return True
+            ours = True
         if not ours:
             self._open.pop(interaction.id, None)
+        elif not self.holds(interaction.id):
+            await self._keep_here(new)
         return ours
+
+    async def _keep_here(self, new: Acknowledgement) -> None:
+        """Write a command down on our own disk, which is all that is there now."""
+        try:
+            await self._unwritten.keep(new)
+        except OSError as err:
+            reason = err.strerror or str(err)
+            log.warning("not written down", interaction=new.interaction_id, reason=reason)
 
     async def _write(self) -> None:
         """Write down all that wait for it, until none does."""
@@ -105,11 +121,13 @@ class Acknowledger:
             ends = await asyncio.gather(opening, return_exceptions=True)
             for interaction_id, (_, written) in some.items():
                 written.set_result(self._is_new(interaction_id, ends[0]))
+                if self.holds(interaction_id):
+                    await self._unwritten.drop(interaction_id)
 
     def _is_new(self, interaction_id: int, found: set[int] | BaseException) -> bool:
         """Take note of how writing a command down has ended; return whether it is ours."""
         if isinstance(found, BaseException):
-            log.warning("a command was not written down", reason=type(found).__name__)
+            log.warning("the database took no command", reason=type(found).__name__)
             return True
         if interaction_id in found and interaction_id in self._open:
             self._open[interaction_id] = True

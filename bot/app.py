@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from bot.settings import Settings
 from bot.syncing import invite_link, sync_commands
 from bot.worker import working
 from storage.database import Database
+from storage.errors import DatabaseGoneError
 from storage.lock import hold
 from storage.migrating import upgrade
 from storage.settings import KeyValues
@@ -30,6 +32,10 @@ TOKEN_REFUSED = 4004
 NO_TOKEN = 2
 """The exit status that says so; whoever starts the bot again need not then."""
 
+START_PATIENCE_S = 60.0
+"""So long a start waits for the database's server; then whoever starts the bot again waits."""
+START_PAUSE_S = 3.0
+
 log = structlog.get_logger()
 
 
@@ -38,6 +44,7 @@ def run(settings: Settings, *, role: Role = Role.ALL, shards: Shards | None = No
 
     Raises:
         DatabaseHeldError: another process holds the database, or that role needs PostgreSQL.
+        DatabaseGoneError: the database's server has not answered for a while.
     """
     require_room(role, database=settings.database, shards=shards)
     if role is Role.WORKER:
@@ -81,6 +88,7 @@ def opened(settings: Settings) -> Iterator[None]:
 
     Raises:
         DatabaseHeldError: another process holds it.
+        DatabaseGoneError: its server has not answered for a while.
         SchemaTooNewError: a newer program has migrated it.
     """
     configure_logging(
@@ -88,10 +96,23 @@ def opened(settings: Settings) -> Iterator[None]:
     )
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with hold(settings.database):
-        copy = upgrade(settings.database, backup=True)
+        copy = _migrated(settings.database)
         if copy is not None:
             log.info("the database was copied before its migration", copy=str(copy))
         yield
+
+
+def _migrated(url: str) -> Path | None:
+    """Migrate the database as soon as its server is there; return the copy made before."""
+    end = time.monotonic() + START_PATIENCE_S
+    while True:
+        try:
+            return upgrade(url, backup=True)
+        except DatabaseGoneError as err:
+            if time.monotonic() + START_PAUSE_S > end:
+                raise
+            log.warning("waiting for the database", reason=str(err))
+        time.sleep(START_PAUSE_S)
 
 
 async def serve(

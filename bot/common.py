@@ -43,6 +43,7 @@ from storage.reports import Reports
 from storage.retention import Retention
 from storage.reviews import ReviewStore
 from storage.settings import KeyValues
+from storage.unwritten import Unwritten
 from storage.usage import UsageSums
 
 
@@ -62,6 +63,7 @@ class Stores:
     privacy: Privacy
     kept: KeyValues
     acknowledgements: Acknowledgements
+    unwritten: Unwritten
     previews: Previews
 
 
@@ -187,6 +189,9 @@ def stores_of(settings: Settings, database: Database) -> Stores:
         privacy=Privacy(database, files=files),
         kept=KeyValues(database),
         acknowledgements=Acknowledgements(database),
+        unwritten=Unwritten(
+            settings.data_dir / "acknowledged", ring=lambda: settings.seals().tokens
+        ),
         previews=Previews(database),
     )
 

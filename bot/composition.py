@@ -129,11 +129,15 @@ class Bot:
             texts=load_texts(),
         )
         self.acknowledger = Acknowledger(
-            owner=self.common.owner, kept=stores.acknowledgements, lease_s=settings.lease_s
+            owner=self.common.owner,
+            kept=stores.acknowledgements,
+            unwritten=stores.unwritten,
+            lease_s=settings.lease_s,
         )
         self.left = Left(
             owner=self.common.owner,
             kept=stores.acknowledgements,
+            unwritten=stores.unwritten,
             delivery=self.delivery,
             lease_s=settings.lease_s,
         )
@@ -273,6 +277,7 @@ class Bot:
         await self.stores.jobs.release(self.common.owner)
         await self.wakes.close()
         await self.client.close()
+        await self.stores.unwritten.close()
         await self.stores.acknowledgements.release(owner=self.common.owner)
         await self._pages.close()
         await self.admin_page.close()

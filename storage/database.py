@@ -47,8 +47,10 @@ PATIENCE_S = 15.0
 """So long a transaction waits for a server that does not answer."""
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
-_GOING = frozenset({"57P01", "57P02", "57P03"})
-"""PostgreSQL's codes for an administrator's shutdown, a crash, and a start that is under way."""
+_GOING = frozenset({"57P01", "57P02", "57P03", "53300"})
+"""PostgreSQL's codes for a shutdown, a crash, a start under way, and too many connections."""
+_CONNECTION = "08"
+"""What the codes of connections that broke begin with."""
 SILENCE_S = 20
 """A host that is cut off for so long has lost its connection, and the locks that it held."""
 _WATCHFUL = {
@@ -170,7 +172,8 @@ class LoopRunner:
 
 def _has_gone(error: DBAPIError) -> bool:
     """Tell whether an error means that the server has ended, or is about to."""
-    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _GOING
+    code = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or code in _GOING or code.startswith(_CONNECTION)
 
 
 class Database:
@@ -311,6 +314,7 @@ def connect_once(url: str, action: Callable[[Connection], T], *, read_only: bool
 
     Raises:
         UnsupportedDatabaseError: the address names neither an SQLite file nor PostgreSQL.
+        DatabaseGoneError: PostgreSQL does not answer, or takes nobody in; the message says why.
     """
     path = sqlite_path(url)
     if path is None:
@@ -322,8 +326,22 @@ def connect_once(url: str, action: Callable[[Connection], T], *, read_only: bool
 
 async def _connect_once(address: URL, action: Callable[[Connection], T]) -> T:
     engine = create_async_engine(address, poolclass=NullPool, **_DISCREET)
-    async with engine.begin() as connection:
-        return await connection.run_sync(action)
+    try:
+        connection = await engine.connect()
+    except OSError as err:
+        raise DatabaseGoneError(f"the database does not answer: {err.strerror or err}") from err
+    except DBAPIError as err:
+        why = err.orig and err.orig.__cause__
+        raise DatabaseGoneError(f"the database takes nobody in: {why or err.orig}") from err
+    try:
+        async with connection.begin():
+            return await connection.run_sync(action)
+    except DBAPIError as err:
+        if _has_gone(err):
+            raise DatabaseGoneError("the database has ended the connection") from err
+        raise
+    finally:
+        await connection.close()
 
 
 def _sqlite_engine(

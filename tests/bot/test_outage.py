@@ -2,15 +2,20 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from bot.__main__ import app
 from tests.bot.members import is_result, job_of
 from tests.bot.pictures import photo
 from tests.bot.stage import Stage, settled
+from tests.bot.test_cut_off import said
 from tests.bot.test_roles import answering, at_work, shared_settings
 from tests.requirements import require
-from tests.soak.installation import prepared
+from tests.soak.installation import Installation, prepared
+from tests.soak.members import waits
 from tests.storage.postgres import CURE, Server, served, server_programs
 
 WAIT_S = 90.0
@@ -82,3 +87,53 @@ async def test_r12_postgres_killed_three_times_under_load_costs_nothing_and_doub
         assert len(shown) == len(set(shown)) == acknowledged
         assert len(await stage.ada.messages()) == acknowledged
         assert await bot.stores.quotas.audit() == []
+
+
+def kept_on_disk(folder: Path) -> int:
+    """Return how many bytes a bot keeps of what its database has not taken."""
+    return sum(path.stat().st_size for path in (folder / "acknowledged").glob("*"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_a_command_is_answered_whose_bot_dies_while_postgresql_is_away(
+    stage: Stage, server: Server
+) -> None:
+    await prepared(server)
+    alone = Installation(folder=stage.folder, server=server, details=stage.sandbox.details)
+    log = stage.folder / "bot-1.log"
+    await alone.start("bot 1")
+    try:
+        await said(log, event="ready")
+        image = await stage.ada.upload(photo())
+        stage.order(kind="cdn", mode="stall")
+        await asyncio.to_thread(server.kill)
+        answer = await stage.ada.remix("night", image=image)
+        assert answer["status"] == 200
+        assert kept_on_disk(stage.folder / "bot-1") > 0
+        await alone.kill("bot 1")
+        assert [waits(message) for message in await stage.ada.messages()] == [True]
+        await alone.start("bot 1")
+        await said(log, event="waiting for the database")
+        await asyncio.to_thread(server.start)
+        await stage.ada.text("I was cut off before I could begin", wait_s=WAIT_S)
+        assert kept_on_disk(stage.folder / "bot-1") == 0
+        await stage.ada.remix("night")
+        await stage.ada.text("night", wait_s=WAIT_S)
+        assert len(await stage.ada.messages()) == 2
+    finally:
+        await asyncio.gather(*map(alone.kill, [*alone.running]))
+
+
+def test_a_start_without_its_database_ends_with_a_sentence_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.app.START_PATIENCE_S", 0.5)
+    monkeypatch.setattr("bot.app.START_PAUSE_S", 0.2)
+    monkeypatch.setenv("ATELIER_DATABASE_URL", f"postgresql://atelier@/atelier?host={tmp_path}")
+    monkeypatch.setenv("ATELIER_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("DISCORD_TOKEN", "none")
+    done = CliRunner().invoke(app, ["run"])
+    assert done.exit_code == 1, done.exception
+    assert "waiting for the database" in done.output
+    assert "atelier: the database does not answer: No such file or directory" in done.output
