@@ -2,17 +2,30 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
+from alembic.script import ScriptDirectory
 from sqlalchemy import select
 
-from storage.migrating import check, head_of, upgrade
+from storage.migrating import alembic_config, check, head_of, upgrade
 from storage.tables import JobRow
 from tests.storage.old_schemas import Rows, keep, kept, load, rows_of
 from tests.storage.stores import GUILD, MEMBER, open_stores
 
-KEPT = [*kept("sqlite"), *kept("postgresql")]
+MADE_ANEW = {"usage", "usage_marks"}
+"""Sums of the jobs, which an upgrade may throw away."""
+IN_BETWEEN = {"8d2f60b7a913", "5d20b7e4a911", "2e8f4c6d10ab", "7b1e50c92d3f", "9e3b71c0d5f2",
+              "c4f1d27a9e63", "4d7c1e92ab35"}  # fmt: skip
+
+
+def each_kept() -> Iterator[ParameterSet]:
+    """Yield every file that is kept; those that were the newest for some hours are slow."""
+    for path in (*kept("sqlite"), *kept("postgresql")):
+        marks = [pytest.mark.slow] if path.name.partition(".")[0] in IN_BETWEEN else []
+        yield pytest.param(path, marks=marks, id=path.stem)
 
 
 def values_of(row: dict[str, object]) -> Counter[str]:
@@ -27,12 +40,12 @@ def lost(before: Rows, after: Rows) -> list[tuple[str, dict[str, object]]]:
         (name, row)
         for name, rows in before.items()
         for row in rows
-        if name != "alembic_version"
+        if name not in {"alembic_version", *MADE_ANEW}
         and not any(values_of(row) <= there for there in now.get(name, []))
     ]
 
 
-@pytest.fixture(params=KEPT, ids=lambda path: path.stem)
+@pytest.fixture(params=each_kept())
 def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Return a database as an older version left it."""
     script: Path = request.param
@@ -43,25 +56,26 @@ def old_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return url
 
 
-def test_each_kind_of_database_has_the_same_schemas_kept() -> None:
+def test_every_earlier_schema_is_kept_of_each_kind_of_database() -> None:
     names = {kind: {path.name.partition(".")[0] for path in kept(kind)}
              for kind in ("sqlite", "postgresql")}  # fmt: skip
-    assert names["sqlite"] == names["postgresql"] >= {"f65dab0e01c9", "3c5a9e71b204"}
+    revisions = ScriptDirectory.from_config(alembic_config()).walk_revisions()
+    earlier = {each.revision for each in revisions if not each.is_head}
+    assert names["sqlite"] == names["postgresql"] >= earlier
 
 
 def test_an_older_database_comes_up_with_nothing_lost_and_works(
     old_url: str, tmp_path: Path
 ) -> None:
     before = rows_of(old_url)
-    assert all(before.values()), "every table has rows"
+    assert {name for name, rows in before.items() if not rows} <= MADE_ANEW, "all others have rows"
     revision, head = head_of(old_url)
     copy = upgrade(old_url)
     check(old_url)
     after = rows_of(old_url)
     assert lost(before, after) == []
-    assert {name: len(rows) for name, rows in before.items()} == {
-        name: len(after[name]) for name in before
-    }
+    for name in before.keys() - MADE_ANEW:
+        assert len(before[name]) == len(after[name]), name
     assert (copy is not None) == (old_url.startswith("sqlite") and revision != head)
     asyncio.run(use(old_url, tmp_path))
 
@@ -70,6 +84,8 @@ async def use(url: str, folder: Path) -> None:
     """Read every job, balance the books, and take one more job to its end."""
     stores = open_stores(url, folder)
     assert await stores.quotas.audit() == []
+    await stores.sums.add_up()
+    assert await stores.sums.audit() == []
     ids = await stores.database.read(lambda session: session.scalars(select(JobRow.id)).all())
     jobs = await stores.jobs.several(ids)
     assert len(jobs) == len(ids) == 6
