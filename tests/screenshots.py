@@ -8,7 +8,6 @@ from pathlib import Path
 from PIL import Image
 from playwright.async_api import Page, expect
 
-from generation.artworks import artworks
 from tests.browser import PHONE, launched, opened
 from tests.demo import ROOT, running_demo
 
@@ -57,18 +56,6 @@ def shrink(path: Path) -> None:
     path.unlink()
 
 
-def artwork_sheet(path: Path) -> None:
-    """Lay the thumbnails of the built-in artworks out in two rows."""
-    thumbnails = [Image.open(artwork.thumbnail).convert("RGB") for artwork in artworks().values()]
-    side, gap = 160, 8
-    columns = (len(thumbnails) + 1) // 2
-    sheet = Image.new("RGB", (columns * (side + gap) - gap, 2 * side + gap), "white")
-    for index, thumbnail in enumerate(thumbnails):
-        place = ((index % columns) * (side + gap), (index // columns) * (side + gap))
-        sheet.paste(thumbnail.resize((side, side), Image.Resampling.LANCZOS), place)
-    sheet.save(path, quality=88)
-
-
 async def take(folder: Path) -> None:
     """Use the demo as a newcomer does, and take a picture at each station."""
     with tempfile.TemporaryDirectory() as data:
@@ -96,7 +83,6 @@ async def take(folder: Path) -> None:
             async with opened(chromium, demo.page, size=PHONE, touch=True) as page:
                 await page.wait_for_timeout(1000)
                 await picture(page, folder / "phone.png")
-    artwork_sheet(folder / "artworks.jpg")
 
 
 def main() -> None:
