@@ -1,9 +1,8 @@
 """What ``/admin`` answers: lists that fit a message, however long they are."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
+from bot.acts import MENTIONS, act_about, act_change
 from bot.choices import NAME_LENGTH
 from bot.errors import PresetUnableError, stored_sentence
 from bot.guilds import Guild
@@ -19,7 +18,6 @@ from storage.blocks import Block
 from storage.places import EVERYWHERE, Switched
 from storage.records import Job
 
-_CHANNEL = re.compile(r"#\d{15,20}")
 MAX_LIST = 3_400
 """Characters of a list; a message of components has 4,000 in all."""
 
@@ -198,51 +196,13 @@ def _left_out(voice: Voice, guild: Guild) -> Iterator[str]:
 
 
 def _act_line(voice: Voice, act: Act) -> str:
-    before, after = _changed(act.before, act.after)
+    before, after = act_change(voice, act, names=MENTIONS)
     return voice.say(
         "admin.audit.line",
         id=act.id,
         when=int(act.created_at.timestamp()),
         who=act.actor_id,
-        what=voice.say(f"admin.audit.{act.act}", subject=shown(act.subject)),
-        before=_state(voice, before),
-        after=_state(voice, after),
+        what=act_about(voice, act, names=MENTIONS),
+        before=before,
+        after=after,
     )
-
-
-def act_state(voice: Voice, act: Act) -> dict[str, str]:
-    """Return how something was before an act and after it, as plain text."""
-    before, after = _changed(act.before, act.after)
-    return {"before": _said(voice, before), "after": _said(voice, after)}
-
-
-def _state(voice: Voice, value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return how something was, in a few words, so that it can stand in a message."""
-    return _CHANNEL.sub(r"<\g<0>>", shown(_said(voice, value), limit=160))
-
-
-def _said(voice: Voice, value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return how something was, in a few words."""
-    if value is None:
-        return voice.say("admin.audit.nothing")
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, dict):
-        said = {key: _plain(each) for key, each in value.items()}
-        value = ", ".join(f"{key} {each}" for key, each in said.items() if each)
-    return str(value)
-
-
-def _plain(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return a field of a preset as people write it; nothing for one that is not set."""
-    if isinstance(value, list):
-        return " + ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value or "")
-
-
-def _changed(before: Any, after: Any) -> tuple[Any, Any]:  # noqa: ANN401 - any JSON
-    """Return of two states with many fields those that differ."""
-    if not (isinstance(before, dict) and isinstance(after, dict)):
-        return before, after
-    keys = [key for key in after if before.get(key) != after[key]]
-    return {key: before.get(key) for key in keys}, {key: after[key] for key in keys}

@@ -11,7 +11,8 @@ import discord
 from aiohttp import web
 from jinja2 import Environment
 
-from bot.admin_pages import act_state, reason_of
+from bot.acts import Names, act_about, act_change
+from bot.admin_pages import reason_of
 from bot.admin_site.doors import SESSION, Doors
 from bot.admin_site.limits import PERIODS, choices_of, is_id, policy_of, value_of
 from bot.admin_site.sessions import Session
@@ -22,7 +23,7 @@ from bot.quotas import usual_price_ms
 from bot.services import Services
 from bot.texts import DEFAULT_LOCALE, Voice
 from bot.usage import device_time
-from storage.acts import LOG_LENGTH, ON_MEMBERS, Act
+from storage.acts import LOG_LENGTH, ON_MEMBERS
 from storage.clock import utc_now
 from storage.cuts import Dimension
 from storage.dead_letters import DEAD
@@ -31,11 +32,8 @@ from storage.ledger import Scope
 from storage.policies import ANYBODY, Policy
 from storage.questions import Question
 from storage.records import Job, JobState
-from storage.windows import Period
 
-CHANNEL = re.compile(r"#(\d{15,20})")
-MEMBER = re.compile(r"(?:member )?(\d{1,19})\b")
-SECONDS = re.compile(r"(\d+(?:\.\d+)?) s")
+MEMBER = re.compile(r"(?:member )?(\d{1,19})(?: \w+)?")
 ROWS, BUSIEST = 24, 40
 
 
@@ -180,16 +178,17 @@ class Pages:
         before = request.query.get("before", "")
         before_id = int(before) if is_id(before) else None
         acts = await self.services.guilds.log(guild.id, before_id=before_id)
-        subjects = [MEMBER.match(act.subject) for act in acts if act.act in ON_MEMBERS]
-        named_there = [found[1] for found in subjects if found is not None]
-        names = await self.names([*named_there, *(act.actor_id for act in acts)])
+        subjects = [MEMBER.fullmatch(act.subject) for act in acts if act.act in ON_MEMBERS]
+        members = [found[1] for found in subjects if found is not None]
+        known = await self.names([*members, *(act.actor_id for act in acts)])
+        names = Names(
+            member=lambda member_id: known.get(member_id, str(member_id)),
+            role=lambda role_id: self.role(guild, role_id),
+            channel=lambda channel_id: self.place(guild, channel_id),
+            text=str,
+        )
         voice = self.voice(request)
-
-        def named(text: str) -> str:
-            if (amount := SECONDS.fullmatch(text)) is not None:
-                return voice.tell(device_time(float(amount[1]) * 1000))
-            return CHANNEL.sub(lambda found: self.place(guild, int(found[1])), text)
-
+        changes = [act_change(voice, act, names=names) for act in acts]
         return self.page(
             request,
             "audit.html",
@@ -198,13 +197,12 @@ class Pages:
                 {
                     "id": act.id,
                     "when": act.created_at,
-                    "who": names[act.actor_id],
-                    "what": voice.say(
-                        f"admin.audit.{act.act}", subject=self._about(voice, guild, act, names)
-                    ),
-                    **{when: named(said) for when, said in act_state(voice, act).items()},
+                    "who": known[act.actor_id],
+                    "what": act_about(voice, act, names=names),
+                    "before": before,
+                    "after": after,
                 }
-                for act in acts
+                for act, (before, after) in zip(acts, changes, strict=True)
             ],
             older=acts[-1].id if len(acts) == LOG_LENGTH else None,
         )
@@ -294,25 +292,6 @@ class Pages:
         """Return what a role is called; one that is gone keeps its number."""
         role = guild.get_role(role_id)
         return f"@{role.name if role is not None else role_id}"
-
-    def _about(self, voice: Voice, guild: discord.Guild, act: Act, names: dict[int, str]) -> str:
-        """Return what an act is about, by its name."""
-        if act.act == "block":
-            return names[int(act.subject)]
-        if act.act not in ON_MEMBERS:
-            return act.subject
-        scope, *subject, period = act.subject.split()
-        policy = Policy(
-            scope=Scope(scope),
-            guild_id=guild.id,
-            subject_id=int(subject[0]) if subject else ANYBODY,
-            period=Period(period),
-            limit_ms=0,
-        )
-        whose = self._whose(voice, guild, policy, names)
-        whose = whose if subject else whose.lower()
-        said = voice.say(f"page.period.{period}")
-        return whose if policy.period is Period.EVER else f"{whose}, {said}"
 
     def _whose(
         self, voice: Voice, guild: discord.Guild, policy: Policy, names: dict[int, str]

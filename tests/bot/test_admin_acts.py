@@ -1,8 +1,10 @@
 """Every act of an admin is in the log, holds at once, and holds where it should alone."""
 
 import asyncio
+import re
 import shutil
 
+import aiohttp
 import pytest
 from discord import app_commands
 
@@ -96,8 +98,30 @@ async def test_every_act_of_an_admin_leaves_a_line_in_the_log(stage: Stage) -> N
     await admin(stage.cleo, "audit", before=len(done) - LOG_LENGTH + 1)
     lines += text_of(await stage.cleo.text("`#1`")).splitlines()[1:]
     assert len(lines) == len(done)
+    told = "\n".join(lines)
+    for words in (
+        f"top-up, <@{stage.ben.id}>: not set → 5 min",
+        f"reset, <@{stage.ada.id}>, day",
+        f"block of <@{stage.ben.id}>: not set",
+        f"shares of the turns, <@{stage.ben.id}>: ",
+        "limit the whole server together, day: not set → 5 min",
+        "language: not set → English",
+        "blocked until lifted, reason spam",
+        "approval, everywhere",
+    ):
+        assert words in told, words
+    assert not re.search(r"(?<![<@#&!:`\d])\d{15,}", told)
+    home = f"http://127.0.0.1:{bot.web_port}/admin/{stage.guild_id}"
+    assert bot.admin_page.address is not None
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as page:
+        await page.get(bot.admin_page.address)
+        async with page.get(f"{home}/audit?before={len(done)}") as reply:
+            html = await reply.text()
+    assert reply.status == 200
+    for words in ("top-up, Ben", "shares of the turns, Ben", "block of Ben", "turns, Ben"):
+        assert words in html, words
     here = f"<#{stage.cleo.channel_id}>"
-    assert f"preset night: on in {here} → off in {here}" in "\n".join(lines)
+    assert f"preset night: on in {here} → off in {here}" in told
     assert all(f"<@{stage.cleo.id}>" in line for line in lines)
 
 
