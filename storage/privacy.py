@@ -5,20 +5,21 @@ erase, wherever they ask. Erasing takes every word and picture at once; the numb
 reports are made of stay, and a line in each guild's log says that it was done, and not of what.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, union
+from sqlalchemy import ColumnElement, delete, func, select, union
 from sqlalchemy.orm import Session
 
 from storage.acts import Act, acts_of, acts_on
 from storage.clock import Clock, utc_now
-from storage.database import Database, reads
+from storage.database import Database, reads, writes
 from storage.files import FileStore
 from storage.forgetting import Erased, Eraser
 from storage.ledger import Scope
+from storage.portable import insert_new
 from storage.recall import guild_key, jobs_where
 from storage.records import FINISHED, Job
 from storage.tables import (
@@ -31,6 +32,7 @@ from storage.tables import (
     InputRow,
     JobRow,
     LedgerRow,
+    LeftOutRow,
     MemberRow,
     OutputRow,
     PolicyRow,
@@ -95,10 +97,11 @@ class Kept:
 
 
 class Privacy:
-    """Tells, gives out and erases what is kept."""
+    """Tells, gives out and erases what is kept, and who wants to be left out of the gallery."""
 
     def __init__(self, database: Database, *, files: FileStore, clock: Clock = utc_now) -> None:
         self._database = database
+        self._clock = clock
         self._eraser = Eraser(database, files=files, clock=clock)
 
     @reads
@@ -130,6 +133,21 @@ class Privacy:
         return list(
             session.scalars(select(JobRow.id).where(JobRow.state.not_in(FINISHED), *theirs))
         )
+
+    @writes
+    def leave_out(self, session: Session, member_id: int, *, left_out: bool) -> None:
+        """Leave a member's results out of every guild's gallery from now on, or no more."""
+        if left_out:
+            created = {"created_at": self._clock()}
+            insert_new(session, LeftOutRow, key={"member_id": member_id}, values=created)
+        else:
+            session.execute(delete(LeftOutRow).where(LeftOutRow.member_id == member_id))
+
+    @reads
+    def left_out(self, session: Session, member_ids: Collection[int]) -> set[int]:
+        """Return which of these members are left out of the gallery."""
+        found = select(LeftOutRow.member_id).where(LeftOutRow.member_id.in_(member_ids))
+        return set(session.scalars(found))
 
     async def erase(self, member_id: int) -> Erased:
         """Erase every word and picture of a member, now; what another member's job needs stays.
@@ -193,6 +211,7 @@ def _rows(session: Session, member_id: int) -> dict[str, list[Mapping[str, Any]]
         "servers": (MemberRow, MemberRow.member_id == member_id),
         "blocks": (BlockRow, BlockRow.member_id == member_id),
         "warnings": (WarningRow, WarningRow.member_id == member_id),
+        "gallery": (LeftOutRow, LeftOutRow.member_id == member_id),
         "limits": (PolicyRow, limits),
         "accounts": (AccountRow, _own_accounts(member_id)),
         "priorities": (PriorityRow, turns),

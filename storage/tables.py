@@ -434,6 +434,15 @@ class BlockRow(Base):
     created_at: Mapped[Moment]
 
 
+class LeftOutRow(Base):
+    """A member whose results are not shown to admins in small, in whatever guild."""
+
+    __tablename__ = "left_out"
+
+    member_id: Mapped[SnowflakeKey]
+    created_at: Mapped[Moment]
+
+
 class WarningRow(Base):
     """A prompt that broke a word rule and was made nevertheless, by its interaction."""
 

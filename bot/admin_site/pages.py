@@ -77,12 +77,18 @@ class Pages:
             most=ROWS + 1,
         )
         shown = found[:ROWS]
-        names, voice = await self.names(job.member_id for job in shown), self.voice(request)
+        members, voice = {job.member_id for job in shown}, self.voice(request)
+        names, left_out = await asyncio.gather(
+            self.names(members), self.services.privacy.left_out(members)
+        )
         return self.page(
             request,
             "jobs.html",
             guild=guild,
-            jobs=[self._row(voice, guild, job, names) for job in shown],
+            jobs=[
+                self._row(voice, guild, job, names, left_out=job.member_id in left_out)
+                for job in shown
+            ],
             state=state,
             states=[*map(str, JobState), DEAD],
             said=asked.get("said", ""),
@@ -121,7 +127,8 @@ class Pages:
             job = await self.services.jobs.owned(request.match_info["job"], guild_id=guild.id)
         except NotFoundError as err:
             raise web.HTTPNotFound from err
-        data = await self.thumbnails.of(job)
+        left_out = await self.services.privacy.left_out([job.member_id])
+        data = None if left_out else await self.thumbnails.of(job)
         if data is None:
             raise web.HTTPNotFound
         headers = {"Cache-Control": "private, max-age=300"}
@@ -264,7 +271,13 @@ class Pages:
         return {each: known.get(each, str(each)) for each in wanted}
 
     def _row(
-        self, voice: Voice, guild: discord.Guild, job: Job, names: dict[int, str]
+        self,
+        voice: Voice,
+        guild: discord.Guild,
+        job: Job,
+        names: dict[int, str],
+        *,
+        left_out: bool,
     ) -> dict[str, Any]:
         return {
             "id": job.id,
@@ -279,7 +292,7 @@ class Pages:
             "attempt": job.attempt,
             "used": voice.tell(device_time(job.device_ms)) if job.device_ms else "",
             "pictures": len(job.outputs),
-            "shown": shown_of(job) is not None,
+            "shown": shown_of(job) is not None and not left_out,
             "why": reason_of(voice, job) if job.error else "",
         }
 

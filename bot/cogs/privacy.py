@@ -1,4 +1,4 @@
-"""``/privacy``: what is kept about whoever asks, all of it as files, and its end."""
+"""``/privacy``: what is kept about whoever asks, all of it as files, who sees it, and its end."""
 
 import discord
 from discord import app_commands
@@ -46,6 +46,16 @@ class PrivacyFamily(
         """Send all that is kept about the member."""
         await think(interaction, ephemeral=True)
         await services_of(interaction).exports.send(interaction, first=part)
+
+    @app_commands.command(name="gallery", description=label("command.privacy.gallery"))
+    @describe(shown=label("command.privacy.gallery.shown"))
+    async def gallery(self, interaction: discord.Interaction, shown: bool) -> None:
+        """Show the member's results to admins in small, or leave them out."""
+        await think(interaction, ephemeral=True)
+        member_id, voice = interaction.user.id, voice_of(interaction)
+        await services_of(interaction).privacy.leave_out(member_id, left_out=not shown)
+        text = voice.say("privacy.gallery.shown" if shown else "privacy.gallery.left_out")
+        await interaction.edit_original_response(view=notice(text, colour=ACCENT))
 
     @app_commands.command(name="delete", description=label("command.privacy.delete"))
     async def delete(self, interaction: discord.Interaction) -> None:

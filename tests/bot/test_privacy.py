@@ -24,6 +24,7 @@ from storage.privacy import Privacy
 from storage.sealing import new_key
 from tests.bot.members import labels, text_of
 from tests.bot.stage import Stage, rows
+from tests.bot.test_admin_page import SECRET, base, log_in, status, visitor
 from tests.bot.test_usage import interaction_of
 from tests.storage.stores import Stores, open_stores
 
@@ -64,6 +65,36 @@ async def test_a_member_is_told_given_and_rid_of_what_is_kept(stage: Stage) -> N
     ]
     assert rows(bot, "SELECT count(*) FROM files") == [(0,)]
     assert rows(bot, "SELECT act, actor_id FROM audit") == [("erased", int(stage.ada.id))]
+
+
+async def test_a_member_has_their_results_left_out_of_the_admins_gallery(stage: Stage) -> None:
+    bot = await stage.start(web_client_secret=stage.sandbox.details[SECRET])
+    await stage.ada.remix("the old lighthouse")
+    await stage.ben.remix("a harbour")
+    await stage.ada.results(2)
+    await stage.settled(bot)
+    jobs = f"{base(bot)}/admin/{stage.guild_id}/jobs"
+    kept = rows(bot, f"SELECT id, member_id = {stage.ada.id} FROM jobs")
+    hers, his = (
+        next(f"{jobs}/{job_id}/thumbnail" for job_id, is_adas in kept if is_adas == whose)
+        for whose in (1, 0)
+    )
+    async with visitor() as cleo:
+        await log_in(cleo, bot, stage.cleo.id)
+
+        async def seen() -> tuple[int, int, int]:
+            async with cleo.get(jobs) as reply:
+                pictures = (await reply.text()).count("/thumbnail")
+            return pictures, await status(cleo, hers), await status(cleo, his)
+
+        assert await seen() == (2, 200, 200)
+        await stage.ada.command("privacy", "gallery", shown=False)
+        told = await stage.ada.text("### Left out")
+        assert told["ephemeral_for"] == stage.ada.id
+        assert await seen() == (1, 404, 200)
+        await stage.ada.command("privacy", "gallery", shown=True)
+        await stage.ada.text("### Shown")
+        assert await seen() == (2, 200, 200)
 
 
 async def test_erasing_stops_what_runs_and_what_waits(stage: Stage) -> None:

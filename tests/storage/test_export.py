@@ -39,6 +39,7 @@ ONE_BY_ONE = {
     "ledger": "ledger.csv",
     "blocks": "blocks.json",
     "word_warnings": "warnings.json",
+    "left_out": "gallery.json",
     "priorities": "priorities.json",
     "audit": "acts.json",
     "approvals": "approvals.json",
@@ -85,6 +86,8 @@ async def about_a_member(stores: Stores) -> None:
     blocks = BlockStore(stores.database, clock=stores.clock)
     await blocks.block(GUILD, MEMBER, reason="spam", lasts=None, actor_id=ADMIN)
     await blocks.warn(GUILD, MEMBER, interaction_id=2**60)
+    privacy = Privacy(stores.database, files=stores.files, clock=stores.clock)
+    await privacy.leave_out(MEMBER, left_out=True)
     priority = Priority(scope="member", subject_id=MEMBER, weight=2)
     await Priorities(stores.database).set(GUILD, priority, actor_id=ADMIN)
     rule = WordRule(word="gore", plain="gore", action="block")

@@ -79,6 +79,21 @@ async def test_all_that_is_kept_is_given_to_its_member_alone(stores: Stores) -> 
     assert [(act.act, act.actor_id) for act in kept.acts] == [("word", MEMBER)]
 
 
+async def test_who_is_left_out_of_the_gallery_stays_so_until_they_want_to_be_shown(
+    stores: Stores,
+) -> None:
+    privacy = privacy_of(stores)
+    for _ in range(2):
+        await privacy.leave_out(MEMBER, left_out=True)
+    assert await privacy.left_out({MEMBER, OTHER}) == {MEMBER}
+    await stores.done()
+    await privacy.erase(MEMBER)
+    assert await privacy.left_out([MEMBER]) == {MEMBER}
+    for _ in range(2):
+        await privacy.leave_out(MEMBER, left_out=False)
+    assert await privacy.left_out({MEMBER, OTHER}) == set()
+
+
 async def test_erasing_takes_every_word_and_picture_in_every_guild(
     stores: Stores, tmp_path: Path
 ) -> None:
