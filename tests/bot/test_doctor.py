@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 from safetensors.numpy import save_file
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
 from bot import doctor
 from bot.doctor import Finding, State
 from bot.settings import Settings
 from generation.wholeness import damage_of
+from storage.database import connect_once
 from storage.keybook import KeyBook
 from storage.lock import hold
 from storage.migrating import downgrade, upgrade
@@ -31,6 +32,13 @@ GOOD_TOKEN = f"{APPLICATION}.GabcDe.{'x' * 38}"
 @pytest.fixture
 def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'atelier.sqlite3'}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_url(request: pytest.FixtureRequest) -> str:
+    """Return a database of each kind that has no tables yet."""
+    names = {"sqlite": "url", "postgres": "empty_postgres_url"}
+    return str(request.getfixturevalue(names[request.param]))
 
 
 def settings(tmp_path: Path, **values: object) -> Settings:
@@ -82,8 +90,10 @@ def test_a_database_without_its_tables_is_made_by_the_first_start(url: str) -> N
 
 
 def test_balances_that_are_not_what_was_booked_are_found_and_named(
-    url: str, tmp_path: Path
+    either_url: str, tmp_path: Path
 ) -> None:
+    url = either_url
+
     async def spend() -> None:
         stores = open_stores(url, tmp_path)
         await stores.done(device_ms=60)
@@ -95,10 +105,11 @@ def test_balances_that_are_not_what_was_booked_are_found_and_named(
     assert doctor.ledger(url) == Finding(
         name="Ledger", state=State.FINE, found="every balance is the sum of its movements"
     )
-    engine = create_engine(url)
-    with engine.begin() as connection:
+
+    def by_hand(connection: Connection) -> None:
         connection.execute(text("UPDATE accounts SET used_ms = 70"))
-    engine.dispose()
+
+    connect_once(url, by_hand, read_only=False)
     finding = doctor.ledger(url)
     assert finding.state is State.BROKEN
     assert "1 contradictions: account 1, used_ms: 70 ms, the ledger 60" in finding.found
