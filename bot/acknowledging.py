@@ -26,7 +26,8 @@ log = structlog.get_logger()
 class Acknowledger:
     """Writes down what is acknowledged here; all methods belong to the bot's event loop.
 
-    Commands that come while others are being written are written together.
+    Commands that come while others are being written are written together, and so are the answered
+    ones forgotten.
 
     Args:
         owner: this process, as claims name it.
@@ -44,6 +45,8 @@ class Acknowledger:
         self._open: dict[int, bool] = {}
         self._new: dict[int, tuple[Acknowledgement, asyncio.Future[bool]]] = {}
         self._writing: asyncio.Task[None] | None = None
+        self._answered: list[int] = []
+        self._closing: asyncio.Task[None] | None = None
 
     async def think(
         self, interaction: discord.Interaction, *, locale: str | None, ephemeral: bool = False
@@ -68,8 +71,12 @@ class Acknowledger:
     async def answered(self, interaction_id: int) -> None:
         """Forget a command whose member has been answered, if it is one of these."""
         await self._unwritten.drop(interaction_id)
-        if self._open.pop(interaction_id, None) is not None:
-            await self._kept.close([interaction_id], owner=self.owner)
+        if self._open.pop(interaction_id, None) is None:
+            return
+        self._answered.append(interaction_id)
+        if self._closing is None or self._closing.done():
+            self._closing = asyncio.create_task(self._close(), name="answered commands")
+        await asyncio.shield(self._closing)
 
     async def keep(self) -> None:
         """Say that this process is at work on its commands, then rest."""
@@ -110,6 +117,12 @@ class Acknowledger:
         except OSError as err:
             reason = err.strerror or str(err)
             log.warning("not written down", interaction=new.interaction_id, reason=reason)
+
+    async def _close(self) -> None:
+        """Forget all that have been answered, until none is left; a lease ends the rest."""
+        while self._answered:
+            some, self._answered = self._answered, []
+            await self._kept.close(some, owner=self.owner)
 
     async def _write(self) -> None:
         """Write down all that wait for it, until none does."""

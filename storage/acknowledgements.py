@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from storage.clock import Clock, utc_now
 from storage.database import Database, writes
 from storage.errors import CutOffError
-from storage.portable import changed, insert_new
+from storage.portable import changed, insert
 from storage.tables import AcknowledgementRow, JobRow
 
 
@@ -49,27 +49,27 @@ class Acknowledgements:
         The others came before, to this process or another, and may be jobs by now. All write them
         in the same order, so that no two wait for each other.
         """
-        now = self._clock()
+        now, row = self._clock(), AcknowledgementRow
         ids = [each.interaction_id for each in new]
-        known = select(JobRow.interaction_id).where(JobRow.interaction_id.in_(ids))
-        jobs = set(session.scalars(known))
-        return {
-            each.interaction_id
+        jobs = set(
+            session.scalars(select(JobRow.interaction_id).where(JobRow.interaction_id.in_(ids)))
+        )
+        rows = [
+            {
+                "interaction_id": each.interaction_id,
+                "token": each.token,
+                "token_expires_at": each.token_expires_at,
+                "locale": each.locale,
+                "owner": owner,
+                "lease_expires_at": now + timedelta(seconds=lease_s),
+            }
             for each in sorted(new, key=lambda each: each.interaction_id)
             if each.interaction_id not in jobs
-            and insert_new(
-                session,
-                AcknowledgementRow,
-                key={"interaction_id": each.interaction_id},
-                values={
-                    "token": each.token,
-                    "token_expires_at": each.token_expires_at,
-                    "locale": each.locale,
-                    "owner": owner,
-                    "lease_expires_at": now + timedelta(seconds=lease_s),
-                },
-            )
-        }
+        ]
+        if not rows:
+            return set()
+        inserted = insert(session, row).on_conflict_do_nothing().returning(row.interaction_id)
+        return set(session.scalars(inserted, rows))
 
     @writes
     def close(self, session: Session, interaction_ids: Collection[int], *, owner: str) -> None:

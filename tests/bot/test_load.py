@@ -5,13 +5,16 @@ import os
 import re
 import time
 from collections.abc import Awaitable, Iterable
+from pathlib import Path
 
 import pytest
 
+from benchmarks.figures import percentile
 from generation.registry import PIPELINES
 from tests.bot.members import Member, text_of
 from tests.bot.pictures import photo
 from tests.bot.stage import Stage, is_asked, rows, running, settings_for
+from tests.soak.rate import measured
 from tests.soak.watch import look
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -36,6 +39,17 @@ async def test_a_hundred_commands_at_once_are_all_answered_within_three_seconds(
     assert rows(bot, "SELECT count(*), count(DISTINCT message_id) FROM jobs") == [(100, 100)]
     assert await bot.stores.quotas.audit() == []
     assert stage.sandbox.invalid_requests < 100
+
+
+@pytest.mark.timed
+async def test_r1_fifty_commands_a_second_are_acknowledged_in_half_a_second(
+    tmp_path: Path,
+) -> None:
+    found = await measured(tmp_path, count=3000, per_s=50)
+    assert len(found.acknowledged_ms) == len(found.late_ms) == 3000, found
+    assert found.wrong == []
+    assert found.states == {"done": 301}, found.states
+    assert percentile(found.acknowledged_ms, 0.99) < 500, found
 
 
 @pytest.mark.timed

@@ -44,21 +44,27 @@ class Crowd:
     async def send(self, picture: bytes, *, presets: list[str]) -> None:
         """Send one command as one of the members, and note whether it was acknowledged."""
         member = self.rng.choice(self.details["members"])["id"]
-        channel = self.details["channels"][0]["id"]
-        uploaded = await self._upload(member, picture)
+        uploaded = await self.upload(member, picture)
         if self.rng.random() < 0.5:
             order: Json = {"name": "remix", "options": {"prompt": self.rng.choice(presets)}}
         else:
             order = {"name": "style", "options": {"preset": "mosaic"}}
         order["options"] |= {"image": uploaded, "seed": self.rng.randrange(2**32)}
-        body = {"kind": "command", "channel_id": channel, **order}
         start = time.perf_counter()
-        try:
-            await self._call("POST", f"/sandbox/members/{member}/interactions", json=body)
-        except aiohttp.ClientResponseError:
+        if await self.command(member, order) is None:
             self.seen.failed += 1
         else:
             self.seen.acknowledged_s.append(time.perf_counter() - start)
+
+    async def command(self, member: str, order: Json) -> float | None:
+        """Send a command; return the milliseconds of its acknowledgement, None without one."""
+        channel = self.details["channels"][0]["id"]
+        body = {"kind": "command", "channel_id": channel, **order}
+        try:
+            told = await self._call("POST", f"/sandbox/members/{member}/interactions", json=body)
+        except aiohttp.ClientResponseError:
+            return None
+        return float(told["acknowledged_ms"])
 
     async def messages(self) -> list[Json]:
         """Return all messages that the first member sees."""
@@ -80,7 +86,8 @@ class Crowd:
         limits = await self._call("GET", "/sandbox/limits")
         return int(limits["invalid_requests"])
 
-    async def _upload(self, member: str, picture: bytes) -> str:
+    async def upload(self, member: str, picture: bytes) -> str:
+        """Upload a picture that commands may name; return its id."""
         form = aiohttp.FormData()
         form.add_field("files[0]", picture, filename="photo.jpg", content_type="image/jpeg")
         sent = await self._call("POST", f"/sandbox/members/{member}/attachments", data=form)

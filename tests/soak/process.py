@@ -1,4 +1,4 @@
-"""`python -m tests.soak.process bot|worker`: one process of the installation, on tiny pipelines.
+"""`python -m tests.soak.process bot|worker|all`: a process of the installation, on tiny pipelines.
 
 It is what ``python -m bot run --role`` runs, but for the engines' pipelines, which need no torch.
 As there, what it needs is imported when it is called: the children import this module, too.
