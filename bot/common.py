@@ -30,6 +30,7 @@ from storage.blocks import BlockStore
 from storage.database import Database, sqlite_path
 from storage.digests import DigestStore
 from storage.files import FileStore
+from storage.finds import FindsEverywhere
 from storage.guilds import GuildStore
 from storage.jobs import JobStore
 from storage.keybook import KeyBook
@@ -169,6 +170,8 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
 def stores_of(settings: Settings, database: Database) -> Stores:
     """Return the stores over a database."""
     files = settings.files
+    if sqlite_path(settings.database) is None:
+        files.shared(FindsEverywhere(database))
     ceilings = Ceilings(
         member_ms=round(settings.quota_device_s * 1000),
         guild_ms=_milliseconds(settings.quota_guild_device_s),

@@ -13,7 +13,7 @@ itself, because a driver that is interrupted half-way leaves its locks behind.
 import asyncio
 import json
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from pathlib import Path
@@ -119,6 +119,10 @@ class LoopRunner:
 
     async def run(self, work: Callable[[Session], T]) -> T:
         """Run a function in a transaction, to its end even when the caller is cancelled."""
+        return await self.run_awaiting(lambda session: session.run_sync(work))
+
+    async def run_awaiting(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Run a transaction that waits for other things, too, likewise."""
         task = asyncio.create_task(self._run(work))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
@@ -132,7 +136,7 @@ class LoopRunner:
         """Close the connections of the pool."""
         await self._engine.dispose()
 
-    async def _run(self, work: Callable[[Session], T]) -> T:
+    async def _run(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         """Run a function to its commit, waiting for a server that is away for a moment."""
         clock = asyncio.get_running_loop().time
         end, pause_s = clock() + self._patience_s, _FIRST_PAUSE_S
@@ -147,7 +151,7 @@ class LoopRunner:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    async def _once(self, work: Callable[[Session], T]) -> T:
+    async def _once(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
         async with AsyncSession(self._engine, expire_on_commit=False) as session:
             try:
                 await session.connection()
@@ -159,7 +163,7 @@ class LoopRunner:
                 raise
             kept = False
             try:
-                result = await session.run_sync(work)
+                result = await work(session)
                 kept = self._keeps
                 await session.commit()
             except DBAPIError as err:
@@ -236,6 +240,14 @@ class Database:
         if self._writer is None:
             raise ReadOnlyError("this database was opened for reading only")
         return await self._writer.run(work)
+
+    async def write_awaiting(self, work: Callable[[AsyncSession], Awaitable[T]]) -> T:
+        """Run a transaction that waits for other things, too, such as files; on PostgreSQL alone.
+
+        It may be run again, if the server goes before its commit.
+        """
+        assert isinstance(self._writer, LoopRunner), "SQLite's one writer waits for nothing else"
+        return await self._writer.run_awaiting(work)
 
     async def close(self) -> None:
         """Let what has begun come to its end, then close all connections."""

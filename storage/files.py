@@ -14,14 +14,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from storage.errors import FileDamagedError, InvalidDigestError, KeyMissingError
+from storage.finds import Finds, FindsHere
 from storage.folder import Folder
 from storage.sealing import KeyRing
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_SETTLING_S = 60.0
 WITHOUT_KEYS = KeyRing()
 
 
@@ -75,9 +75,13 @@ class FileStore:
     ) -> None:
         self.ring = ring
         self._place: Place = Folder(place) if isinstance(place, Path) else place
-        self._monotonic = monotonic
         self._guard = asyncio.Lock()
-        self._found_again: dict[str, float] = {}
+        self._finds: Finds = FindsHere(monotonic=monotonic)
+
+    def shared(self, finds: Finds) -> Self:
+        """Have others who store and remove files here know what each is about to use."""
+        self._finds = finds
+        return self
 
     def __str__(self) -> str:
         """Say where the files are."""
@@ -92,10 +96,13 @@ class FileStore:
         """
         sha256 = await asyncio.to_thread(self.ring.digest_of, data)
         name = place_of(sha256)
+        length = self.ring.sealed_length(len(data))
+
+        async def is_there() -> bool:
+            return await self._place.size_of(name) == length
+
         async with self._guard:
-            there = await self._place.size_of(name) == self.ring.sealed_length(len(data))
-            if there:
-                self._found_again[sha256] = self._monotonic()
+            there = await self._finds.claim(sha256, is_there=is_there)
         if not there:
             await self._place.write(name, await asyncio.to_thread(self.ring.seal_bytes, data))
         return StoredFile(sha256=sha256, size_bytes=len(data), place=name, media_type=media_type)
@@ -159,16 +166,15 @@ class FileStore:
             FileRefusedError: the place does not let it go.
         """
         name = place_of(sha256)
-        async with self._guard:
-            settled = self._monotonic() - _SETTLING_S
-            self._found_again = {key: at for key, at in self._found_again.items() if at > settled}
-            if sha256 in self._found_again:
-                return 0
+
+        async def remove() -> int:
             size_bytes = await self._place.size_of(name)
-            if size_bytes is None:
-                return 0
-            await self._place.remove(name)
-        return size_bytes
+            if size_bytes is not None:
+                await self._place.remove(name)
+            return size_bytes or 0
+
+        async with self._guard:
+            return await self._finds.release(sha256, remove=remove)
 
     async def older_than(self, age_s: float) -> list[str]:
         """Return the digests of all files that were written more than ``age_s`` ago.

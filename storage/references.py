@@ -7,13 +7,15 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.orm import Session
 
 from storage.files import StoredFile
+from storage.finds import settle_claims
 from storage.portable import insert_new
 from storage.tables import FileRow, InputRow, OutputRow
 
 
 def remember_files(session: Session, files: Iterable[StoredFile], *, now: datetime) -> None:
     """Make sure that files have rows to refer to; always in one order, so that none waits."""
-    for file in sorted(files, key=lambda each: each.sha256):
+    left = sorted(files, key=lambda each: each.sha256)
+    for file in left:
         insert_new(
             session,
             FileRow,
@@ -25,6 +27,8 @@ def remember_files(session: Session, files: Iterable[StoredFile], *, now: dateti
                 "created_at": now,
             },
         )
+    if left:
+        settle_claims(session, [file.sha256 for file in left])
 
 
 def drop_inputs(session: Session, job_ids: list[str]) -> set[str]:
