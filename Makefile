@@ -15,7 +15,7 @@ FUZZ_S ?= 600
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow lint types bench bench-reports bench-families soak soak-cluster fuzz lock clean
+.PHONY: help run test test-slow lint types bench bench-reports bench-families soak soak-cluster soak-rate fuzz lock clean
 
 help: ## Show what can be made.
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ soak: $(DEV_STAMP) ## Run the whole bot under load for SOAK_S seconds.
 
 soak-cluster: $(DEV_STAMP) ## Kill bots and workers on one PostgreSQL at random for SOAK_S seconds; SOAK_ARGS=--database kills that, too.
 	$(BIN)/python -m tests.soak.cluster --seconds $(SOAK_S) $(SOAK_ARGS)
+
+soak-rate: $(DEV_STAMP) ## Send fifty commands a second for a minute; needs two cores that are free.
+	$(BIN)/python -m tests.soak.rate
 
 fuzz: $(DEV_STAMP) ## Fuzz the picture intake for FUZZ_S seconds.
 	$(BIN)/python -m tests.fuzz.fuzz_intake --seconds $(FUZZ_S)

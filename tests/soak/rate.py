@@ -27,7 +27,7 @@ from tests.soak.__main__ import audit, drained, picture
 from tests.soak.installation import sandbox
 from tests.soak.members import Crowd, Json, shown_job
 
-WARM_S = 120.0
+WARM_S, LIMIT_MS = 120.0, 500.0
 EVERY = 10
 """One command in so many asks for a picture; the others ask what their member has left."""
 
@@ -153,6 +153,9 @@ def main() -> int:
     count = round(arguments.seconds * arguments.per_second)
     with tempfile.TemporaryDirectory() as folder:
         found = asyncio.run(measured(Path(folder), count=count, per_s=arguments.per_second))
+    found.wrong += [] if len(found.acknowledged_ms) == count else ["some were not acknowledged"]
+    if percentile(found.acknowledged_ms, 0.99) >= LIMIT_MS:
+        found.wrong.append(f"p99 is to be below {LIMIT_MS:.0f} ms")
     print(found)
     print(f"jobs: {dict(found.states)}")
     for line in found.wrong:
