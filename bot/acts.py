@@ -120,4 +120,4 @@ def _plain(value: Any) -> str:  # noqa: ANN401 - any JSON
         return " + ".join(map(str, value))
     if isinstance(value, float):
         return f"{value:g}"
-    return "" if value is None else str(value)
+    return "" if value is None or value is False else str(value)

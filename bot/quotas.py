@@ -42,7 +42,7 @@ def pictures(voice: Voice, amount_ms: float, *, each_ms: float) -> str:
     count = int(amount_ms / max(1.0, each_ms))
     if count == 0:
         return voice.say("quota.pictures.none")
-    return voice.say("quota.pictures.one" if count == 1 else "quota.pictures", count=count)
+    return voice.say("quota.pictures.one" if count == 1 else "quota.pictures", count=f"{count:,}")
 
 
 def own_page(voice: Voice, balances: Sequence[Balance], *, each_ms: float) -> str:

@@ -92,12 +92,12 @@ def bar(share: float) -> str:
 
 
 def span(seconds: float) -> Phrase:
-    """Return a duration as people say it: 8 s, 3 min, 2 h."""
+    """Return a duration as people say it: 8 s, 3 min, 1.5 h."""
     if seconds < 90:
         return Phrase("unit.seconds", {"value": max(1, round(seconds))})
     if seconds < 5400:
         return Phrase("unit.minutes", {"value": round(seconds / 60)})
-    return Phrase("unit.hours", {"value": round(seconds / 3600)})
+    return Phrase("unit.hours", {"value": f"{round(seconds / 3600, 1):g}"})
 
 
 def result_page(

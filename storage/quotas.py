@@ -5,9 +5,10 @@ those of the guild's time zone; in direct messages there is no guild: the member
 of their own under guild 0, whose days are UTC's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -21,6 +22,7 @@ from storage.errors import QuotaExceededError, TooManyError, refusal_of
 from storage.ledger import Cap, Scope, checked_amount
 from storage.policies import ANYBODY, Account, Ceilings, Policy, Standing, caps_of
 from storage.portable import upsert
+from storage.spending import Spending, spendings
 from storage.tables import DIRECT_MESSAGES, AccountRow, GuildSettingsRow, PolicyRow
 from storage.windows import Period, zone_of
 
@@ -94,6 +96,30 @@ class Quotas:
         if guild_id is not None:
             found = found.filter_by(guild_id=guild_id)
         return [_policy(row) for row in session.scalars(found)]
+
+    @reads
+    def spendings(
+        self, session: Session, guild_id: int, *, having: Mapping[int, Collection[int]]
+    ) -> list[Spending]:
+        """Return how far a guild's limits are used now, its own and the installation's.
+
+        Args:
+            session: given by the decorator.
+            guild_id: the guild.
+            having: the members who have a role, by the role.
+        """
+        rows = select(PolicyRow).filter_by(guild_id=guild_id).order_by(PolicyRow.id)
+        return list(
+            spendings(
+                session,
+                guild_id,
+                [_policy(row) for row in session.scalars(rows)],
+                ceilings=self.ceilings,
+                having=having,
+                zone=_zone(session, guild_id),
+                now=self._clock(),
+            )
+        )
 
     @reads
     def balances(
@@ -218,14 +244,11 @@ class Quotas:
                 PolicyRow.guild_id.in_((guild, ANYBODY)), PolicyRow.subject_id.in_(subjects)
             )
         )
-        zone = session.scalar(
-            select(GuildSettingsRow.time_zone).where(GuildSettingsRow.guild_id == guild)
-        )
         account = Account(
             guild_id=guild,
             member_id=member_id,
             standing=standing,
-            zone=zone_of(zone),
+            zone=_zone(session, guild),
             now=self._clock(),
         )
         return caps_of(account, map(_policy, rows), ceilings=self.ceilings)
@@ -256,6 +279,12 @@ class Quotas:
             after=_seconds(after),
             now=now,
         )
+
+
+def _zone(session: Session, guild_id: int) -> ZoneInfo:
+    """Return a guild's clocks."""
+    kept = select(GuildSettingsRow.time_zone).where(GuildSettingsRow.guild_id == guild_id)
+    return zone_of(session.scalar(kept))
 
 
 def deciding(balances: Iterable[Balance]) -> Balance:

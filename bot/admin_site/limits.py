@@ -69,9 +69,6 @@ def policy_of(guild_id: int, form: Mapping[str, str]) -> Policy:
     kind, _, subject = whose.partition(" ")
     if kind not in EVERYBODY and not is_id(subject):
         raise ValueError("whose limit it is to be is not said")
-    minutes = float(form.get("minutes", "").strip() or 0)
-    if not 0 <= minutes <= MOST_MINUTES:
-        raise ValueError("so many minutes are not kept")
     if form["period"] not in PERIODS:
         raise ValueError("no such period")
     return Policy(
@@ -79,8 +76,20 @@ def policy_of(guild_id: int, form: Mapping[str, str]) -> Policy:
         guild_id=guild_id,
         subject_id=ANYBODY if kind in EVERYBODY else int(subject),
         period=Period(form["period"]),
-        limit_ms=round(minutes * MINUTE_MS),
+        limit_ms=minutes_ms(form.get("minutes", "") or "0"),
     )
+
+
+def minutes_ms(text: str) -> int:
+    """Return minutes that were typed in milliseconds.
+
+    Raises:
+        ValueError: they are no number, or too many.
+    """
+    minutes = float(text.strip())
+    if not 0 <= minutes <= MOST_MINUTES:
+        raise ValueError("so many minutes are not kept")
+    return round(minutes * MINUTE_MS)
 
 
 def is_id(text: str) -> bool:

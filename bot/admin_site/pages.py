@@ -14,12 +14,11 @@ from jinja2 import Environment
 from bot.acts import Names, act_about, act_change
 from bot.admin_pages import reason_of
 from bot.admin_site.doors import SESSION, Doors
-from bot.admin_site.limits import PERIODS, choices_of, is_id, policy_of, value_of
+from bot.admin_site.limits import is_id
 from bot.admin_site.sessions import Session
 from bot.admin_site.speech import accepted
 from bot.admin_site.thumbnails import Thumbnails, shown_of
 from bot.periods import period_until
-from bot.quotas import usual_price_ms
 from bot.services import Services
 from bot.texts import DEFAULT_LOCALE, Voice
 from bot.usage import device_time
@@ -27,9 +26,7 @@ from storage.acts import LOG_LENGTH, ON_MEMBERS
 from storage.clock import utc_now
 from storage.cuts import Dimension
 from storage.dead_letters import DEAD
-from storage.errors import InvalidAmountError, NotFoundError, QuotaExceededError, TooManyError
-from storage.ledger import Scope
-from storage.policies import ANYBODY, Policy
+from storage.errors import NotFoundError, QuotaExceededError
 from storage.questions import Question
 from storage.records import Job, JobState
 
@@ -133,51 +130,6 @@ class Pages:
             raise web.HTTPNotFound
         headers = {"Cache-Control": "private, max-age=300"}
         return web.Response(body=data, content_type="image/jpeg", headers=headers)
-
-    async def quotas(self, request: web.Request) -> web.Response:
-        """List the limits, with a form to set one."""
-        guild = self.guild(request)
-        policies, known = await asyncio.gather(
-            self.services.quotas.policies(guild_id=guild.id), self.known(guild.id)
-        )
-        limited = [it.subject_id for it in policies if it.scope is Scope.MEMBER and it.subject_id]
-        names = await self.names([*limited, *known[Dimension.MEMBER]])
-        each_ms, voice = usual_price_ms(self.services.prices), self.voice(request)
-        return self.page(
-            request,
-            "quotas.html",
-            guild=guild,
-            policies=[
-                {
-                    "whose": self._whose(voice, guild, policy, names),
-                    "value": value_of(policy),
-                    "period": policy.period.value,
-                    "limit": device_time(policy.limit_ms),
-                    "pictures": int(policy.limit_ms / max(1, each_ms)),
-                }
-                for policy in policies
-            ],
-            ceilings=self.services.quotas.ceilings,
-            listed=list(choices_of(voice, guild, names)),
-            periods=PERIODS,
-            device_time=device_time,
-            said=request.query.get("said", ""),
-        )
-
-    async def set_quota(self, request: web.Request) -> web.Response:
-        """Set a limit, or without minutes take one away."""
-        guild, form = self.guild(request), await self.doors.form(request)
-        actor_id = request[SESSION].actor_id
-        minutes = form.get("minutes", "").strip()
-        try:
-            policy = policy_of(guild.id, form)
-            if minutes:
-                await self.services.quotas.set_policy(policy, actor_id=actor_id)
-            else:
-                await self.services.quotas.remove_policy(policy, actor_id=actor_id)
-        except (ValueError, KeyError, InvalidAmountError, TooManyError):
-            raise web.HTTPSeeOther(f"/admin/{guild.id}/quotas?said=wrong") from None
-        raise web.HTTPSeeOther(f"/admin/{guild.id}/quotas?said={'set' if minutes else 'removed'}")
 
     async def audit(self, request: web.Request) -> web.Response:
         """List what admins did."""
@@ -305,17 +257,6 @@ class Pages:
         """Return what a role is called; one that is gone keeps its number."""
         role = guild.get_role(role_id)
         return f"@{role.name if role is not None else role_id}"
-
-    def _whose(
-        self, voice: Voice, guild: discord.Guild, policy: Policy, names: dict[int, str]
-    ) -> str:
-        if policy.subject_id == ANYBODY:
-            return voice.say(f"admin.quota.every.{policy.scope}")
-        if policy.scope is Scope.ROLE:
-            return self.role(guild, policy.subject_id)
-        if policy.scope is Scope.CHANNEL:
-            return self.place(guild, policy.subject_id)
-        return names.get(policy.subject_id, str(policy.subject_id))
 
 
 def _moment(text: str | None) -> datetime | None:

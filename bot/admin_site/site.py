@@ -19,6 +19,7 @@ from bot.admin_site.dashboard import UsagePages
 from bot.admin_site.doors import LOOPBACK, SESSION, Doors
 from bot.admin_site.oauth import DiscordLogin
 from bot.admin_site.pages import Pages
+from bot.admin_site.quotas import QuotaPages
 from bot.admin_site.sessions import Sessions
 from bot.admin_site.thumbnails import Thumbnails
 from bot.errors import LoginError
@@ -124,7 +125,8 @@ def admin_site(pages: Pages) -> web.Application:
     """Return the admin page, to be served under ``/admin``."""
     doors, style = pages.doors, (files("bot.admin_site") / "static" / "site.css").read_bytes()
 
-    approvals, usage = ApprovalPages(pages=pages), UsagePages(pages=pages)
+    approvals, quotas = ApprovalPages(pages=pages), QuotaPages(pages=pages)
+    usage = UsagePages(pages=pages)
 
     async def css(_: web.Request) -> web.Response:
         headers = {"Cache-Control": "public, max-age=3600"}
@@ -154,8 +156,10 @@ def admin_site(pages: Pages) -> web.Application:
             web.get(f"{GUILD}/jobs/{JOB}/thumbnail", pages.thumbnail),
             web.post(f"{GUILD}/jobs/{JOB}/requeue", pages.requeue),
             web.post(f"{GUILD}/jobs/{JOB}/drop", pages.drop),
-            web.get(f"{GUILD}/quotas", pages.quotas),
-            web.post(f"{GUILD}/quotas", pages.set_quota),
+            web.get(f"{GUILD}/quotas", quotas.show),
+            web.post(f"{GUILD}/quotas", quotas.set_limit),
+            web.post(f"{GUILD}/quotas/grant", quotas.grant),
+            web.post(f"{GUILD}/quotas/reset", quotas.reset),
             web.get(f"{GUILD}/approvals", approvals.waiting),
             web.get(rf"{GUILD}/approvals/{JOB}/{{number:\d{{1,3}}}}", approvals.picture),
             web.post(f"{GUILD}/approvals", approvals.decide),

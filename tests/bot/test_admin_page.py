@@ -122,7 +122,7 @@ async def test_s4_only_who_manages_a_server_sees_it_and_nothing_of_another(
             chinese = {"Accept-Language": "zh-CN,zh;q=0.9,en;q=0.8"}
             for page, said in (
                 ("/", "概览"),
-                ("/quotas", "每位成员每天可用"),
+                ("/quotas", "没有另设时"),
                 ("/jobs", "已完成"),
             ):
                 async with cleo.get(home + page, headers=chinese) as reply:

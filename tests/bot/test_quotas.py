@@ -45,7 +45,7 @@ async def test_what_admins_set_holds_for_members_roles_channels_and_all_together
     await admin(stage.cleo, "quota set", period="day", minutes=0)
     await stage.cleo.text("Every member: 0.0 s a day from now on, not enough")
     await admin(stage.cleo, "quota set", period="day", minutes=30, role=role)
-    await stage.cleo.text(f"<@&{role}>: 30 min a day from now on, about 9000 pictures")
+    await stage.cleo.text(f"<@&{role}>: 30 min a day from now on, about 9,000 pictures")
     await stage.ada.remix()
     await stage.ada.text("Your device time is used up: 0 s left")
     await stage.cleo.remix()

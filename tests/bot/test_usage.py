@@ -245,7 +245,15 @@ def test_the_longest_report_fits_a_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.2, "1 s"), (89, "89 s"), (120, "2 min"), (7200, "2 h")]
+    ("seconds", "words"),
+    [
+        (0.2, "1 s"),
+        (89, "89 s"),
+        (120, "2 min"),
+        (5400, "1.5 h"),
+        (7200, "2 h"),
+        (360_100, "100 h"),
+    ],
 )
 def test_durations_are_said_as_people_say_them(seconds: float, words: str) -> None:
     assert str(span(seconds)) == words
