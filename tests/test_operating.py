@@ -85,6 +85,8 @@ def test_the_composition_names_what_is_there() -> None:
     assert context == ROOT
     assert (context / bot["build"]["dockerfile"]).is_file()
     assert bot["shm_size"]
+    # The image's server answers on its socket before it is ready.
+    assert "127.0.0.1" in COMPOSE["services"]["postgres"]["healthcheck"]["test"]
     assert set(bot["depends_on"]) <= set(COMPOSE["services"])
     used = {name for each in COMPOSE["services"].values() for name in each.get("volumes", [])}
     assert {name.partition(":")[0] for name in used} == set(COMPOSE["volumes"])

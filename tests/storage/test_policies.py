@@ -111,6 +111,15 @@ async def test_no_admin_gives_away_more_than_the_installation_allows_the_guild(
         await stores.accept(guild_id=None)
 
 
+@pytest.mark.parametrize(("set_ms", "total_ms"), [(500, 300), (300, 500)])
+async def test_of_two_limits_of_one_account_the_tighter_holds(
+    stores: Stores, set_ms: int, total_ms: int
+) -> None:
+    stores.total_ms = total_ms
+    await set_policy(stores, Scope.GLOBAL, set_ms)
+    assert await granted(stores, jobs=10) == 3
+
+
 async def test_the_installation_limits_guilds_and_everybody_by_the_hour_and_month_of_utc(
     stores: Stores,
 ) -> None:
