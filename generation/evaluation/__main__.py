@@ -155,7 +155,7 @@ def _seed_maker(options: argparse.Namespace, folder: Path | None) -> Maker:
     )
     return SeedMaker(
         wish,
-        about=f"Samples of {wish.model}, strength {wish.strength:g}",
+        about=f"Samples of {wish.model}, truncation {wish.strength:g}",
         config=_config(options, models_dir),
         pipelines=offered(models_dir=models_dir),
     )
@@ -272,7 +272,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--prompt", help="what pictures are to become, of checkpoints")
     parser.add_argument("--artwork", type=Path, help="a picture of an artwork, of styles")
     parser.add_argument("--preset", help="a built-in artwork, by name")
-    parser.add_argument("--strength", type=float, help="how far to go, 0 to 1 (0.8)")
+    parser.add_argument(
+        "--strength", type=float, help="how far to go, 0 to 1 (0.8); of samples the truncation (1)"
+    )
     parser.add_argument("--steps", type=_count, help="of the denoiser; the model's own without")
     parser.add_argument("--seed", type=int, default=1, help="of the first picture; they count up")
     parser.add_argument("--side", type=_count, default=512, help="longest side in pixels (512)")

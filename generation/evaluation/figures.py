@@ -130,7 +130,13 @@ def of_bounds(rows: Sequence[Row]) -> list[Figure]:
             unit="nats",
             about="what the latents say beyond the prior",
         ),
-        _mean(rows, "bits", title="Bits for each value", about="the bound over all values"),
+        _mean(
+            rows,
+            "bits",
+            title="Bits for each value",
+            about="the bound over all values; of pixels in colour it is that of a density over "
+            "[0, 1], which may be below 0: 8 more are the bits of an 8-bit value",
+        ),
     )
     return [figure for figure in found if figure is not None]
 

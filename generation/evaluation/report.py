@@ -154,8 +154,8 @@ def _row(cells: Sequence[Cell]) -> Image.Image:
     draw = ImageDraw.Draw(paper)
     for number, (cell, pair) in enumerate(zip(cells, images, strict=True)):
         left = MARGIN + number * wide
-        for place, image in enumerate(pair):
-            paper.paste(image, (left + place * (side + GAP), 0))
+        paper.paste(pair[0], (left, 0))
+        paper.paste(pair[1], (left + pair[0].width + GAP, 0))
         for line, text in enumerate((cell.row.name, caption(cell.row))):
             said = _fitted(draw, text, 13, room=2 * side)
             draw.text((left, tall + 2 + 17 * line), said, QUIET, font=_font(13))

@@ -137,13 +137,13 @@ def texture_bank(folder: Path | None, *, kept: Path, per_family: int, seed: int)
 
 
 def artwork_bank(folder: Path | None, *, kept: Path, per_family: int, seed: int) -> Bank:
-    """Return styles: a folder's pictures, or painted textures and artworks.
+    """Return styles: pictures of a folder and its folders, or painted textures and artworks.
 
     Raises:
         InvalidRequestError: the folder holds too few pictures, or one cannot be read.
     """
     if folder is not None:
-        return _bank(f"the folder {folder.resolve().name}", _read(folder))
+        return _bank(f"the folder {folder.resolve().name}", _read(folder, deep=False))
     pictures, told = _kept_textures(kept, per_family, seed)
     artworks, named = _kept(kept / f"artworks-{seed}", partial(_artworks, seed))
     both = np.concatenate([pictures, artworks]), [*told, *named]
@@ -151,13 +151,13 @@ def artwork_bank(folder: Path | None, *, kept: Path, per_family: int, seed: int)
 
 
 def scene_bank(folder: Path | None, *, kept: Path, count: int, seed: int) -> Bank:
-    """Return contents: a folder's pictures, or painted scenes.
+    """Return contents: pictures of a folder and its folders, or painted scenes.
 
     Raises:
         InvalidRequestError: the folder holds too few pictures, or one cannot be read.
     """
     if folder is not None:
-        return _bank(f"the folder {folder.resolve().name}", _read(folder))
+        return _bank(f"the folder {folder.resolve().name}", _read(folder, deep=False))
     place = kept / f"scenes-{count}-{seed}"
     return _bank(f"painted scenes (seed {seed})", _kept(place, partial(_scenes, count, seed)))
 
@@ -235,10 +235,12 @@ def _bytes(colour: NDArray[np.float32]) -> Bytes:
     return values
 
 
-def _read(folder: Path) -> Told:
-    """Read the pictures of a folder's subfolders, their middle squares."""
-    places = sorted(it for it in folder.glob("*/*") if it.suffix.lower() in PICTURES)
+def _read(folder: Path, *, deep: bool = True) -> Told:
+    """Read the middle squares of the pictures of a folder's subfolders, or its own, too."""
+    found = (*folder.glob("*/*"), *(() if deep else folder.glob("*")))
+    places = sorted(it for it in found if it.suffix.lower() in PICTURES)
     if not places:
-        raise InvalidRequestError(f"{folder} holds no folders of pictures ({', '.join(PICTURES)})")
+        what = "folders of pictures" if deep else "pictures"
+        raise InvalidRequestError(f"{folder} holds no {what} ({', '.join(PICTURES)})")
     told = [[place.parent.name, math.nan, math.nan, math.nan] for place in places]
     return np.stack([square(place, SIDE) for place in places]), told

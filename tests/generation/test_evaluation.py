@@ -36,6 +36,7 @@ from generation.request import Pixels
 from generation.trained import load_trained
 from generation.training.cards import Trained, write_model
 from generation.training.digits import digits
+from tests.browser import PHONE, launched
 from tests.generation.checkpoints import save_img2img
 from tests.photographs import photograph
 
@@ -359,6 +360,24 @@ def test_a_report_holds_charts_where_there_are_enough_pictures() -> None:
     assert picture(found_of(rows), Shown()).width == 1120
 
 
+@pytest.mark.slow
+async def test_no_figure_is_cut_on_a_phone() -> None:
+    rows = [
+        Row(name=str(n), wall_ms=1e5 + n, mse=0.001 + n / 1e6, psnr=20.0 + n, ssim=n / 50,
+            nats=-48460.0 - n, missed=-50420.0 + n, beyond=1960.0, bits=0.181 + n / 1e5)
+        for n in range(9)
+    ]  # fmt: skip
+    found = found_of(rows)
+    found.figures += [*of_bounds(rows), *of_costs(rows, memory_bytes=10**9)]
+    async with launched() as chromium:
+        page_of = await chromium.new_page(viewport={"width": PHONE[0], "height": PHONE[1]})
+        await page_of.set_content(page(found, Shown()))
+        cut = """[...document.querySelectorAll('tbody tr')].filter(
+            (row) => row.scrollWidth > row.clientWidth).map((row) => row.innerText)"""
+        assert await page_of.evaluate(cut) == []
+        assert await page_of.locator("tbody tr").count() == len(found.figures)
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -445,7 +464,7 @@ def test_the_painters_avatars_are_compared_with_data_through_an_engine(
     out = tmp_path / "avatars.json"
     assert run("avatars", "--data", photos, "--json", out, "--models-dir", tmp_path) == 0
     found, told = figures_of(out), json.loads(out.read_text())
-    assert told["about"].startswith("Samples of avatars, strength 1, seeds from 1")
+    assert told["about"].startswith("Samples of avatars, truncation 1, seeds from 1")
     assert {"fid", "diversity", "device_ms", "memory_mb"} <= set(found)
     assert "ssim" not in found
 

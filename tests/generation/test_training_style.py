@@ -14,8 +14,9 @@ from generation.pipelines.encoder import LEVELS, StyleEncoder
 from generation.trained import load_trained
 from generation.training.__main__ import main
 from generation.training.adain import style_loss, turned_axes
-from generation.training.bank import SIDE, texture_bank
+from generation.training.bank import SIDE, artwork_bank, scene_bank, texture_bank
 from generation.training.course import rng_of
+from generation.training.digit_data import FEWEST
 from generation.training.encoder import one_cycle
 from generation.training.textures import FAMILIES, paint_texture
 
@@ -78,6 +79,21 @@ def test_a_crop_turns_what_is_known_along(data: Path) -> None:
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequestError, match="holds no folders of pictures"):
+        texture_bank(tmp_path, kept=tmp_path, per_family=1, seed=1)
+
+
+def test_contents_and_styles_lie_in_a_folder_or_in_folders_of_it(tmp_path: Path) -> None:
+    for number in range(FEWEST):
+        place = tmp_path / ("deeper" if number % 2 else ".") / f"{number}.png"
+        place.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (40, 40), (number, 0, 0)).save(place)
+    for bank in (
+        scene_bank(tmp_path, kept=tmp_path, count=1, seed=1),
+        artwork_bank(tmp_path, kept=tmp_path, per_family=1, seed=1),
+    ):
+        assert len(bank.pictures) == FEWEST
+        assert bank.families == sorted(["deeper", tmp_path.name])
+    with pytest.raises(InvalidRequestError, match="10 pictures are too few"):
         texture_bank(tmp_path, kept=tmp_path, per_family=1, seed=1)
 
 
