@@ -10,14 +10,21 @@ from generation.errors import (
     JobCancelledError,
     UnsafePictureError,
 )
-from storage.errors import DatabaseGoneError, FileRefusedError
+from storage.errors import DatabaseFullError, DatabaseGoneError, FileRefusedError
 
 MAX_ATTEMPTS = 3
 """A job that outlives so many bots is taken for what kills them."""
 GROWTH = 4.0
 LONGEST_REST_S = 600.0
 
-PASSING = (EngineAbsentError, EngineBusyError, FileRefusedError, DatabaseGoneError, OSError)
+PASSING = (
+    EngineAbsentError,
+    EngineBusyError,
+    FileRefusedError,
+    DatabaseFullError,
+    DatabaseGoneError,
+    OSError,
+)
 """What another time, or another machine, may not run into."""
 TO_THE_ASKER = (InvalidRequestError, IntakeError, UnsafePictureError, JobCancelledError)
 """What comes of what was asked for; of all else the cause lies with the installation."""

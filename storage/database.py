@@ -13,6 +13,7 @@ itself, because a driver that is interrupted half-way leaves its locks behind.
 import asyncio
 import json
 import socket
+import sqlite3
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
@@ -27,6 +28,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from storage.errors import (
+    DatabaseFullError,
     DatabaseGoneError,
     DatabaseMissingError,
     ReadOnlyError,
@@ -49,6 +51,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
 _GOING = frozenset({"57P01", "57P02", "57P03", "53300"})
 """PostgreSQL's codes for a shutdown, a crash, a start under way, and too many connections."""
+_FULL = "53100"
 _CONNECTION = "08"
 """What the codes of connections that broke begin with."""
 SILENCE_S = 20
@@ -96,8 +99,13 @@ class ThreadRunner:
         await asyncio.to_thread(self._engine.dispose)
 
     def _run(self, work: Callable[[Session], T]) -> T:
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
-            return work(session)
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                return work(session)
+        except DBAPIError as err:
+            if getattr(err.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                raise DatabaseFullError("the database's disk is full") from err
+            raise
 
 
 class LoopRunner:
@@ -170,6 +178,8 @@ class LoopRunner:
                 if _has_gone(err):
                     kind = UnsureError if kept else DatabaseGoneError
                     raise kind("the database has ended the connection") from err
+                if getattr(err.orig, "sqlstate", None) == _FULL:
+                    raise DatabaseFullError("the database's disk is full") from err
                 raise
             return result
 

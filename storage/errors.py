@@ -35,6 +35,7 @@ StorageError
     ├── DatabaseMissingError     there is no such SQLite file to read
     ├── ReadOnlyError            a write through a database that was opened for reading
     ├── DatabaseHeldError        another process, usually the bot, holds the database
+    ├── DatabaseFullError        its disk is full, and nothing was kept
     ├── DatabaseGoneError        its server does not answer, and nothing was kept
     │   └── UnsureError          ... or it went just as something was to be kept
     └── SchemaError              the database's schema is not the program's
@@ -215,6 +216,10 @@ class ReadOnlyError(DatabaseError):
 
 class DatabaseHeldError(DatabaseError):
     """Another process, usually the bot, holds the database."""
+
+
+class DatabaseFullError(DatabaseError):
+    """The database's disk is full; nothing of what was begun is kept."""
 
 
 class DatabaseGoneError(DatabaseError):

@@ -11,9 +11,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
-from storage.errors import FileRefusedError, StoreFullError
+from storage.errors import DatabaseFullError, FileRefusedError, StoreFullError
 from storage.files import FileStore
 from storage.jobs import JobStore
 from storage.migrating import upgrade
@@ -107,7 +106,7 @@ async def accept_for_ever(stores: Stores, accepted: set[str]) -> None:
 
 async def until_full(stores: Stores) -> set[str]:
     accepted = set[str]()
-    with pytest.raises(OperationalError, match="full"):
+    with pytest.raises(DatabaseFullError):
         await accept_for_ever(stores, accepted)
     assert accepted
     return accepted
