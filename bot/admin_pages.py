@@ -10,6 +10,7 @@ from bot.models import Models
 from bot.presets import Preset, titled
 from bot.prompts import shown
 from bot.reasons import error_named
+from bot.safety import Trouble
 from bot.texts import Voice
 from generation.catalogue import Entry
 from generation.classifiers import SafetyConfig
@@ -41,14 +42,17 @@ def key_of(name: str) -> str:
     return f"`{plain}`"
 
 
-def safety_page(voice: Voice, guild: Guild, config: SafetyConfig, *, trouble: str) -> str:
+def safety_page(
+    voice: Voice, guild: Guild, config: SafetyConfig, *, trouble: Trouble | None
+) -> str:
     """Return what becomes of unsafe pictures in a guild, and whether any can be told."""
     policy = voice.say(f"admin.safety.{guild.safety}")
     key = "admin.safety.title" if guild.choices.safety else "admin.safety.title.installation"
     lines = [f"### {voice.say(key, policy=policy)}"]
     if trouble:
         state = "idle" if guild.safety == "off" else "failing"
-        lines.append(voice.say(f"admin.safety.{state}", why=shown(trouble)))
+        why = voice.say(f"admin.safety.why.{trouble}")
+        lines.append(voice.say(f"admin.safety.{state}", why=why))
     else:
         labels = tuple(shown(label, limit=40) for label in config.labels)
         lines.append(
@@ -67,7 +71,9 @@ def words_page(voice: Voice, guild: Guild) -> str:
 def models_page(voice: Voice, entries: Sequence[Entry], *, usual: Entry | None) -> str:
     """Return every checkpoint that is there: what it is, or why it cannot be used."""
     usable = sum(_nameable(entry) for entry in entries)
-    lines = (_model_line(voice, entry, usual=usual) for entry in entries)
+    lines = [_model_line(voice, entry, usual=usual) for entry in entries]
+    if not all(entry.usable for entry in entries):
+        lines.append(voice.say("admin.models.more"))
     title = voice.say("admin.models.title", usable=usable, count=len(entries))
     return fitting(voice, title, lines)
 
@@ -165,7 +171,9 @@ def _model_line(voice: Voice, entry: Entry, *, usual: Entry | None) -> str:
     if entry.title != entry.name:
         named = f"{named} · {shown(entry.title, limit=60)}"
     if entry.unusable:
-        return voice.say("admin.models.unusable", named=named, why=shown(entry.unusable))
+        lost = tuple(shown(part) for part in entry.missing)
+        why = voice.say(f"admin.models.{entry.fault}", missing=lost)
+        return voice.say("admin.models.unusable", named=named, why=why)
     if not _nameable(entry):
         return voice.say("admin.models.long", named=named, most=NAME_LENGTH)
     key = "admin.models.usual" if entry == usual else "admin.models.usable"

@@ -8,6 +8,7 @@ What people have to approve besides is held, and not even shown as it forms.
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Literal
 from uuid import uuid4
 
 import structlog
@@ -34,6 +35,10 @@ FRESH_S = 10.0
 GREY = Pixels(width=64, height=64, data=bytes([128]) * (64 * 64 * 3))
 
 log = structlog.get_logger()
+
+
+Trouble = Literal["absent", "unread", "failed"]
+"""No classifier is installed, its files are not understood, or it failed when last asked."""
 
 
 class Guard:
@@ -80,10 +85,11 @@ class Guard:
             return True
         return await self.review_channel(job) is not None
 
-    async def trouble(self) -> str:
-        """Return why no picture can be looked at, a sentence's end; empty if they can."""
-        found = await self._classifier()
-        return str(found) if isinstance(found, ModelUnavailableError) else self._failed
+    async def trouble(self) -> Trouble | None:
+        """Return in short why no picture can be looked at; None if they can."""
+        if isinstance(await self._classifier(), ModelUnavailableError):
+            return "absent" if self.config.folder is None else "unread"
+        return "failed" if self._failed else None
 
     async def require_ready(self, guild_id: int | None) -> None:
         """Refuse what could not be shown in a guild for want of a classifier.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 from generation.cards import Card, FileSum, read_card
 from generation.companions import FOLDERS
@@ -43,6 +44,12 @@ EMPTY, UNDECLARED = Card(), Manifest()
 OURS = Card(origin="ships with Atelier", licence="Apache-2.0")
 
 
+Fault = Literal["unread", "bare", "marked", "lacks", "changed", "refused"]
+"""What keeps a checkpoint from being loaded: its files are not understood; a single file lacks the
+configuration beside it; a look at it found something wrong; parts are missing, or only pickles; a
+file is not what was recorded; it found no room a short while ago."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One checkpoint that is there.
@@ -54,6 +61,7 @@ class Entry:
         size_bytes: of all its files.
         missing: what it lacks of that which its index names.
         unusable: why it is not loaded, a sentence's end; empty if it may be.
+        fault: the same in short; where it may be loaded it means nothing.
     """
 
     name: str
@@ -65,6 +73,7 @@ class Entry:
     card: Card = EMPTY
     missing: tuple[str, ...] = ()
     unusable: str = ""
+    fault: Fault = "unread"
 
     @property
     def title(self) -> str:
@@ -177,8 +186,8 @@ def _network(folder: Path, *, models_dir: Path) -> Entry:
         card = _card_of(entry, models_dir=models_dir)
         if estimator_kind(told):
             examine(folder)
-        unusable = card.unusable or resized(folder, card.files)
-        return replace(entry, card=card, unusable=unusable)
+        fault, unusable = _fault(folder, card)
+        return replace(entry, card=card, unusable=unusable, fault=fault)
     except ModelUnavailableError as err:
         return replace(entry, unusable=str(err))
     except (OSError, *UNREADABLE) as err:
@@ -226,18 +235,29 @@ def _read(entry: Entry) -> Entry:
     single = single_file(folder)
     if single is not None and not (folder / INDEX).is_file():
         wanting = needs_configuration(single, name=folder.name)
-        return replace(entry, family=plainest(known_architecture(single)), unusable=wanting)
+        family = plainest(known_architecture(single))
+        return replace(entry, family=family, unusable=wanting, fault="bare")
     missing = missing_of(folder)
+    fault, unusable = _fault(folder, card, missing=missing)
     return replace(
         entry,
         manifest=read_manifest(folder),
         family=family_of(folder),
         missing=missing,
-        unusable=card.unusable
-        or lack_of(folder, missing)
-        or resized(folder, card.files)
-        or card.refused,
+        unusable=unusable,
+        fault=fault,
     )
+
+
+def _fault(folder: Path, card: Card, *, missing: tuple[str, ...] = ()) -> tuple[Fault, str]:
+    """Return what keeps a checkpoint from being loaded, in short and as a sentence's end."""
+    if card.unusable:
+        return "marked", card.unusable
+    if lack := lack_of(folder, missing):
+        return "lacks", lack
+    if other := resized(folder, card.files):
+        return "changed", other
+    return "refused", card.refused
 
 
 def lack_of(folder: Path, missing: tuple[str, ...]) -> str:

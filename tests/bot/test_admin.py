@@ -3,7 +3,7 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import pytest
@@ -12,7 +12,9 @@ from bot.admin_pages import MAX_LIST, fitting, models_page
 from bot.guilds import FRESH_S, Guilds
 from bot.models import Models
 from bot.presets import preset_of, presets
+from bot.safety import Trouble
 from bot.texts import Voice, load_texts
+from generation.catalogue import Fault
 from generation.errors import InvalidRequestError
 from generation.registry import PIPELINES
 from generation.upkeep import mark
@@ -174,12 +176,23 @@ async def test_admins_see_every_model_and_why_one_cannot_be_used(stage: Stage) -
     await stage.start()
     await admin(stage.cleo, "models")
     lines = text_of(await stage.cleo.text("Models: 2 of 4")).splitlines()
-    assert len(lines) == 5
+    assert len(lines) == 6
+    assert "`python -m bot models list`" in lines[-1]
     about = {name: next(line for line in lines if f"**{name}**" in line) for name in
              ("good", "marked", "halved")}  # fmt: skip
     assert about["good"] == "- ✓ **good**"
-    assert "cannot be used: it has another SHA-256 than when it came" in about["marked"]
+    assert "cannot be used: a check found something wrong with it" in about["marked"]
     assert "cannot be used: it lacks unet/" in about["halved"]
+    await admin(stage.cleo, "language", name="zh-CN")
+    await admin(stage.cleo, "models")
+    chinese = text_of(await stage.cleo.text("它缺少 unet/"))
+    assert "检查时发现它有问题" in chinese
+
+
+def test_whatever_is_wrong_with_a_model_or_the_classifier_is_said_in_every_language() -> None:
+    keys = [f"admin.models.{fault}" for fault in get_args(Fault)]
+    keys += [f"admin.safety.why.{trouble}" for trouble in get_args(Trouble)]
+    assert [key for key in keys if key not in load_texts()] == []
 
 
 async def test_the_model_that_is_taken_when_none_is_named_is_marked(tmp_path: Path) -> None:
