@@ -196,22 +196,20 @@ async def until_served(crowd: Crowd, photo: bytes) -> None:
     crowd.seen.failed = 0
 
 
-async def drained(
-    installation: Installation, crowd: Crowd, *, all_answered: bool = True
-) -> Outcome:
+async def drained(installation: Installation, crowd: Crowd) -> Outcome:
     """Wait until nothing is left to do and everybody was answered; see what became of it all."""
     end = time.monotonic() + DRAIN_S
     while True:
         messages = await crowd.messages()
         states, wrong = await audit_of(installation.url)
         unsaid = sum(map(waits, messages))
-        if time.monotonic() > end or not (wrong or (unsaid and all_answered)):
+        if time.monotonic() > end or not (wrong or unsaid):
             break
         await asyncio.sleep(1)
     acknowledged = len(crowd.seen.acknowledged_s)
     if len(messages) < acknowledged:
         wrong.append(f"{acknowledged} commands were acknowledged, {len(messages)} have a reply")
-    if unsaid and all_answered:
+    if unsaid:
         wrong.append(f"{unsaid} commands were acknowledged and never answered")
     shown = Counter(filter(None, map(shown_job, messages)))
     wrong += [f"job {job} was delivered {n} times" for job, n in shown.items() if n > 1]
