@@ -44,9 +44,13 @@ async def test_r11_what_was_under_way_is_made_charged_and_told_once(
             stdout=DEVNULL,
             stderr=output,
         )
-    await said(log, event="ready")
-    await stage.ada.remix("night", seed=4)
-    assert await killed.wait() == -signal.SIGKILL
+    try:
+        await said(log, event="ready")
+        await stage.ada.remix("night", seed=4)
+        assert await killed.wait() == -signal.SIGKILL
+    finally:
+        if killed.returncode is None:
+            killed.kill()
     async with stage.running() as bot:
         await stage.ada.result()
         await stage.settled(bot)
