@@ -2,8 +2,9 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ from storage.records import Job, JobState
 
 MEMBER = re.compile(r"(?:member )?(\d{1,19})(?: \w+)?")
 ROWS, BUSIEST = 24, 40
+FRESH_S, MOST_ASKED = 600.0, 5000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,7 @@ class Pages:
         client: what knows guilds, channels and members by name.
         services: what commands work with, too.
         look: the templates.
+        asked: what Discord said lately of members that it had to be asked about, and when.
     """
 
     client: discord.Client
@@ -49,6 +52,7 @@ class Pages:
     doors: Doors
     thumbnails: Thumbnails
     look: Environment
+    asked: dict[int, tuple[str, float]] = field(default_factory=dict)
 
     async def home(self, request: web.Request) -> web.Response:
         """List the guilds, or open the only one."""
@@ -214,13 +218,20 @@ class Pages:
         return {each: [line.key for line in groups[each] if line.key][:BUSIEST] for each in by}
 
     async def names(self, member_ids: Iterable[int | str]) -> dict[int, str]:
-        """Return what members are called; whoever Discord does not know keeps their number."""
-        wanted = sorted({int(each) for each in member_ids})
+        """Return what members are called, by name; those unknown to Discord keep their numbers."""
+        wanted, now = {int(each) for each in member_ids}, time.monotonic()
         known = {each: user.display_name for each in wanted if (user := self.client.get_user(each))}
-        asked = [each for each in wanted if each not in known]
+        lately = {each: name for each, (name, at) in self.asked.items() if now - at < FRESH_S}
+        asked = [each for each in wanted if each not in known and each not in lately]
         found = await asyncio.gather(*map(self.client.fetch_user, asked), return_exceptions=True)
-        known |= {user.id: user.display_name for user in found if isinstance(user, discord.User)}
-        return {each: known.get(each, str(each)) for each in wanted}
+        told = {user.id: user.display_name for user in found if isinstance(user, discord.User)}
+        told = {each: told.get(each, str(each)) for each in asked}
+        if len(self.asked) > MOST_ASKED:
+            self.asked.clear()
+        self.asked.update({each: (name, now) for each, name in told.items()})
+        names = {**lately, **told, **known}
+        by_name = sorted(wanted, key=lambda each: (names[each].isdigit(), names[each].casefold()))
+        return {each: names[each] for each in by_name}
 
     def _row(
         self,

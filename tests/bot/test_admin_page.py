@@ -266,6 +266,19 @@ async def test_a_database_that_is_away_is_said_to_be(
         rows(bot, "ALTER TABLE elsewhere RENAME TO jobs")
 
 
+async def test_a_name_is_asked_of_discord_once(sandbox: RunningSandbox, tmp_path: Path) -> None:
+    async with staged(sandbox, tmp_path) as stage, stage.stack, visitor() as operator:
+        bot = await start(stage)
+        act = f"({stage.guild_id}, 77, 'safety', '', '2026-01-01')"
+        rows(bot, f"INSERT INTO audit (guild_id, actor_id, act, subject, created_at) VALUES {act}")
+        assert bot.admin_page.address is not None
+        assert await status(operator, bot.admin_page.address) == 303
+        for _ in range(3):
+            async with operator.get(f"{base(bot)}/admin/{stage.guild_id}/audit") as reply:
+                assert "<strong>77</strong>" in await reply.text()
+        assert len([it for it in stage.requests("GET") if it.path.endswith("/users/77")]) == 1
+
+
 async def test_a_login_ends_by_itself() -> None:
     now = [100.0]
     sessions = Sessions(clock=lambda: now[0])
@@ -276,12 +289,24 @@ async def test_a_login_ends_by_itself() -> None:
     assert sessions.find(key) is None
 
 
+UNNAMED = """
+[...document.querySelectorAll("details")].forEach((it) => { it.open = true; });
+[...document.querySelectorAll("main input:not([type=hidden]), select, button, a, img, meter, svg")]
+  .filter((it) => !(it.ariaLabel || it.alt || it.textContent.trim() && it.tagName != "SELECT"
+    || [...(it.labels || [])].some((label) => label.innerText.trim())))
+  .map((it) => it.outerHTML)
+"""
+"""Whatever a screen reader would have no name for."""
+
+
 async def seen(page: Page, path: str, words: str) -> None:
-    """Open a page, and make sure that it fits the window."""
+    """Open a page, and make sure that it fits the window and that all in it has a name."""
     await page.goto(path)
     await expect(page.locator("main")).to_contain_text(words)
     wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert not await page.evaluate(wide), path
+    assert await page.evaluate(UNNAMED) == [], path
+    assert await page.locator("h1").count() == 1
 
 
 @pytest.mark.slow
@@ -303,6 +328,8 @@ async def test_an_admin_looks_around_and_sets_a_limit_in_a_browser(
                     # The page's own policy keeps Playwright from waiting for a condition there.
                     await picture.evaluate("it => it.decode()")
                 await seen(page, f"{home}/jobs?state=failed", "There are no such jobs.")
+                await seen(page, f"{home}/approvals", "Nothing waits")
+                await seen(page, f"{home}/quotas?member={stage.ben.id}", "What Ben has")
                 await seen(page, f"{home}/quotas", "Set a limit")
                 await page.get_by_label("Device minutes").fill("7")
                 await page.get_by_role("button", name="Set", exact=True).click()
@@ -313,7 +340,7 @@ async def test_an_admin_looks_around_and_sets_a_limit_in_a_browser(
                 await page.get_by_label("Device minutes").fill("90")
                 await page.get_by_role("button", name="Set", exact=True).click()
                 await expect(page.locator("tbody")).to_contain_text("@Admin")
-                await page.get_by_label("Or a member's number").fill(stage.ada.id)
+                await page.get_by_label("Or a member's number").first.fill(stage.ada.id)
                 await page.get_by_label("Device minutes").fill("0.5")
                 await page.get_by_role("button", name="Set", exact=True).click()
                 await expect(page.locator("tbody")).to_contain_text("Ada")
