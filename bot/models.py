@@ -99,6 +99,15 @@ class Models:
         vae = self._vaes.get(model or "")
         return VAE if vae is not None and vae.alone and VAE in self._pipelines else "remix"
 
+    def varier(self, model: str | None) -> str | None:
+        """Return the VAE that varies pictures by this name; None where another kind is meant.
+
+        ``vae`` is the usual one, which may be part of a checkpoint.
+        """
+        if model == VAE and VAE not in self._vaes and VAE in self._pipelines and self.vaes:
+            return self.vaes[0].name
+        return model if self.pipeline_of(model) == VAE else None
+
     def designer(self, model: str | None = None) -> Designer:
         """Return the model that designs: the one named, or the usual one.
 

@@ -248,7 +248,7 @@ class Remix(commands.Cog):
             await services.dispatcher.place(interaction, order)
             return
         services.limits.require_count(count)
-        if services.models.pipeline_of(model) == VAE:
+        if varier := services.models.varier(model):
             asked = like or control or control_picture or control_from
             stepped = steps or guidance or scheduler
             _require_plain(services.models, model, preset, extend, asked, stepped)
@@ -262,7 +262,7 @@ class Remix(commands.Cog):
                 if strength is None
                 else strength,
                 seed=any_seed(seed),
-                model=model,
+                model=varier,
                 count=count,
             )
             await services.dispatcher.place(interaction, order)
@@ -333,6 +333,8 @@ class Remix(commands.Cog):
             seeded = (each for each in models.portraitists if models.projector(each.name))
             lines |= {each.name: portrait_line(voice, each) for each in seeded}
             lines |= {it.name: vae_line(voice, it) for it in models.vaes if it.alone}
+            if models.varier(VAE) and VAE not in lines:
+                lines[VAE] = vae_line(voice, replace(models.vaes[0], name=VAE))
         return matching(current, lines)
 
     @remix.autocomplete("extend")

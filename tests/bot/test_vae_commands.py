@@ -167,7 +167,19 @@ async def test_typing_offers_words_directions_and_vaes(stage: Stage, models: Pat
     assert await offered("design", "model", model="") == ["rooms"]
     assert {"mine", "remix", "rooms"} <= set(await offered("blend", "model", model=""))
     named = await offered("remix", "model", model="autoencoder", prompt="night")
-    assert named == ["mine"]
+    assert named == ["mine", "vae"]
+
+
+async def test_vae_in_remix_is_the_usual_one_which_is_the_starters_codec(
+    stage: Stage, models: Path
+) -> None:
+    bot = await started(stage, models)
+    image = await stage.ada.upload()
+    message, _ = await made(stage, "remix", image=image, model="vae", strength=0.5, seed=2)
+    job = await bot.stores.jobs.get(job_of(message))
+    assert (job.pipeline, job.model) == ("vae", "remix")
+    await stage.ada.command("remix", None, image=image, model="vae", preset="night")
+    await stage.ada.text("can do that preset")
 
 
 async def test_a_vae_named_in_remix_varies_the_picture(stage: Stage, models: Path) -> None:
