@@ -6,7 +6,7 @@ from functools import partial
 import structlog
 
 from bot.delivery import Delivery
-from storage.acknowledgements import Acknowledgements
+from storage.acknowledgements import TELLER, Acknowledgements
 from storage.unwritten import Unwritten
 
 log = structlog.get_logger()
@@ -24,7 +24,7 @@ class Left:
         delivery: Delivery,
         lease_s: float,
     ) -> None:
-        self._owner = owner
+        self._owner = TELLER + owner
         self._kept = kept
         self._unwritten = unwritten
         self._delivery = delivery

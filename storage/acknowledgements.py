@@ -33,6 +33,10 @@ class Acknowledgement:
     locale: str
 
 
+TELLER = "left:"
+"""What the owners begin with who tell members of commands that were left."""
+
+
 class Acknowledgements:
     """The commands that wait for their answer; ``owner`` is the process that is at work on them."""
 
@@ -124,11 +128,15 @@ def answer_with_job(session: Session, interaction_id: int, *, owner: str | None)
     """Let a job take the place of an acknowledgement, which this owner holds if one is named.
 
     Raises:
-        CutOffError: it does not any more: the member has been told to ask again.
+        CutOffError: it does not any more: the member has been told to ask again, or is just being.
     """
     row = AcknowledgementRow
     held = delete(row).where(row.interaction_id == interaction_id)
-    if owner is None:
-        session.execute(held)
-    elif not changed(session.execute(held.where(row.owner == owner))):
+    if owner is not None:
+        is_ours = changed(session.execute(held.where(row.owner == owner))) > 0
+    else:
+        session.execute(held.where(~row.owner.startswith(TELLER)))
+        left = select(row.owner).where(row.interaction_id == interaction_id)
+        is_ours = session.scalar(left) is None
+    if not is_ours:
         raise CutOffError("another process has told the member to ask again")

@@ -200,8 +200,9 @@ async def drained(installation: Installation, crowd: Crowd) -> Outcome:
     """Wait until nothing is left to do and everybody was answered; see what became of it all."""
     end = time.monotonic() + DRAIN_S
     while True:
-        messages = await crowd.messages()
+        # What the books say was delivered is shown after that, not before.
         states, wrong = await audit_of(installation.url)
+        messages = await crowd.messages()
         unsaid = sum(map(waits, messages))
         if time.monotonic() > end or not (wrong or unsaid):
             break

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from storage.acknowledgements import Acknowledgement, Acknowledgements
+from storage.acknowledgements import TELLER, Acknowledgement, Acknowledgements
 from storage.database import Database
 from storage.errors import CutOffError, QuotaExceededError
 from storage.sealing import KeyRing, Seals, new_key
@@ -116,3 +116,17 @@ async def test_what_opens_a_reply_lies_encrypted_and_is_not_shown(database_url: 
     assert "secret" not in await database.read(stored)
     assert "secret" not in repr(command())
     await database.close()
+
+
+async def test_whoever_could_not_write_it_down_makes_no_job_of_what_is_just_being_told(
+    stores: Stores,
+) -> None:
+    await opened(stores, 7, 8)
+    await stores.accept(interaction_id=8, acknowledged_by=None)
+    stores.clock.advance(seconds=LEASE_S)
+    teller = f"{TELLER}other"
+    assert [each.interaction_id for each in await left(stores, teller)] == [7]
+    with pytest.raises(CutOffError):
+        await stores.accept(interaction_id=7, acknowledged_by=None)
+    await kept(stores).close([7], owner=teller)
+    assert (await stores.accept(interaction_id=7, acknowledged_by=None)).interaction_id == 7
