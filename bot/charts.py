@@ -11,16 +11,22 @@ from collections.abc import Collection, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from unicodedata import east_asian_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.axis import Axis
 
 MAX_BARS = 10
 COLOURS = ("#7c5cfc", "#d97757", "#3fa58f")
 FONTS = ("DejaVu Sans", "Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei")
 """Those that are there are tried in this order for every letter."""
 MAX_LABELS = 12
+LABEL_WIDTH = 23
+"""In Latin letters; a Chinese one is as wide as two."""
+NOTHING = "–"  # noqa: RUF001
+VARIATIONS = "\ufe0e\ufe0f"
+"""They say how the letter before them looks, which may be one that no font has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +113,10 @@ def draw(charts: tuple[Bars, ...], over_time: Columns | None = None, light: bool
         for band in bands:
             band.set_facecolor(look.paper)
         if over_time is not None:
-            _draw_columns(bands[0].subplots(), over_time, look)
+            _draw_columns(bands[0].subplots(), over_time, look, letters=letters)
         axes = bands[-1].subplots(1, len(charts), squeeze=False)[0]
         for axis, chart, colour in zip(axes, charts, COLOURS, strict=False):
-            _draw_bars(axis, chart, rows=rows, colour=colour, look=look)
+            _draw_bars(axis, chart, rows=rows, colour=colour, look=look, letters=letters)
         picture = io.BytesIO()
         figure.savefig(picture, format="png", facecolor=look.paper)
     return picture.getvalue()
@@ -129,8 +135,10 @@ def _written(chart: Bars | Columns, letters: Collection[int]) -> str:
     return chart.title if all(ord(letter) in letters for letter in chart.title) else chart.plain
 
 
-def _draw_bars(axis: "Axes", chart: Bars, *, rows: int, colour: str, look: Look) -> None:
-    names = [_plain(name) for name, _ in chart.rows]
+def _draw_bars(
+    axis: "Axes", chart: Bars, *, rows: int, colour: str, look: Look, letters: Collection[int]
+) -> None:
+    names = [_label(name, letters) for name, _ in chart.rows]
     values = [value for _, value in chart.rows]
     places = list(range(len(values)))
     axis.barh(places, values, color=colour, height=0.62)
@@ -138,29 +146,35 @@ def _draw_bars(axis: "Axes", chart: Bars, *, rows: int, colour: str, look: Look)
     axis.set_ylim(rows - 0.4, -0.6)
     axis.set_xlim(0, max(values, default=1.0) * 1.25 or 1.0)
     for place, value in zip(places, values, strict=True):
-        axis.text(value, place, f" {value:,.1f}", va="center", color=look.ink, fontsize=9)
-    axis.xaxis.grid(visible=True, color=look.grid, linewidth=0.5)
-    axis.xaxis.set_major_locator(_few_ticks())
+        axis.text(value, place, f" {_said(value)}", va="center", color=look.ink, fontsize=9)
+    _measure(axis, axis.xaxis, values, look)
     _dress(axis, chart.title, look)
 
 
-def _draw_columns(axis: "Axes", chart: Columns, look: Look) -> None:
+def _draw_columns(axis: "Axes", chart: Columns, look: Look, *, letters: Collection[int]) -> None:
     values = [value for _, value in chart.columns]
     places = list(range(len(values)))
     axis.bar(places, values, color=COLOURS[2], width=0.72)
     every = -(-len(places) // MAX_LABELS)
-    axis.set_xticks(places[::every], [_plain(name) for name, _ in chart.columns[::every]])
+    names = [_label(name, letters) for name, _ in chart.columns[::every]]
+    axis.set_xticks(places[::every], names)
     axis.set_xlim(-0.6, len(places) - 0.4)
     axis.set_ylim(0, max(values, default=1.0) * 1.1 or 1.0)
-    axis.yaxis.grid(visible=True, color=look.grid, linewidth=0.5)
-    axis.yaxis.set_major_locator(_few_ticks())
+    _measure(axis, axis.yaxis, values, look)
     _dress(axis, chart.title, look)
 
 
-def _few_ticks() -> "MaxNLocator":
-    from matplotlib.ticker import MaxNLocator
+def _measure(axis: "Axes", scale: "Axis", values: Sequence[float], look: Look) -> None:
+    """Give a scale a few lines and numbers; where there is nothing to be measured, say so."""
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    return MaxNLocator(nbins=4)
+    if not any(values):
+        scale.set_ticks([])
+        axis.text(0.5, 0.5, NOTHING, transform=axis.transAxes, ha="center", color=look.ink)
+        return
+    scale.grid(visible=True, color=look.grid, linewidth=0.5)
+    scale.set_major_locator(MaxNLocator(nbins=4))
+    scale.set_major_formatter(FuncFormatter(lambda value, _: _said(value)))
 
 
 def _dress(axis: "Axes", title: str, look: Look) -> None:
@@ -172,7 +186,21 @@ def _dress(axis: "Axes", title: str, look: Look) -> None:
         spine.set_visible(False)
 
 
-def _plain(name: str) -> str:
-    """Return a label without markup of matplotlib's, short enough for its place."""
-    short = name if len(name) <= 18 else f"{name[:17]}…"
+def _said(value: float) -> str:
+    """Return a number with as many places as its size leaves of interest."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}".removesuffix(".0") if value >= 1 else f"{value:.2g}"
+
+
+def _label(name: str, letters: Collection[int]) -> str:
+    """Return a label of letters that a font has, without markup of matplotlib's, that fits."""
+    known = "".join(it for it in name if ord(it) in letters and it not in VARIATIONS)
+    short = " ".join(known.split())
+    while _width(short) > LABEL_WIDTH:
+        short = f"{short.removesuffix('…')[:-1]}…"
     return short.replace("$", r"\$")
+
+
+def _width(text: str) -> int:
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)

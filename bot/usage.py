@@ -10,7 +10,7 @@ from bot.replies import span
 from bot.texts import Phrase, Voice
 from bot.usage_files import Price
 from storage.cuts import Dimension
-from storage.reports import Report, Usage
+from storage.reports import Line, Report, Usage
 
 SHOWN_ROWS, SHOWN_OTHERS, SHOWN_CAUSES = 10, 4, 4
 SHOWN_NAME = 40
@@ -81,12 +81,19 @@ def report_numbers(voice: Voice, report: Report, *, price: Price) -> str:
     return "\n".join(lines)
 
 
-def report_lines(
-    voice: Voice, rows: Sequence[tuple[str, Usage]], *, shown: int = SHOWN_ROWS
-) -> str:
+def report_lines(voice: Voice, rows: Sequence[tuple[str, Line]], *, shown: int = SHOWN_ROWS) -> str:
     """Return the lines of one table, the first of it."""
     lines = [
-        voice.say("usage.report.row", name=name, **_numbers(usage)) for name, usage in rows[:shown]
+        voice.say(
+            "usage.report.row",
+            name=name,
+            **_numbers(line.usage),
+            wait_half=said_time(line.waits.p50_s),
+            wait_most=said_time(line.waits.p95_s),
+            run_half=said_time(line.runs.p50_s),
+            run_most=said_time(line.runs.p95_s),
+        )
+        for name, line in rows[:shown]
     ]
     if len(rows) > shown:
         lines.append(voice.say("usage.report.more", count=len(rows) - shown))
@@ -101,10 +108,10 @@ def report_tables(voice: Voice, report: Report) -> list[str]:
         if not lines or not (always or dimension is Dimension.ROLE or len(lines) > 1):
             continue
         shown = SHOWN_ROWS if dimension is Dimension.MEMBER else SHOWN_OTHERS
-        rows = [(marked(voice, dimension, line.key), line.usage) for line in lines]
+        rows = [(marked(voice, dimension, line.key), line) for line in lines]
         heading = voice.say(f"usage.report.{dimension}s")
         tables.append(f"{heading}\n{report_lines(voice, rows, shown=shown)}")
-    return tables
+    return [f"{voice.say('usage.report.key')}\n{tables[0]}", *tables[1:]] if tables else []
 
 
 def marked(voice: Voice, dimension: Dimension, key: int | str) -> str:

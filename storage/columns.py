@@ -88,7 +88,7 @@ class JobColumns:
 
     Args:
         keys: ids, and the numbers of words among ``words``.
-        roles: which of the ``role_sets`` it has.
+        roles: which of the ``role_texts`` it has, each a list of ids as JSON, or empty.
         numbers: in the order of ``SUMS``, ``(jobs, SUMS)``.
         waits, runs: numbers of bins, -1 for none.
         causes: numbers of words, -1 for none.
@@ -98,7 +98,7 @@ class JobColumns:
     keys: Mapping[Dimension, Numbers]
     words: Sequence[str]
     roles: Numbers
-    role_sets: Sequence[Sequence[int]]
+    role_texts: Sequence[str]
     numbers: Numbers
     waits: Numbers
     runs: Numbers
@@ -107,6 +107,26 @@ class JobColumns:
     def __len__(self) -> int:
         return len(self.created_us)
 
+    @classmethod
+    def of(
+        cls, columns: Sequence[Numbers], *, words: Sequence[str], role_texts: Sequence[str]
+    ) -> "JobColumns":
+        """Return what ``columns`` gave of others."""
+        plain, rest = columns[: len(_PLAIN)], columns[len(_PLAIN) :]
+        return cls(
+            **dict(zip(_PLAIN, plain, strict=True)),
+            keys=dict(zip(_KEYED, rest, strict=False)),
+            numbers=np.column_stack(rest[len(_KEYED) :]),
+            words=words,
+            role_texts=role_texts,
+        )
+
+    @property
+    def columns(self) -> list[Numbers]:
+        """All that is known of each, but for what numbers stand for."""
+        plain = [getattr(self, name) for name in _PLAIN]
+        return [*plain, *(self.keys[name] for name in _KEYED), *self.numbers.T]
+
     def some(self, which: NDArray[Any]) -> "JobColumns":
         """Return those whose places are given, or where a truth is."""
         return JobColumns(
@@ -114,12 +134,25 @@ class JobColumns:
             keys={name: column[which] for name, column in self.keys.items()},
             words=self.words,
             roles=self.roles[which],
-            role_sets=self.role_sets,
+            role_texts=self.role_texts,
             numbers=self.numbers[which],
             waits=self.waits[which],
             runs=self.runs[which],
             causes=self.causes[which],
         )
+
+    def matching(self, filters: Mapping[Dimension, int | str]) -> "JobColumns":
+        """Return those that have all of some values."""
+        found = self
+        for name, value in filters.items():
+            if name is Dimension.ROLE:
+                found = found.with_role(int(value))
+            elif name in _WORDS:
+                number = found.words.index(value) if value in found.words else _NONE
+                found = found.some(found.keys[name] == number)
+            else:
+                found = found.some(found.keys[name] == value)
+        return found
 
     def within(self, spans: Sequence[tuple[datetime, datetime]]) -> "JobColumns":
         """Return those accepted in any of some times; their beginnings belong to them."""
@@ -139,18 +172,22 @@ class JobColumns:
 
     def with_role(self, role_id: int) -> "JobColumns":
         """Return those whose members had a role."""
-        having = np.array([role_id in roles for roles in self.role_sets], dtype=bool)
+        having = np.array([role_id in roles for roles in self._role_sets()], dtype=bool)
         return self.some(having[self.roles]) if len(self) else self
 
     def by_role(self) -> tuple["JobColumns", Numbers]:
         """Return each job once for each role, and where it was; the roles are keys like others."""
-        each = np.array([len(roles) for roles in self.role_sets], dtype=np.int64)
+        sets = self._role_sets()
+        each = np.array([len(roles) for roles in sets], dtype=np.int64)
         times = each[self.roles] if len(self) else np.zeros(0, dtype=np.int64)
         places = np.repeat(np.arange(len(self)), times)
-        found = [role for number in self.roles.tolist() for role in self.role_sets[number]]
+        found = [role for number in self.roles.tolist() for role in sets[number]]
         chosen = self.some(places)
         keys = {**chosen.keys, Dimension.ROLE: np.array(found, dtype=np.int64)}
         return replace(chosen, keys=keys), places
+
+    def _role_sets(self) -> list[Sequence[int]]:
+        return [sorted(set(json.loads(it) or ())) if it else () for it in self.role_texts]
 
     def starts(self, grain: Grain) -> Numbers:
         """Return when the hours, days or months begin that they were accepted in."""
@@ -173,6 +210,24 @@ class JobReader:
         if rows:
             self._some.append(_arrays(rows, self._words, self._roles))
 
+    def join(self, jobs: JobColumns) -> None:
+        """Add jobs that are columns already."""
+        # The last number stands for none.
+        words = np.append(self._words.numbers(jobs.words), _NONE)
+        roles = self._roles.numbers(jobs.role_texts)
+        self._some.append(
+            {
+                **{name.value: jobs.keys[name] for name in _KEYED},
+                **{name.value: words[jobs.keys[name]] for name in _WORDS},
+                "created_us": jobs.created_us,
+                "roles": roles[jobs.roles],
+                "numbers": jobs.numbers,
+                "waits": jobs.waits,
+                "runs": jobs.runs,
+                "causes": words[jobs.causes],
+            }
+        )
+
     def columns(self) -> JobColumns:
         """Return all that was taken."""
         if self._some:
@@ -184,7 +239,7 @@ class JobReader:
         return JobColumns(
             keys={name: found.pop(name) for name in _KEYED},
             words=self._words.all,
-            role_sets=[sorted(set(json.loads(it) or ())) if it else () for it in self._roles.all],
+            role_texts=self._roles.all,
             **found,
         )
 
@@ -247,10 +302,45 @@ def _arrays(rows: Sequence[Row[Any]], words: "_Words", roles: "_Words") -> dict[
     }
 
 
-def tallied(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Groups:
+    """Jobs by what they have in common.
+
+    Args:
+        jobs: each as often as it counts.
+        keys: of each group, values and words.
+        sums: likewise, in the order of ``SUMS``.
+        group: of each job.
+    """
+
+    jobs: JobColumns
+    keys: Sequence[tuple[Any, ...]]
+    sums: Sequence[list[int]]
+    group: Numbers
+
+    @property
+    def details(self) -> list[str]:
+        """What is no single number, as JSON, by group; see ``storage.tallies.Tally.details``."""
+        bins = [f'"{number}"' for number in range(len(EDGES))]
+        causes = [json.dumps(word) for word in self.jobs.words]
+        told = (
+            self._told("waits", self.jobs.waits, bins),
+            self._told("runs", self.jobs.runs, bins),
+            self._told("causes", self.jobs.causes, causes),
+        )
+        return [f"{{{waits},{runs},{failed}}}" for waits, runs, failed in zip(*told, strict=True)]
+
+    def _told(self, what: str, numbers: Numbers, names: Sequence[str]) -> list[str]:
+        found = [""] * len(self.keys)
+        for place, name, count in _counts(self.group, numbers):
+            found[place] += f",{names[name]}:{count}"
+        return [f'"{what}":{{{each[1:]}}}' for each in found]
+
+
+def grouped(
     jobs: JobColumns, by: Sequence[Dimension] = (), *, starts: Numbers | None = None
-) -> dict[tuple[Any, ...], Tally]:
-    """Count jobs by some dimensions, under each role of those who asked if by role.
+) -> Groups:
+    """Group jobs by some dimensions, under each role of those who asked if by role.
 
     Args:
         jobs: what is counted.
@@ -262,25 +352,34 @@ def tallied(
         starts = starts[places] if starts is not None else None
     columns = [*([starts] if starts is not None else []), *(jobs.keys[name] for name in by)]
     if not len(jobs):
-        return {}
+        return Groups(jobs=jobs, keys=(), sums=(), group=np.zeros(0, dtype=np.int64))
     group, first = _groups(columns, len(jobs))
-    tallies = [Tally() for _ in first]
     ordered = np.argsort(group, kind="stable")
     begins = np.searchsorted(group[ordered], np.arange(len(first)))
     sums = np.add.reduceat(jobs.numbers[ordered], begins, axis=0)
-    for tally, found in zip(tallies, sums.tolist(), strict=True):
-        tally.sums = found
-    for number, name, count in _counts(group, jobs.waits):
-        tallies[number].waits[str(name)] = count
-    for number, name, count in _counts(group, jobs.runs):
-        tallies[number].runs[str(name)] = count
-    for number, name, count in _counts(group, jobs.causes):
-        tallies[number].causes[jobs.words[name]] = count
     keys = [column[first].tolist() for column in columns]
     for place, dimension in enumerate(by, start=len(columns) - len(by)):
         if dimension in _WORDS:
             keys[place] = [jobs.words[number] for number in keys[place]]
-    return dict(zip(zip(*keys, strict=True) if keys else [()], tallies, strict=True))
+    named = list(zip(*keys, strict=True)) if keys else [()]
+    return Groups(jobs=jobs, keys=named, sums=sums.tolist(), group=group)
+
+
+def tallied(
+    jobs: JobColumns, by: Sequence[Dimension] = (), *, starts: Numbers | None = None
+) -> dict[tuple[Any, ...], Tally]:
+    """Count jobs by some dimensions; what is given is what ``grouped`` takes."""
+    found = grouped(jobs, by, starts=starts)
+    tallies = [Tally() for _ in found.keys]
+    for tally, sums in zip(tallies, found.sums, strict=True):
+        tally.sums = sums
+    for number, name, count in _counts(found.group, found.jobs.waits):
+        tallies[number].waits[str(name)] = count
+    for number, name, count in _counts(found.group, found.jobs.runs):
+        tallies[number].runs[str(name)] = count
+    for number, name, count in _counts(found.group, found.jobs.causes):
+        tallies[number].causes[jobs.words[name]] = count
+    return dict(zip(found.keys, tallies, strict=True))
 
 
 def us_of(moment: datetime) -> int:

@@ -1,7 +1,8 @@
 """What a question amounts to, read from the sums as far as they are up to date, else from jobs.
 
 All of it is of one moment of the database. Whole days and months are added up by the database, the
-jobs of what is left are read once, and histograms only of the lines that percentiles are told of.
+jobs of what is left are read once, from packed days where there are, and histograms only of the
+lines that percentiles are told of.
 """
 
 from bisect import bisect_right
@@ -16,7 +17,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Row, String, and_, cast, func, select
 from sqlalchemy.orm import Session
 
-from storage.columns import columns_of, job_columns, tallied, us_of
+from storage.columns import JobColumns, tallied, us_of
 from storage.cuts import (
     EVERYWHERE,
     Cut,
@@ -26,9 +27,11 @@ from storage.cuts import (
     Segment,
     covered,
     cut_for,
+    day_of,
     merged,
     month_of,
 )
+from storage.packing import Span, packed_days, read_jobs
 from storage.questions import Question
 from storage.tables import GuildRow, JobRow, UsageMarkRow, UsageRow
 from storage.tallies import SUMS, Tally
@@ -41,7 +44,6 @@ _ADDED_UP = Cut(name="", dimensions=frozenset(), least={Grain.DAY: 0, Grain.MONT
 Key = int | str
 Lines = Mapping[Key, Tally]
 Rows = Sequence[Row[Any]]
-Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,14 @@ class _Plan:
         cuts: those of the lines.
         segments: what the period is made up of.
         pieces: what its parts are made up of.
+        days: those whose jobs are packed.
     """
 
     whole: Cut | None
     cuts: Mapping[Dimension, Cut]
     segments: Sequence[Segment]
     pieces: Sequence[Segment] = ()
+    days: frozenset[datetime] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ class _Found:
     sums: Rows
     groups: Mapping[Dimension, Rows]
     parts: Rows
-    jobs: Rows
+    jobs: JobColumns
 
 
 def summed(session: Session, question: Question) -> Tallies:
@@ -90,7 +94,14 @@ def summed(session: Session, question: Question) -> Tallies:
             for by, cut in plan.cuts.items()
         },
         parts=_grouped(session, question, plan.whole, plan.pieces),
-        jobs=_jobs(session, question, _union(_live(plan.segments), _live(plan.pieces))),
+        jobs=read_jobs(
+            session,
+            _guild_of(question),
+            _union(_live(plan.segments), _live(plan.pieces)),
+            where=tuple(jobs_asked_for(question)),
+            filters=question.filters,
+            days=plan.days,
+        ),
     )
     tallies = away(_counted, question, plan, found)
     for by, cut in plan.cuts.items():
@@ -128,13 +139,17 @@ def _plan(session: Session, question: Question) -> _Plan:
     whole = cut_for(filters, guild_id=guild_id)
     found = {by: cut_for((*filters, by), guild_id=guild_id) for by in question.by}
     cuts = {by: cut for by, cut in found.items() if cut is not None}
-    # A member's jobs are few, and an index leads to them.
-    if Dimension.MEMBER in filters or whole is None or len(cuts) < len(found):
+    one_member = Dimension.MEMBER in filters
+    days = frozenset[datetime]()
+    if not one_member:  # A member's jobs are few, and an index leads to them.
+        days = packed_days(session, guild_id, since=day_of(since), until=until)
+    if one_member or whole is None or len(cuts) < len(found):
         live = [Segment(grain=Grain.LIVE, since=since, until=until)]
-        return _Plan(whole=None, cuts={}, segments=live, pieces=live if question.parts else ())
+        pieces = live if question.parts else ()
+        return _Plan(whole=None, cuts={}, segments=live, pieces=pieces, days=days)
     known = _known(session, question, guild_id)
     edges = (since, *(each.astimezone(UTC) for each in question.parts[1:]), until)
-    pieces = (
+    parts = (
         piece
         for start, end in pairwise(edges)
         for piece in covered(start, end, there=known.of([whole]))
@@ -143,7 +158,8 @@ def _plan(session: Session, question: Question) -> _Plan:
         whole=whole,
         cuts=cuts,
         segments=covered(since, until, there=known.of([_ADDED_UP, whole, *cuts.values()])),
-        pieces=merged(pieces) if question.parts else (),
+        pieces=merged(parts) if question.parts else (),
+        days=days,
     )
 
 
@@ -236,18 +252,6 @@ def _within(
             )
 
 
-def _jobs(session: Session, question: Question, spans: Sequence[Span]) -> Rows:
-    """Return the jobs of some times that do not overlap."""
-    where = tuple(jobs_asked_for(question))
-    return [
-        row
-        for since, until in spans
-        for row in session.execute(
-            job_columns().where(*where, JobRow.created_at >= since, JobRow.created_at < until)
-        )
-    ]
-
-
 def _live(segments: Sequence[Segment]) -> list[Span]:
     return [(each.since, each.until) for each in segments if each.grain is Grain.LIVE]
 
@@ -264,7 +268,7 @@ def _union(*spans: Sequence[Span]) -> list[Span]:
 
 
 def _counted(question: Question, plan: _Plan, found: _Found) -> Tallies:
-    jobs = columns_of(found.jobs)
+    jobs = found.jobs
     if question.role_id is not None:
         jobs = jobs.with_role(question.role_id)
     inside = jobs.within(_live(plan.segments))

@@ -564,6 +564,16 @@ class UsageRow(Base):
     details: Mapped[Json]
 
 
+class UsageDayRow(Base):
+    """The jobs of a guild's UTC day that has many, as ``storage.packing`` packs them."""
+
+    __tablename__ = "usage_days"
+
+    guild_id: Mapped[SnowflakeKey]
+    start: Mapped[Moment] = mapped_column(primary_key=True)
+    packed: Mapped[bytes]
+
+
 class UsageMarkRow(Base):
     """That the sums of a guild's day or month may not be up to date; triggers on jobs add these.
 

@@ -6,17 +6,22 @@ and puts the new sums in the place of the old ones. A mark that came meanwhile s
 added up again; one that is gone was dealt with by somebody else, so nothing is written. Dying in
 between leaves the marks. Days and months that are not over keep theirs. A guild's day that was
 added up marks its month and the day of all together, and that one the month of all together.
+
+The jobs of days that have many are packed, too (``storage.packing``), and months are made of them.
 """
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import product
+from enum import Enum, auto
+from itertools import product, repeat
 from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
+    ColumnElement,
     DateTime,
     String,
     column,
@@ -29,20 +34,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from storage import packing
 from storage.clock import Clock, utc_now
-from storage.columns import JobColumns, JobReader, job_columns, micros, moment_of, tallied
+from storage.columns import JobColumns, grouped, micros, moment_of
 from storage.cuts import CUTS, DAY, EVERYWHERE, Cut, Dimension, Grain, day_of, month_after, month_of
 from storage.database import Database, reads, writes
-from storage.tables import GuildRow, JobRow, UsageMarkRow, UsageRow
+from storage.packing import packed, packed_days, read_jobs
+from storage.tables import GuildRow, JobRow, UsageDayRow, UsageMarkRow, UsageRow
 from storage.tallies import SUMS
-from storage.types import away
 from storage.usage_check import contradictions
 
 MOST_JOBS = 4000
 """Of one step, unless one guild has more: reading and counting them takes some 50 ms."""
-MOST_AT_ONCE = 100_000
-"""Likewise where nobody waits."""
 MOST_GUILDS = 500
+_MOST_TOGETHER = 30_000
+"""More ids fit into no statement."""
 _TIDY = 100
 """From so many marks on of a time that is not over, all but one of each are taken away."""
 _BATCH = 500
@@ -55,13 +61,27 @@ _NOBODY: dict[str, Any] = {
 """What stands in the columns that a cut does not tell apart."""
 _USAGE = table(
     UsageRow.__tablename__,
-    *(column(name, String) for name in ("cut", "grain")),
-    column("guild_id"),
     column("start", DateTime(timezone=True)),
-    *(column(name) for name in (*_NOBODY, *SUMS)),
+    *(column(name, String) for name in ("cut", "grain")),
+    column("guild_id", BigInteger),
+    *(column(name, String if value == "" else BigInteger) for name, value in _NOBODY.items()),
+    *(column(name, BigInteger) for name in SUMS),
     column("details", JSON),
 )
-"""The table without the checks of its texts, which come from the database itself."""
+"""The table as ``_sums_of`` fills it."""
+Values = tuple[Any, ...]
+
+
+class Whose(Enum):
+    """Whose sums are made in one step.
+
+    Jobs are read once for those of all guilds and of everywhere together. Such a step is long, so
+    it is for when all is made anew.
+    """
+
+    GUILDS = auto()
+    EVERYWHERE = auto()
+    TOGETHER = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +99,14 @@ class Found:
     jobs: JobColumns
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """The rows that sums are kept in, and those of packed days."""
+
+    sums: list[Values] = field(default_factory=list)
+    days: list[dict[str, Any]] = field(default_factory=list)
+
+
 class UsageSums:
     """The sums of one database."""
 
@@ -93,15 +121,18 @@ class UsageSums:
             most_jobs: that are counted in one step; others wait while a step is written.
         """
         done = 0
-        for grain, everywhere in product((Grain.DAY, Grain.MONTH), (False, True)):
-            while (
-                found := await self._next(grain, everywhere=everywhere, most_jobs=most_jobs)
-            ) is not None:
-                rows = await asyncio.to_thread(_added_up, found)
-                if not await self._replace(found, rows):
-                    break
-                done += len(found.guild_ids)
+        for grain, whose in product((Grain.DAY, Grain.MONTH), (Whose.GUILDS, Whose.EVERYWHERE)):
+            done += await self._add_up(grain, whose, most_jobs=most_jobs)
         await self.tidy()
+        return done
+
+    async def _add_up(self, grain: Grain, whose: Whose, *, most_jobs: int = MOST_JOBS) -> int:
+        """Bring days or months up to date until there are none, or somebody else does, too."""
+        done = 0
+        while (found := await self._next(grain, whose, most_jobs=most_jobs)) is not None:
+            if not await self._replace(found, await asyncio.to_thread(_added_up, found)):
+                break
+            done += len(found.guild_ids)
         return done
 
     async def add_up_anew(self) -> int:
@@ -110,7 +141,9 @@ class UsageSums:
         Reports stay right meanwhile, but are read from the jobs.
         """
         await self._forget_all()
-        return await self.add_up(most_jobs=MOST_AT_ONCE)
+        days = await self._add_up(Grain.DAY, Whose.TOGETHER)
+        months = await self._add_up(Grain.MONTH, Whose.TOGETHER)
+        return days + months + await self.add_up()
 
     @writes
     def tidy(self, session: Session) -> None:
@@ -138,12 +171,17 @@ class UsageSums:
     def _forget_all(self, session: Session) -> None:
         """Delete the sums, and mark every day that has jobs."""
         _lock(session)
-        session.execute(delete(UsageRow))
-        session.execute(delete(UsageMarkRow))
+        for table_of in (UsageRow, UsageDayRow, UsageMarkRow):
+            session.execute(delete(table_of))
         days = select(JobRow.guild_id, micros(JobRow.created_at) // _DAY_US).distinct()
+        found = session.execute(days).all()
+        places = {
+            *((guild_id, day) for guild_id, day in found),
+            *((EVERYWHERE, day) for _, day in found),
+        }
         marks = [
             {"grain": Grain.DAY.value, "guild_id": guild_id, "start": moment_of(day * _DAY_US)}
-            for guild_id, day in session.execute(days)
+            for guild_id, day in sorted(places)
         ]
         if marks:
             session.execute(insert(UsageMarkRow), marks)
@@ -153,30 +191,33 @@ class UsageSums:
         self,
         session: Session,
         grain: Grain,
+        whose: Whose = Whose.GUILDS,
         *,
-        everywhere: bool = False,
         most_jobs: int = MOST_JOBS,
     ) -> Found | None:
         """Read the oldest marked day or month that is over, with the jobs of some guilds."""
         latest = day_of(self._clock()) if grain is Grain.DAY else month_of(self._clock())
-        all_marks = UsageMarkRow.guild_id == EVERYWHERE
-        marked = (
-            UsageMarkRow.grain == grain.value,
-            UsageMarkRow.start < latest,
-            all_marks if everywhere else ~all_marks,
-        )
-        start = session.scalar(select(func.min(UsageMarkRow.start)).where(*marked))
+        marked = [UsageMarkRow.grain == grain.value, UsageMarkRow.start < latest]
+        of_all = UsageMarkRow.guild_id == EVERYWHERE
+        if whose is Whose.GUILDS:
+            marked.append(~of_all)
+        first = select(func.min(UsageMarkRow.start)).where(*marked)
+        start = session.scalar(first if whose is Whose.GUILDS else first.where(of_all))
         if start is None:
             return None
+        if whose is Whose.EVERYWHERE:
+            marked.append(of_all)
         guild_ids = session.scalars(
             select(UsageMarkRow.guild_id)
             .where(*marked, UsageMarkRow.start == start)
             .distinct()
             .order_by(UsageMarkRow.guild_id)
-            .limit(MOST_GUILDS)
+            .limit(MOST_GUILDS if whose is Whose.GUILDS else _MOST_TOGETHER)
         ).all()
         end = _end(grain, start)
-        chosen = guild_ids if everywhere else _few(session, guild_ids, start, end, most=most_jobs)
+        chosen = guild_ids
+        if whose is Whose.GUILDS:
+            chosen = _few(session, guild_ids, start, end, most=most_jobs)
         marks = session.scalars(
             select(UsageMarkRow.id)
             .where(*marked, UsageMarkRow.start == start, UsageMarkRow.guild_id.in_(chosen))
@@ -191,7 +232,7 @@ class UsageSums:
         )
 
     @writes
-    def _replace(self, session: Session, found: Found, rows: list[dict[str, Any]]) -> bool:
+    def _replace(self, session: Session, found: Found, made: Made) -> bool:
         """Put new sums in the place of the old ones; False when somebody else has."""
         _lock(session)
         there = sum(
@@ -206,8 +247,10 @@ class UsageSums:
         for some in _batches(found.marks):
             session.execute(delete(UsageMarkRow).where(UsageMarkRow.id.in_(some)))
         _forget(session, found)
-        if rows:
-            session.connection().execute(insert(_USAGE), rows)
+        if made.sums:
+            _insert(session, made.sums)
+        if made.days:
+            session.execute(insert(UsageDayRow), made.days)
         if marks := _following(found):
             session.execute(insert(UsageMarkRow), marks)
         return True
@@ -237,7 +280,7 @@ def _few(
     """Return the first guilds that have so many jobs together, and at least one."""
     found = session.execute(
         select(JobRow.guild_id, func.count().label("jobs"))
-        .where(*_accepted(guild_ids, start, end))
+        .where(_guilds(guild_ids), JobRow.created_at >= start, JobRow.created_at < end)
         .group_by(JobRow.guild_id)
     )
     counts = {row.guild_id: row.jobs for row in found}
@@ -252,19 +295,17 @@ def _few(
 
 def _jobs(session: Session, guild_ids: Sequence[int], start: datetime, end: datetime) -> JobColumns:
     """Read the jobs of some guilds, a day at a time, for columns take a tenth of rows' room."""
-    jobs = JobReader()
-    while start < end:
-        rows = session.execute(
-            job_columns().where(*_accepted(guild_ids, start, min(end, start + DAY)))
-        ).all()
-        away(jobs.take, rows)
-        start += DAY
-    return jobs.columns()
+    since = [start + n * DAY for n in range((end - start) // DAY)]
+    days, place = frozenset[datetime](), EVERYWHERE if EVERYWHERE in guild_ids else guild_ids[0]
+    if len(since) > 1 and (place == EVERYWHERE or len(guild_ids) == 1):
+        days = packed_days(session, place, since=start, until=end)
+    where = _guilds(guild_ids)
+    spans = [(day, day + DAY) for day in since]
+    return read_jobs(session, place, spans, where=[where], days=days)
 
 
-def _accepted(guild_ids: Sequence[int], start: datetime, end: datetime) -> tuple[Any, ...]:
-    guilds: Any = select(GuildRow.id) if EVERYWHERE in guild_ids else guild_ids
-    return JobRow.guild_id.in_(guilds), JobRow.created_at >= start, JobRow.created_at < end
+def _guilds(guild_ids: Sequence[int]) -> ColumnElement[bool]:
+    return JobRow.guild_id.in_(select(GuildRow.id) if EVERYWHERE in guild_ids else guild_ids)
 
 
 def _end(grain: Grain, start: datetime) -> datetime:
@@ -292,40 +333,66 @@ def _forget(session: Session, found: Found) -> None:
         return
     for cut, grain in _kept(found.grain):
         session.execute(delete(UsageRow).filter_by(cut=cut.name, grain=grain.value).where(*where))
+    if found.grain is Grain.DAY:
+        days = delete(UsageDayRow).where(UsageDayRow.guild_id.in_(found.guild_ids))
+        session.execute(days.where(UsageDayRow.start == found.start))
 
 
-def _added_up(found: Found) -> list[dict[str, Any]]:
-    """Return the rows that the sums of a day or month are kept in."""
-    jobs = found.jobs
-    everywhere = EVERYWHERE in found.guild_ids
-    if everywhere:
-        jobs = jobs.of_everywhere()
-    sizes = {key[0]: tally.of("jobs") for key, tally in tallied(jobs, (Dimension.GUILD,)).items()}
-    rows = list[dict[str, Any]]()
+def _added_up(found: Found) -> Made:
+    """Return what is kept of a day or month."""
+    made, jobs = Made(), found.jobs
+    guild_ids = [guild_id for guild_id in found.guild_ids if guild_id != EVERYWHERE]
+    if EVERYWHERE in found.guild_ids:
+        _make(made, found, jobs.of_everywhere())
+        if found.grain is Grain.DAY:
+            _pack(made, jobs, guild_id=EVERYWHERE, start=found.start)
+        jobs = jobs.of_guilds(guild_ids)
+    if guild_ids:
+        _make(made, found, jobs)
+    if found.grain is Grain.DAY:
+        for guild_id in guild_ids:
+            _pack(made, jobs.of_guilds([guild_id]), guild_id=guild_id, start=found.start)
+    return made
+
+
+def _make(made: Made, found: Found, jobs: JobColumns) -> None:
+    """Add the rows that the sums of some guilds, or of all together, are kept in."""
+    guilds = grouped(jobs, (Dimension.GUILD,))
+    sizes = {key[0]: sums[0] for key, sums in zip(guilds.keys, guilds.sums, strict=True)}
     for cut, grain in _kept(found.grain):
-        if cut.everywhere if everywhere else cut.guilds:
+        if cut.everywhere if EVERYWHERE in sizes else cut.guilds:
             enough = [guild for guild, size in sizes.items() if size >= cut.least[grain]]
             some = jobs if len(enough) == len(sizes) else jobs.of_guilds(enough)
-            rows.extend(_sums_of(some, cut, grain, start=found.start))
-    return rows
+            made.sums.extend(_sums_of(some, cut, grain, start=found.start))
 
 
-def _sums_of(
-    jobs: JobColumns, cut: Cut, grain: Grain, *, start: datetime
-) -> Iterator[dict[str, Any]]:
+def _pack(made: Made, jobs: JobColumns, *, guild_id: int, start: datetime) -> None:
+    if len(jobs) >= packing.LEAST:
+        made.days.append({"guild_id": guild_id, "start": start, "packed": packed(jobs)})
+
+
+def _sums_of(jobs: JobColumns, cut: Cut, grain: Grain, *, start: datetime) -> Iterator[Values]:
     """Yield the rows of one cut; hours keep no histograms, for nobody asks for those."""
     by = (Dimension.GUILD, *sorted(cut.dimensions))
     hours = grain is Grain.HOUR
-    names = [name.column for name in by]
-    usual = {**_NOBODY, "cut": cut.name, "grain": grain.value}
-    for key, tally in tallied(jobs, by, starts=jobs.starts(grain) if hours else None).items():
-        yield {
-            **usual,
-            "start": moment_of(key[0]) if hours else start,
-            **dict(zip(names, key[1:] if hours else key, strict=True)),
-            **dict(zip(SUMS, tally.sums, strict=True)),
-            "details": {} if hours else tally.details,
-        }
+    found = grouped(jobs, by, starts=jobs.starts(grain) if hours else None)
+    places = [list(_NOBODY).index(name.column) for name in by[1:]]
+    told = repeat("{}") if hours else found.details
+    for key, sums, details in zip(found.keys, found.sums, told, strict=False):
+        begun, (guild_id, *some) = (moment_of(key[0]), key[1:]) if hours else (start, key)
+        cells = list(_NOBODY.values())
+        for place, value in zip(places, some, strict=True):
+            cells[place] = value
+        yield begun, cut.name, grain.value, guild_id, *cells, *sums, details
+
+
+def _insert(session: Session, rows: Sequence[Values]) -> None:
+    """Write sums as the driver takes them; SQLAlchemy would take several times as long."""
+    connection = session.connection()
+    moment = _USAGE.c.start.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    said = {start: moment(start) if moment else start for start in {row[0] for row in rows}}
+    statement = insert(_USAGE).compile(dialect=connection.dialect)
+    connection.exec_driver_sql(str(statement), [(said[row[0]], *row[1:]) for row in rows])
 
 
 def _batches(ids: Sequence[int]) -> Iterable[Sequence[int]]:

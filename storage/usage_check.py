@@ -8,7 +8,10 @@ from sqlalchemy import ColumnElement, String, func, select, text, type_coerce
 from sqlalchemy.orm import Session
 
 from storage.cuts import CUTS, EVERYWHERE, Dimension, Grain, cuts_of, month_of
-from storage.tables import TRIGGERS, JobRow, UsageMarkRow, UsageRow
+from storage.packing import unpacked
+from storage.tables import TRIGGERS, JobRow, UsageDayRow, UsageMarkRow, UsageRow
+from storage.tallies import SUMS
+from storage.types import away
 
 _DAY = 10
 """Characters of a date."""
@@ -23,7 +26,13 @@ def contradictions(session: Session) -> list[str]:
 
     What is marked is left out, for it is known to be old. All jobs are read once.
     """
-    return [*_of_triggers(session), *_of_days(session), *_of_months(session), *_of_cuts(session)]
+    return [
+        *_of_triggers(session),
+        *_of_days(session),
+        *_of_packed(session),
+        *_of_months(session),
+        *_of_cuts(session),
+    ]
 
 
 def _of_triggers(session: Session) -> Iterator[str]:
@@ -65,6 +74,25 @@ def _of_days(session: Session) -> Iterator[str]:
         jobs, sums = counted.get(place, (0, 0)), kept.get(place, (0, 0))
         if jobs != sums:
             yield f"guild {place[0]}, {place[1]}: added up {sums}, the jobs {jobs}"
+
+
+def _of_packed(session: Session) -> Iterator[str]:
+    """Compare packed days with their sums."""
+    kept, stale = _kept(session, Grain.DAY), _marked(session, Grain.DAY)
+    stale |= {(EVERYWHERE, start) for _, start in stale}
+    places = session.execute(select(UsageDayRow.guild_id, UsageDayRow.start)).all()
+    for guild_id, start in sorted((row.guild_id, row.start) for row in places):
+        if (guild_id, start) in stale:
+            continue
+        day = select(UsageDayRow.packed).filter_by(guild_id=guild_id, start=start)
+        found = away(_sums_of, session.execute(day).scalar_one())
+        if found != kept.get((guild_id, start)):
+            yield f"guild {guild_id}, {start:%Y-%m-%d}: packed {found}, but added up otherwise"
+
+
+def _sums_of(value: bytes) -> Sums:
+    jobs = unpacked(value)
+    return len(jobs), int(jobs.numbers[:, SUMS.index("device_ms")].sum())
 
 
 def _of_months(session: Session) -> Iterator[str]:

@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from PIL import Image, ImageChops, ImageOps, ImageStat
 from PIL.PngImagePlugin import PngImageFile
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from bot.__main__ import app
@@ -39,6 +40,7 @@ from storage.migrating import downgrade, head_of, upgrade
 from storage.policies import Standing
 from storage.questions import BY_ALL, Question
 from storage.sealing import new_key
+from storage.tables import UsageRow
 from tests.bot.pipelines import PIPELINES
 from tests.generation import pictures
 from tests.generation.checkpoints import save_img2img
@@ -495,6 +497,28 @@ async def test_what_an_sqlite_file_remembers_is_moved_to_postgresql(
     assert found.output is not None
     assert await there.files.read(found.output.sha256) == f"output of {job.id}".encode()
     await there.database.close()
+
+
+async def test_recount_makes_the_sums_anew_and_is_refused_while_a_bot_holds_the_database(
+    tmp_path: Path,
+) -> None:
+    in_thread(upgrade, url_of(tmp_path))
+    stores = open_stores(url_of(tmp_path), tmp_path)
+    stores.clock.now = datetime.now(UTC) - timedelta(days=70)
+    await stores.done()
+    stores.clock.now = datetime.now(UTC)
+    await stores.sums.add_up()
+    wrong = update(UsageRow).values(device_ms=1)
+    await stores.database.write(lambda session: session.execute(wrong).close())
+    assert await stores.sums.audit() != []
+    with hold(url_of(tmp_path)):
+        code, _, err = await asyncio.to_thread(called, "recount")
+    assert (code, "stop the bot first" in err) == (1, True), err
+    assert await stores.sums.audit() != []
+    code, out, err = await asyncio.to_thread(called, "recount")
+    assert (code, out) == (0, "Usage is added up anew: 4 days and months.\n"), err
+    assert await stores.sums.audit() == []
+    await stores.database.close()
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ import discord
 import pytest
 from PIL import Image, ImageStat
 
-from bot.charts import Bars, Columns, draw
+from bot.charts import Bars, Columns, _label, _said, draw
 from bot.errors import AdminsOnlyError, BadDateError
 from bot.periods import before, parts_of, period_between
 from bot.quotas import own_price_ms, pictures
@@ -23,6 +24,7 @@ from bot.usage import change, report_lines
 from bot.usage_files import Price, csv_of, harmless
 from storage.clock import utc_now
 from storage.cuts import Dimension
+from storage.histogram import Spread
 from storage.questions import BY_ALL, Question
 from storage.reports import Line, Report, Usage
 from tests.bot.members import parts, text_of
@@ -62,6 +64,7 @@ async def test_the_report_counts_jobs_failures_and_seconds_by_member_and_pipelin
     assert f"<@{stage.ben.id}> · jobs 1 · failed 0" in text
     assert "`remix` · jobs 2 · failed 1" in text
     assert "`collage` · jobs 1 · failed 0" in text
+    assert re.search(r"`remix` .* · wait [\d.]+ s / [\d.]+ s · run [\d.]+ s / [\d.]+ s", text)
     assert message["ephemeral_for"] == stage.cleo.id
     assert {part["type"] for part in parts(message)} >= {12, 13}
     assert "Pictures **2** · refunded 1" in text
@@ -164,7 +167,7 @@ def test_b10_no_cell_of_the_csv_is_a_formula(name: str) -> None:
 
 def test_more_members_than_are_shown_are_in_the_file() -> None:
     report = report_of(members=30)
-    rows = [(str(row.key), row.usage) for row in report.lines(Dimension.MEMBER)]
+    rows = [(str(row.key), row) for row in report.lines(Dimension.MEMBER)]
     assert report_lines(VOICE, rows).endswith("... and 20 more in the file.")
     assert csv_of(report, {}).count(b"member,") == 30
 
@@ -173,7 +176,7 @@ def test_the_chart_draws_names_that_look_like_mathematics() -> None:
     bars = Bars(
         title="seconds", plain="", rows=(("$\\frac{1}{0}$ and more than fits here", 1.5), ("", 0.0))
     )
-    over_time = Columns(title="seconds", plain="", columns=(("$1", 2.0), ("猫", 0.0)))
+    over_time = Columns(title="seconds", plain="", columns=(("$1", 2.0), ("猫 🎨", 0.0)))
     for light in (False, True):
         with Image.open(io.BytesIO(draw((bars, bars), over_time, light))) as picture:
             assert picture.width > picture.height
@@ -186,6 +189,30 @@ def test_a_chart_is_called_in_letters_that_a_font_has(monkeypatch: pytest.Monkey
     chinese = Bars(title="设备用时", plain="seconds", rows=rows)
     english = Bars(title="seconds", plain="", rows=rows)
     assert draw((chinese,)) == draw((english,))
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("a-name-of-twenty-three!", "a-name-of-twenty-three!"),
+        ("a name of a good deal more", "a name of a good deal …"),
+        ("李小龙的朋友们在这里画画", "李小龙的朋友们在这里画…"),
+        ("ink 🎨 and 🖌️ water", "ink and water"),
+        ("$1", r"\$1"),
+        ("🎨", ""),
+    ],
+)
+def test_a_label_fits_its_place_in_letters_that_a_font_has(name: str, label: str) -> None:
+    letters = {*range(0x20, 0x7F), ord("…"), 0xFE0F, *map(ord, "李小龙的朋友们在这里画画")}
+    assert _label(name, letters) == label
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0, "0"), (0.25, "0.25"), (7.5, "7.5"), (1234.5, "1,234"), (12_345_678, "12,345,678")],
+)
+def test_numbers_of_a_chart_are_written_out(value: float, words: str) -> None:
+    assert _said(value) == words
 
 
 def test_dates_are_those_of_the_servers_clocks() -> None:
@@ -230,8 +257,11 @@ def test_a_change_is_said_in_percent(now: int, then: int, words: str | None) -> 
 
 def test_the_longest_report_fits_a_message() -> None:
     usage = Usage(jobs=10**6, done=10**6, failures=10**5, device_ms=10**12, mean_wait_s=99999.0)
-    lines = tuple(Line(key=2**63 - number, usage=usage) for number in range(1, 60))
-    named = tuple(Line(key="n" * 90 + str(number), usage=usage) for number in range(60))
+    slow = Spread(p50_s=59.9, p95_s=59.9)
+    keys: tuple[int | str, ...]
+    keys = (*(2**63 - number for number in range(1, 60)), *("n" * 90 + str(n) for n in range(60)))
+    every = [Line(key=key, usage=usage, waits=slow, runs=slow) for key in keys]
+    lines, named = tuple(every[:59]), tuple(every[59:])
     now = utc_now()
     report = Report(
         question=Question(since=now, until=now),

@@ -9,8 +9,7 @@ import pytest
 from sqlalchemy import Row
 
 from benchmarks.history import BEGUN, LARGEST, load
-from storage import summing
-from storage.columns import JobColumns, columns_of
+from storage.columns import JobReader
 from storage.cuts import Dimension
 from storage.database import Database
 from storage.questions import BY_ALL, Question
@@ -61,16 +60,18 @@ async def test_reports_on_many_jobs_read_their_sums_and_say_what_a_count_says(
 ) -> None:
     read = list[int]()
 
-    def seen(rows: Sequence[Row[tuple[object, ...]]]) -> JobColumns:
+    take = JobReader.take
+
+    def seen(reader: JobReader, rows: Sequence[Row[tuple[object, ...]]]) -> None:
         read.append(len(rows))
-        return columns_of(rows)
+        take(reader, rows)
 
     await asyncio.to_thread(load, own_url, jobs=JOBS, days=DAYS)
     database = Database.open(own_url)
     sums, reports = UsageSums(database, clock=lambda: ENDED), Reports(database)
     await sums.add_up_anew()
     assert await sums.audit() == []
-    monkeypatch.setattr(summing, "columns_of", seen)
+    monkeypatch.setattr(JobReader, "take", seen)
     for name, (question, most) in QUESTIONS.items():
         read.clear()
         told = await reports.report(question)

@@ -9,19 +9,24 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.orm import Session
 
+from storage import packing
+from storage.columns import JobColumns, columns_of, job_columns, tallied
 from storage.cuts import CUTS, DAY, Cut, Dimension, Grain, Known, covered, day_of, month_of
 from storage.histogram import EDGES, MAX_ERROR, bin_of, percentile, spread_of, value_of
 from storage.migrating import downgrade, upgrade
+from storage.packing import packed, unpacked
 from storage.policies import Standing
 from storage.questions import BY_ALL, Question
 from storage.records import Job, JobState
-from storage.tables import JobRow, UsageMarkRow, UsageRow
-from storage.usage import UsageSums
+from storage.tables import JobRow, UsageDayRow, UsageMarkRow, UsageRow
+from storage.usage import Made, UsageSums
 from tests.storage.stores import GUILD, MEMBER, NOON, Stores, open_stores
 
 START = NOON.replace(tzinfo=None)
@@ -96,6 +101,7 @@ def _sums_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
     for cut in CUTS:
         for grain, least in cut.least.items():
             monkeypatch.setitem(cut.least, grain, min(least, 2 if grain is Grain.HOUR else 3))
+    monkeypatch.setattr(packing, "LEAST", 2)
 
 
 async def act(stores: Stores, rng: random.Random, jobs: list[Job]) -> None:
@@ -219,7 +225,7 @@ async def test_a_day_that_changes_while_it_is_added_up_stays_marked(stores: Stor
     found = await stores.sums._next(Grain.DAY)
     assert found is not None
     await stores.jobs.settle(job.id, owner="bot", attempt=1, outputs={}, device_ms=77)
-    assert await stores.sums._replace(found, [])
+    assert await stores.sums._replace(found, Made())
     assert await stores.sums.add_up() == 2  # of the guild, and of all together
     asked = Question(since=NOON, until=NOON + timedelta(days=1), guild_id=GUILD)
     assert (await stores.reports.report(asked)).total.device_ms == 77
@@ -231,7 +237,7 @@ async def test_two_bots_that_add_the_same_day_up_write_it_once(stores: Stores) -
     found = await stores.sums._next(Grain.DAY)
     assert found is not None
     assert await UsageSums(stores.database, clock=stores.clock).add_up() == 2
-    assert not await stores.sums._replace(found, [])
+    assert not await stores.sums._replace(found, Made())
     rows = (
         select(func.count())
         .select_from(UsageRow)
@@ -266,6 +272,53 @@ async def test_a_change_by_hand_is_told_by_the_audit(stores: Stores) -> None:
     gone = delete(UsageRow).filter_by(cut="model", grain="month")
     await stores.database.write(lambda session: session.execute(gone).close())
     assert "the cuts differ" in " ".join(await stores.sums.audit())
+
+
+async def test_a_packed_day_holds_all_that_is_counted_and_a_wrong_one_is_told(
+    stores: Stores,
+) -> None:
+    stores.default_ms = 10**9
+    for role_ids in ((8, 9), (), (10,)):
+        job = await stores.claimed(standing=Standing(role_ids=role_ids), model="night")
+        await stores.jobs.settle(job.id, owner="bot", attempt=1, outputs={}, device_ms=10**7)
+    failed = await stores.claimed()
+    await stores.jobs.fail(failed.id, owner="bot", attempt=1, error="EngineLostError")
+    stores.clock.advance(days=3)
+    await stores.sums.add_up()
+
+    def look(session: Session) -> None:
+        told = unpacked(session.scalars(select(UsageDayRow.packed)).all()[0])
+        jobs = columns_of(session.execute(job_columns().order_by(JobRow.created_at)).all())
+        for by in ((), (Dimension.ROLE,), (Dimension.MODEL,), (Dimension.MEMBER,)):
+            there, here = tallied(told, by), tallied(jobs, by)
+            assert {key: (it.sums, it.details) for key, it in there.items()} == {
+                key: (it.sums, it.details) for key, it in here.items()
+            }
+        assert len(told.matching({Dimension.ROLE: 9, Dimension.MODEL: "night"})) == 1
+        assert len(told.matching({Dimension.MODEL: "day"})) == 0
+
+    await stores.database.read(look)
+    assert await stores.sums.audit() == []
+
+    def spoil(session: Session) -> None:
+        told = unpacked(session.scalars(select(UsageDayRow.packed)).all()[0])
+        session.execute(update(UsageDayRow).values(packed=packed(told.some(np.arange(2)))))
+
+    await stores.database.write(spoil)
+    assert "packed (2," in " ".join(await stores.sums.audit())
+
+
+def test_what_is_packed_comes_out_as_it_was() -> None:
+    rng = np.random.default_rng(0)
+    for most in (0, 1, 255, 256, 2**16, 2**32, 2**62):
+        columns = [rng.integers(-1, most, size=50, endpoint=True) for _ in range(22)]
+        columns[1] = rng.integers(0, 2, size=50)
+        jobs = JobColumns.of(columns, words=["a"], role_texts=["[1]", ""])
+        told = unpacked(packed(jobs))
+        found = [each.tolist() for each in told.columns]
+        roles = [told.role_texts[each] for each in told.columns[1]]
+        assert roles == [["[1]", ""][each] for each in columns[1]]
+        assert found[:1] + found[2:] == [each.tolist() for each in columns[:1] + columns[2:]]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
