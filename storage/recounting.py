@@ -13,22 +13,21 @@ from storage.questions import Question
 from storage.summing import Key, Lines, Tallies, jobs_asked_for
 from storage.tables import JobRow
 from storage.tallies import Tally, counted, job_numbers
-from storage.types import away
 
 
-def recounted(session: Session, question: Question) -> Tallies:
-    """Count what a question amounts to; it takes as long as that takes."""
-    rows = session.execute(
+def all_jobs(session: Session, question: Question) -> Sequence[Row[Any]]:
+    """Read every job that a question is about, and of a role some that are not."""
+    return session.execute(
         job_numbers().where(
             *jobs_asked_for(question),
             JobRow.created_at >= question.since,
             JobRow.created_at < question.until,
         )
     ).all()
-    return away(_counted, question, rows)
 
 
-def _counted(question: Question, rows: Sequence[Row[Any]]) -> Tallies:
+def recounted(question: Question, rows: Sequence[Row[Any]]) -> Tallies:
+    """Count what a question amounts to, one job after the other."""
     total, parts = Tally(), [Tally() for _ in question.parts]
     groups: dict[Dimension, dict[Key, Tally]] = {by: defaultdict(Tally) for by in question.by}
     for row in rows:

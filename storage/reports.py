@@ -6,18 +6,20 @@ would say, always: sums that were made before are read where they are up to date
 themselves everywhere else. ``Reports.recount`` is that count.
 """
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from storage.cuts import Dimension
 from storage.database import Database, reads
 from storage.histogram import Spread, spread_of
 from storage.questions import Question
-from storage.recounting import recounted
+from storage.recounting import all_jobs, recounted
 from storage.summing import TIMED_LINES, Lines, Tallies, ordered, summed
 from storage.tallies import SUMS, Tally
 from storage.types import away
@@ -153,13 +155,24 @@ class Reports:
         before = None if earlier is None else summed(session, earlier)
         return away(_reported, question, found, before)
 
-    @reads
-    def recount(self, session: Session, question: Question) -> Report:
+    async def recount(self, question: Question) -> Report:
         """Return the same from all jobs one by one; it takes as long as that takes."""
-        found = recounted(session, question)
         earlier = _earlier(question)
-        before = None if earlier is None else recounted(session, earlier)
-        return away(_reported, question, found, before)
+        asked = [each for each in (question, earlier) if each is not None]
+        rows = await self._all_jobs(asked)
+        # A transaction that waited for this would be ended as idle.
+        return await asyncio.to_thread(_recounted, asked, rows)
+
+    @reads
+    def _all_jobs(
+        self, session: Session, questions: Sequence[Question]
+    ) -> list[Sequence[Row[Any]]]:
+        return [all_jobs(session, each) for each in questions]
+
+
+def _recounted(questions: Sequence[Question], rows: Sequence[Sequence[Row[Any]]]) -> Report:
+    found, *before = map(recounted, questions, rows)
+    return _reported(questions[0], found, before[0] if before else None)
 
 
 def _earlier(question: Question) -> Question | None:
