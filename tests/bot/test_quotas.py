@@ -95,8 +95,8 @@ async def test_a_top_up_and_a_reset_let_a_member_go_on_and_are_in_the_log(stage:
     await admin(stage.cleo, "audit")
     lines = text_of(await stage.cleo.text("`#2`")).splitlines()[1:]
     reset, top_up = (line.split(" · ")[1] for line in lines)
-    assert top_up == f"top-up, member {stage.ada.id} ever: not set → 600 s"
-    assert re.fullmatch(rf"reset, member {stage.ada.id} day: 1\.\d+ s → 0 s", reset)
+    assert top_up == f"top-up, <@{stage.ada.id}>: not set → 10 min"
+    assert re.fullmatch(rf"reset, <@{stage.ada.id}>, day: 1\.\d s → 0\.0 s", reset)
 
 
 @pytest.mark.slow
