@@ -206,8 +206,9 @@ def test_bytes_are_the_same_alone_and_in_a_crowd_that_comes_and_goes(
     alone = row_beside(pipeline, REQUEST)
     crowd = [pipeline.admit(each) for each in OTHERS]
     row = pipeline.admit(REQUEST)
-    assert {each.bucket for each in crowd} == {row.bucket}
-    assert row.shape == SHAPE
+    # Where rows of one call were measured to change each other's bits, calls hold one request.
+    assert row.shape in {SHAPE, row.width}
+    assert ({each.bucket for each in crowd} == {row.bucket}) is (row.shape == SHAPE)
     pipeline.advance(crowd)
     # The first is cancelled within its step: it is not in the next call.
     while row.step < row.total_steps:
@@ -230,9 +231,10 @@ def test_requests_share_calls_and_guidance_takes_two_rows_of_those_it_is_not_tol
         )
         pipeline.advance(rows)
         hook.remove()
-        assert calls == [SHAPE]
+        width, shape = rows[0].width, rows[0].shape
+        assert calls == ([SHAPE] if shape == SHAPE else [width, width])
         assert [row.step for row in rows] == [1, 1]
-        widths[name] = rows[0].width
+        widths[name] = width
     assert widths == {"three": 2, "dev": 1, "schnell": 1, "kontext": 1}
 
 
