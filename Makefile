@@ -29,7 +29,8 @@ test: $(DEV_STAMP) ## Run the tests (under ten minutes; skips say what would cur
 	$(BIN)/python -m pytest -m "timed and not slow and not gpu"
 
 test-slow: $(DEV_STAMP) ## Run the tests that take longer.
-	$(BIN)/python -m pytest -n $(SLOW_PROCESSES) --dist loadfile -m slow --timeout 600
+	$(BIN)/python -m pytest -n $(SLOW_PROCESSES) --dist loadfile -m "slow and not timed" --timeout 600
+	$(BIN)/python -m pytest -m "slow and timed" --timeout 600
 
 lint: $(DEV_STAMP) ## Check style and formatting.
 	$(BIN)/ruff check .
