@@ -88,8 +88,8 @@ def measure(effort: Effort) -> Sequence[Figure]:
 def photograph_in(effort: Effort) -> Figure:
     """Compare intake, with the way to its child and back, with plain decoding in this process.
 
-    Both end with a PNG to keep. The turns are many: each is short, and the cores of a shared machine
-    change their pace, each by itself, for a second at a time.
+    Both end with a PNG to keep. The turns are many: each is short, and the cores of a shared
+    machine change their pace, each by itself, for a second at a time.
     """
     photograph = phone_photograph()
     with asyncio.Runner() as runner:
