@@ -75,7 +75,6 @@ class FileStore:
     ) -> None:
         self.ring = ring
         self._place: Place = Folder(place) if isinstance(place, Path) else place
-        self._guard = asyncio.Lock()
         self._finds: Finds = FindsHere(monotonic=monotonic)
 
     def shared(self, finds: Finds) -> Self:
@@ -101,8 +100,7 @@ class FileStore:
         async def is_there() -> bool:
             return await self._place.size_of(name) == length
 
-        async with self._guard:
-            there = await self._finds.claim(sha256, is_there=is_there)
+        there = await self._finds.claim(sha256, is_there=is_there)
         if not there:
             await self._place.write(name, await asyncio.to_thread(self.ring.seal_bytes, data))
         return StoredFile(sha256=sha256, size_bytes=len(data), place=name, media_type=media_type)
@@ -173,8 +171,7 @@ class FileStore:
                 await self._place.remove(name)
             return size_bytes or 0
 
-        async with self._guard:
-            return await self._finds.release(sha256, remove=remove)
+        return await self._finds.release(sha256, remove=remove)
 
     async def older_than(self, age_s: float) -> list[str]:
         """Return the digests of all files that were written more than ``age_s`` ago.

@@ -5,6 +5,7 @@ comes a moment later. One process remembers that by itself. Processes that share
 each other there: a file is claimed, and removed, under a lock on its name.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -36,24 +37,27 @@ class Finds(Protocol):
 
 
 class FindsHere:
-    """What one process has found again, which alone stores files; its caller holds a lock."""
+    """What one process has found again, which alone stores files."""
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
+        self._guard = asyncio.Lock()
         self._found: dict[str, float] = {}
 
     async def claim(self, sha256: str, *, is_there: Callable[[], Awaitable[bool]]) -> bool:
         """Return whether a file is there, and remember that it was."""
-        there = await is_there()
-        if there:
-            self._found[sha256] = self._monotonic()
-        return there
+        async with self._guard:
+            there = await is_there()
+            if there:
+                self._found[sha256] = self._monotonic()
+            return there
 
     async def release(self, sha256: str, *, remove: Callable[[], Awaitable[int]]) -> int:
         """Remove a file unless it was found again lately."""
-        settled = self._monotonic() - SETTLING_S
-        self._found = {key: at for key, at in self._found.items() if at > settled}
-        return 0 if sha256 in self._found else await remove()
+        async with self._guard:
+            settled = self._monotonic() - SETTLING_S
+            self._found = {key: at for key, at in self._found.items() if at > settled}
+            return 0 if sha256 in self._found else await remove()
 
 
 class FindsEverywhere:

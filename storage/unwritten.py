@@ -6,6 +6,7 @@ are encrypted. What is blocking here runs in threads.
 """
 
 import asyncio
+import errno
 import fcntl
 import json
 import os
@@ -91,7 +92,10 @@ class Unwritten:
             "token_expires_at": new.token_expires_at.isoformat(),
             "locale": new.locale,
         }
-        os.write(self._descriptor, json.dumps(line).encode() + b"\n")
+        data, before = json.dumps(line).encode() + b"\n", os.fstat(self._descriptor).st_size
+        if os.write(self._descriptor, data) < len(data):
+            os.ftruncate(self._descriptor, before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(self._descriptor)
 
     def _opened(self) -> int:

@@ -29,6 +29,26 @@ async def main():
 asyncio.run(main())
 """
 
+CRAMPED = """
+import asyncio, os, resource, signal, sys
+from pathlib import Path
+from tests.storage.test_unwritten import command, files, over
+async def main():
+    folder = Path(sys.argv[1])
+    kept = over(folder, sys.argv[2])
+    await kept.keep(command(7))
+    size = files(folder)[0].stat().st_size
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, hard))
+    try:
+        await kept.keep(command(8))
+    except OSError:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+        await kept.keep(command(9))
+        os.kill(os.getpid(), signal.SIGKILL)
+asyncio.run(main())
+"""
+
 
 def command(interaction_id: int) -> Acknowledgement:
     return Acknowledgement(
@@ -119,3 +139,14 @@ async def test_a_line_of_another_key_is_left_out(tmp_path: Path) -> None:
     await mine.close()
     await over(tmp_path).hand_over(taker)
     assert taker.taken == []
+
+
+async def test_a_disk_that_takes_a_part_has_refused_it_and_what_follows_is_found(
+    tmp_path: Path,
+) -> None:
+    arguments = [sys.executable, "-c", CRAMPED, str(tmp_path), KEY]
+    ended = await asyncio.to_thread(subprocess.run, arguments, check=False)
+    assert ended.returncode == -9
+    taker = Taker()
+    await over(tmp_path).hand_over(taker)
+    assert taker.taken == [command(7), command(9)]
