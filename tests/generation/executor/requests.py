@@ -29,6 +29,14 @@ async def progress_of(ticket: Ticket) -> list[Progress]:
     return [progress async for progress in ticket.events()]
 
 
+async def preview_of(ticket: Ticket) -> Pixels:
+    """Return the first preview that a request shows; fail if it ends without one."""
+    async for progress in ticket.events():
+        if progress.preview is not None:
+            return progress.preview
+    raise AssertionError("no preview")
+
+
 async def until(
     condition: Callable[[], bool], *, timeout_s: float = 10.0, pause_s: float = 0.01
 ) -> None:
