@@ -7,13 +7,13 @@ a decoder) or takes too long, the call fails and the next one finds a fresh chil
 import asyncio
 import ctypes
 import multiprocessing
-import os
 import queue
 import resource
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import Any, Self, TypeVar
 
@@ -27,7 +27,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES, _LARGEST_KEPT_BYTES = 2**28, 2**25
 _START_S = 120.0
 """So long may a child take to be up, on a machine that has too much to do."""
-_PRELOADED = [__name__, "generation.intake", "generation.encoding"]
+_PRELOADED = "generation.preloaded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ class _Child:
         self._kill()
         # A fork server has no threads and no torch, unlike the process that asks it to fork.
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(_PRELOADED)
+        context.set_forkserver_preload([_PRELOADED])
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self._limits), daemon=True)
         self._process.start()
@@ -211,9 +211,9 @@ def _keep_freed_memory() -> None:
 def _serve(pipe: "Connection[Any, Any]", limits: Limits) -> None:
     """Answer calls until the parent goes away; any other error ends the child."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A fork server that another user of it has started has not done so.
+    import_module(_PRELOADED)
     limits.apply()
-    # NumPy and SciPy would reserve 40 MB of the address space each for a thread on every core.
-    os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
     _keep_freed_memory()
     pipe.send(None)
     while True:

@@ -154,7 +154,7 @@ def _trim_jpeg(data: bytes) -> bytes:
         if marker == 0xDA:
             if progressive and data.count(b"\xff\xda", at) > MAX_SCANS:
                 raise _broken("it has far too many parts")
-            return b"".join([*kept, data[at:]])
+            return b"".join([*kept, memoryview(data)[at:]])
         if _wanted(marker, data[at + 4 : at + 18]):
             kept.append(data[at:end])
         progressive = progressive or marker in _JPEG_PROGRESSIVE

@@ -181,6 +181,8 @@ def _decode(data: bytes, *, source_format: str, max_side: int) -> tuple[Image.Im
             animated = bool(getattr(opened, "is_animated", False))
             if source_format == "JPEG":
                 opened.draft(None, size)
+                # All of it lies in memory: handed over in parts it would only be copied.
+                opened.decodermaxblock = len(data)
             opened.load()
             icc_profile = opened.info.get("icc_profile")
             orientation = orientation_of(opened.info.get("exif"))

@@ -17,13 +17,14 @@ from cykooz_resizer import (
 )
 from PIL import Image
 
-_PIXELS: dict[str, Any] = {
-    "L": PixelType.U8,
-    "RGB": PixelType.U8x3,
-    "RGBA": PixelType.U8x4,
-    "CMYK": PixelType.U8x4,
+# How pixels lie in Pillow's memory, where RGB has a fourth byte: taken so, nothing is repacked.
+_LAYOUTS: dict[str, tuple[Any, str]] = {
+    "L": (PixelType.U8, "L"),
+    "RGB": (PixelType.U8x4, "RGBX"),
+    "RGBA": (PixelType.U8x4, "RGBA"),
+    "CMYK": (PixelType.U8x4, "CMYK"),
 }
-MODES = frozenset(_PIXELS)
+MODES = frozenset(_LAYOUTS)
 # What is many times as large is averaged first, so that it stays so many times as large and needs
 # little memory. Photographs come out 47 dB or more from those without it.
 _GAP = 2.0
@@ -42,9 +43,10 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     near = image.reduce((across, down)) if across * down > 1 else image
     # What is left over at the edges makes a last column and row that count in part.
     whole = CropBox(0, 0, image.width / across, image.height / down)
-    pixels = _PIXELS[image.mode]
-    source, target = ImageData(*near.size, pixels, near.tobytes()), ImageData(*size, pixels)
+    pixels, layout = _LAYOUTS[image.mode]
+    source = ImageData(*near.size, pixels, near.tobytes("raw", layout))
+    target = ImageData(*size, pixels)
     lanczos = ResizeAlg.convolution(FilterType.lanczos3)
     options = ResizeOptions(resize_alg=lanczos, use_alpha=image.mode == "RGBA", crop_box=whole)
     Resizer().resize(source, target, options)
-    return Image.frombytes(image.mode, size, target.get_buffer())
+    return Image.frombytes(image.mode, size, target.get_buffer(), "raw", layout)
