@@ -78,7 +78,7 @@ def batching(models_dir: str | Path, *, exact: bool = False) -> EngineConfig:
 
 @asynccontextmanager
 async def ours(engine: EngineConfig, **changes: Any) -> AsyncIterator[Ours]:  # noqa: ANN401
-    """Start the executor at the peers' priority, and its codec pool.
+    """Start the executor and its codec pool, both at the peers' priority.
 
     A template, which is for faults alone, does not do its imports beside what is measured.
     """
@@ -96,7 +96,7 @@ async def ours(engine: EngineConfig, **changes: Any) -> AsyncIterator[Ours]:  # 
         executor = Executor(ExecutorConfig(**values))
         await executor.start()
         try:
-            async with CodecPool() as codecs:
+            async with CodecPool(nice=values["nice"]) as codecs:
                 yield Ours(executor, codecs)
         finally:
             await executor.close()

@@ -23,7 +23,7 @@ BEGIN, END = "<!-- figures: make bench -->", "<!-- end of figures -->"
 NOTES = (
     "All contenders take turns in one run, in alternating order. A value is the median of the"
     " turns, of which there are at least five (the worst of them in B1 and B8); every turn is in"
-    " the file.",
+    " the file. B1 to B8 are measured in a process each.",
     "Peers run the same checkpoint with the same dtype, one thread of torch and our PNG codec."
     " Ray Serve runs one replica, called by its handle; for each number of clients it is swept over"
     " max_batch_size 4/8/16 and waits of 0/5/20 ms, and its best counts. Ray's helper processes"

@@ -32,7 +32,7 @@ ECHO = PipelineSpec(target="benchmarks.echo:EchoPipeline", model="echo", typical
 
 
 def measure(effort: Effort) -> Sequence[Figure]:
-    """Measure the executor beside two pipes, in turn."""
+    """Measure the executor beside two pipes, in turn; many turns, as each is short."""
     with asyncio.Runner() as runner, tempfile.TemporaryDirectory() as folder, echo_process() as end:
         executor = Executor(
             ExecutorConfig(
@@ -52,7 +52,7 @@ def measure(effort: Effort) -> Sequence[Figure]:
                     lambda: transport_ms(end, dtype="float32"),
                     lambda: transport_ms(end, dtype="uint8"),
                 ),
-                rounds=effort.rounds,
+                rounds=3 * effort.rounds,
             )
         finally:
             runner.run(executor.close())

@@ -4,6 +4,7 @@ Uploads and results have pools of their own, so that an evil upload delays no de
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from generation import comparing, encoding, intake, traits
 from generation.children import ChildPool, Limits
@@ -65,10 +66,15 @@ class IntakePool(ChildPool):
 
 
 class CodecPool(ChildPool):
-    """Decodes our own files and encodes results."""
+    """Decodes our own files and encodes results.
 
-    def __init__(self, *, workers: int = 1) -> None:
-        super().__init__(workers=workers, limits=CODEC_LIMITS)
+    Args:
+        workers: how many do so at once.
+        nice: how far they step back behind the bot's loop.
+    """
+
+    def __init__(self, *, workers: int = 1, nice: int = CODEC_LIMITS.nice) -> None:
+        super().__init__(workers=workers, limits=replace(CODEC_LIMITS, nice=nice))
 
     async def decode(self, png: bytes) -> Pixels:
         """Decode a stored PNG.

@@ -173,13 +173,13 @@ class Img2ImgPipeline(FromCheckpoint):
         """
         self._conditioning.fetch(self._conditioning.asked(request))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def prepare(self, requests: Sequence[ImageRequest]) -> None:
         """Encode the requests' pictures together; ``admit`` finds them encoded."""
         views = [view for request in requests for view in self._planner.views(request)]
         self._encoder.encode(views)
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def admit(self, request: ImageRequest) -> Img2ImgRow:
         """Fit and encode the picture, read the prompt, draw the noise from the seed.
 
@@ -300,7 +300,7 @@ class Img2ImgPipeline(FromCheckpoint):
         row.shape = row.width
         return True
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def advance(self, rows: Sequence[Img2ImgRow]) -> None:
         """Take one step with every row."""
         waiting = list(rows)
@@ -340,7 +340,7 @@ class Img2ImgPipeline(FromCheckpoint):
             self._calls.popitem(last=False)
         return self._calls[key]
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def preview(self, row: Img2ImgRow) -> Pixels | None:
         """Return the estimate of the finished picture, small and without layers."""
         if row.edit is None or row.edit.clean is None:
@@ -354,14 +354,14 @@ class Img2ImgPipeline(FromCheckpoint):
         estimate = self.checkpoint.glimpse(row.edit.clean)
         return to_pixels(self._finished(row, small, decoded=(estimate,), layers=False))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def decode(self, rows: Sequence[Img2ImgRow]) -> None:
         """Decode the results of rows together; ``retire`` finds them decoded."""
         pictures = iter(self._codec.decode([it.latents for row in rows for it in row.denoisings]))
         for row in rows:
             row.decoded = tuple(islice(pictures, len(row.denoisings)))
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def retire(self, row: Img2ImgRow) -> Finished:
         """Decode the row's picture and finish it at the size of the request's picture."""
         notes = self._notes(row)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from benchmarks.__main__ import ON_A_GPU, measure_of
 from benchmarks.figures import Effort
 from benchmarks.gpu.goals import AIMS
 from benchmarks.gpu.shapes import TINY
+from benchmarks.measuring import ON_A_GPU, measure_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array_:DeprecationWarning")
 
