@@ -11,7 +11,6 @@ from storage.ledger import Scope
 from storage.policies import Ceilings, Policy
 from storage.priorities import Priority
 from storage.quotas import Balance, deciding
-from storage.reports import Usage
 from storage.windows import Period
 
 USUAL_SIDE = 512
@@ -30,11 +29,6 @@ def usual_price_ms(prices: Prices) -> int:
         seed=0,
     )
     return prices.cost_ms(usual)
-
-
-def own_price_ms(history: Usage, *, usual_ms: float) -> float:
-    """Return what a member's pictures have cost so far, or what an ordinary one does."""
-    return history.device_ms / history.done if history.done else usual_ms
 
 
 def pictures(voice: Voice, amount_ms: float, *, each_ms: float) -> str:

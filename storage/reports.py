@@ -12,15 +12,17 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from storage.cuts import Dimension
 from storage.database import Database, reads
 from storage.histogram import Spread, spread_of
 from storage.questions import Question
+from storage.records import JobState
 from storage.recounting import all_jobs, recounted
 from storage.summing import TIMED_LINES, Lines, Tallies, ordered, summed
+from storage.tables import JobRow
 from storage.tallies import SUMS, Tally
 from storage.types import away
 
@@ -154,6 +156,22 @@ class Reports:
         earlier = _earlier(question)
         before = None if earlier is None else summed(session, earlier)
         return away(_reported, question, found, before)
+
+    @reads
+    def each_ms(
+        self, session: Session, *, guild_id: int, member_id: int, since: datetime
+    ) -> float | None:
+        """Return what a member's pictures have cost each, failures included; None without any.
+
+        A report knows it, too, but reads a hundred columns for it.
+        """
+        spent_ms = func.sum(func.coalesce(JobRow.device_ms, 0))
+        done = func.count().filter(JobRow.state == JobState.DONE)
+        asked = select(spent_ms, done).where(
+            JobRow.guild_id == guild_id, JobRow.member_id == member_id, JobRow.created_at >= since
+        )
+        total_ms, count = session.execute(asked).one()
+        return float(total_ms) / count if count else None
 
     async def recount(self, question: Question) -> Report:
         """Return the same from all jobs one by one; it takes as long as that takes."""

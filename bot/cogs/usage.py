@@ -14,7 +14,7 @@ from bot.choices import NAME_LENGTH, matching
 from bot.client import Atelier
 from bot.notices import ACCENT, notice
 from bot.periods import DEFAULT_PERIOD, PERIODS, compared, period_between, period_until
-from bot.quotas import own_page, own_price_ms, usual_price_ms
+from bot.quotas import own_page, usual_price_ms
 from bot.report_messages import CHART_NAME, chart_of, member_names, report_page
 from bot.rights import may_manage
 from bot.services import services_of, voice_of
@@ -50,11 +50,11 @@ class Usage(commands.GroupCog, group_name="usage", group_description=label("comm
         balances = await services.quotas.balances(
             guild_id=guild, member_id=member.id, standing=standing_of(interaction)
         )
-        since, until = period_until(utc_now(), "month")
-        history = await services.reports.report(
-            Question(since=since, until=until, guild_id=guild_key(guild), member_id=member.id)
+        since, _ = period_until(utc_now(), "month")
+        each_ms = await services.reports.each_ms(
+            guild_id=guild_key(guild), member_id=member.id, since=since
         )
-        each_ms = own_price_ms(history.total, usual_ms=usual_price_ms(services.prices))
+        each_ms = each_ms or usual_price_ms(services.prices)
         text = own_page(voice_of(interaction), balances, each_ms=each_ms)
         await interaction.edit_original_response(view=notice(text, colour=ACCENT))
 

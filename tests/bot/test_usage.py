@@ -15,7 +15,7 @@ from PIL import Image, ImageStat
 from bot.charts import Bars, Columns, _label, _said, draw
 from bot.errors import AdminsOnlyError, BadDateError
 from bot.periods import before, parts_of, period_between
-from bot.quotas import own_price_ms, pictures
+from bot.quotas import pictures
 from bot.replies import span
 from bot.report_messages import report_page
 from bot.rights import administered_guild
@@ -28,7 +28,7 @@ from storage.histogram import Spread
 from storage.questions import BY_ALL, Question
 from storage.reports import Line, Report, Usage
 from tests.bot.members import parts, text_of
-from tests.bot.stage import Stage
+from tests.bot.stage import Stage, rows
 
 VOICE = Voice(load_texts())
 
@@ -147,12 +147,20 @@ async def test_me_says_what_was_used_what_is_left_and_when_it_renews(stage: Stag
     ("remaining_ms", "words"),
     [(0, "not enough"), (1000, "about 1 picture"), (10_000, "about 10 pictures")],
 )
-def test_what_is_left_is_said_in_pictures_at_what_they_have_cost(
-    remaining_ms: int, words: str
-) -> None:
-    history = Usage(jobs=3, done=2, failures=1, device_ms=2000)
-    each_ms = own_price_ms(history, usual_ms=1)
-    assert words in pictures(VOICE, remaining_ms, each_ms=each_ms)
+def test_what_is_left_is_said_in_pictures(remaining_ms: int, words: str) -> None:
+    assert words in pictures(VOICE, remaining_ms, each_ms=1000)
+
+
+async def test_me_counts_in_pictures_at_what_they_have_cost(stage: Stage) -> None:
+    bot = await stage.start(quota_device_s=100)
+    await stage.ada.remix()
+    await stage.ada.result()
+    await stage.settled(bot)
+    spent_ms = int(str(rows(bot, "SELECT max(1, device_ms) FROM jobs")[0][0]))
+    await stage.ada.command("usage", "me")
+    left = re.search(r"about ([\d,]+) pictures", text_of(await stage.ada.text("Your device time")))
+    assert left is not None
+    assert int(left[1].replace(",", "")) == (100_000 - spent_ms) // spent_ms
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,22 @@ async def test_a_report_is_about_what_was_asked_for(
         assert sum(line.usage.jobs for line in found.lines(dimension)) == jobs
 
 
+async def test_what_a_members_pictures_have_cost_each_is_what_a_report_on_them_says(
+    stores: Stores,
+) -> None:
+    await stores.done(device_ms=999)
+    stores.clock.advance(hours=1)
+    since = stores.clock.now
+    await a_day(stores)
+    await fail(stores, "EngineLostError")
+    own = (await report(stores, since=since, member_id=MEMBER)).total
+    each = [
+        await stores.reports.each_ms(guild_id=GUILD, member_id=member, since=since)
+        for member in (MEMBER, OTHER, MEMBER + 2)
+    ]
+    assert each == [own.device_ms / own.done, None, None]
+
+
 async def test_parts_of_a_period_make_up_the_whole(stores: Stores) -> None:
     await a_day(stores)
     await added_up(stores)
