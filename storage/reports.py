@@ -163,7 +163,7 @@ class Reports:
     ) -> float | None:
         """Return what a member's pictures have cost each, failures included; None without any.
 
-        A report knows it, too, but reads a hundred columns for it.
+        A report on the member knows it, too, but reads and counts every job by itself.
         """
         spent_ms = func.sum(func.coalesce(JobRow.device_ms, 0))
         done = func.count().filter(JobRow.state == JobState.DONE)

@@ -49,6 +49,13 @@ async def said(log: Path, **wanted: object) -> dict[str, Any]:
             await asyncio.sleep(0.1)
 
 
+def test_a_host_can_be_had_as_soon_as_the_last_one_is_given_up() -> None:
+    require("namespaces", available=hosts.can_be_had(), cure=hosts.CURE)
+    for _ in range(5):
+        with hosts.hosted():
+            pass
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 async def test_r19_a_host_that_is_cut_off_is_fenced_out_and_works_again_when_it_is_back(

@@ -48,12 +48,17 @@ def hosted() -> Iterator[Host]:
     _ip("netns", "add", host.name)
     try:
         _ip("link", "add", host.name, "type", "veth", "peer", "name", "eth0", "netns", host.name)
-        _ip("address", "add", f"{host.ours}/24", "dev", host.name)
-        _ip("link", "set", host.name, "up")
-        _ip("-n", host.name, "address", "add", f"{network}.2/24", "dev", "eth0")
-        for name in ("lo", "eth0"):
-            _ip("-n", host.name, "link", "set", name, "up")
-        yield host
+        try:
+            _ip("address", "add", f"{host.ours}/24", "dev", host.name)
+            _ip("link", "set", host.name, "up")
+            _ip("-n", host.name, "address", "add", f"{network}.2/24", "dev", "eth0")
+            for name in ("lo", "eth0"):
+                _ip("-n", host.name, "link", "set", name, "up")
+            yield host
+        finally:
+            # A namespace that is deleted gives its cable up only later: the next host of this
+            # name would find it still there.
+            _ip("link", "delete", host.name)
     finally:
         _ip("netns", "delete", host.name)
 
@@ -68,4 +73,8 @@ def can_be_had() -> bool:
 
 
 def _ip(*words: str) -> None:
-    subprocess.run(["ip", *words], check=True, capture_output=True, timeout=20)
+    try:
+        subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=20)
+    except subprocess.CalledProcessError as error:
+        error.add_note(error.stderr)
+        raise
