@@ -163,6 +163,7 @@ def _sentences(total: Usage, usage: Report) -> Iterator[str]:
         causes = ", ".join(f"{name} {count}" for name, count in usage.causes.items())
         yield f"Failures by cause: {causes}."
     yield (
-        f"Refunded: {total.refunded_ms / 1000:.1f} device s of {total.refunds} jobs. "
+        f"Refunded jobs: {total.refunds}; set aside and given back: "
+        f"{total.refunded_ms / 1000:.1f} device s. "
         f"Bytes: {total.stored_bytes:,} stored, {total.kept_bytes:,} still kept."
     )

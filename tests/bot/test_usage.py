@@ -67,7 +67,7 @@ async def test_the_report_counts_jobs_failures_and_seconds_by_member_and_pipelin
     assert re.search(r"`remix` .* · wait [\d.]+ s / [\d.]+ s · run [\d.]+ s / [\d.]+ s", text)
     assert message["ephemeral_for"] == stage.cleo.id
     assert {part["type"] for part in parts(message)} >= {12, 13}
-    assert "Pictures **2** · refunded 1" in text
+    assert "Pictures **2** · refunded jobs 1 · set aside and given back " in text
     assert "Failures: a setting was out of range (1)" in text
     assert "Cost **0.00 EUR** at 2.50 EUR an hour" in text
     assert "Against as long before: jobs new" in text
