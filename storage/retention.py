@@ -20,6 +20,7 @@ from storage.files import FileStore
 from storage.forgetting import Erased, Eraser, empty
 from storage.portable import changed
 from storage.records import FINISHED, JobState
+from storage.references import find_used, forget_unused
 from storage.reviews import give_up
 from storage.tables import (
     ApprovalRow,
@@ -231,15 +232,23 @@ class Retention:
         return len(job_ids), empty(session, job_ids, now=self._clock())
 
     async def _orphans(self) -> set[str]:
-        """Return the files on the disk that no row knows, such as those of refused jobs."""
+        """Return the files in the store that nothing refers to, such as those of refused jobs."""
         orphans = set[str]()
         for batch in _batches(await self._files.older_than(_ORPHAN_AGE_S)):
-            orphans |= set(batch) - await self._known(batch)
+            if unused := set(batch) - await self._used(batch):
+                orphans |= await self._let_go(unused)
         return orphans
 
     @reads
-    def _known(self, session: Session, digests: list[str]) -> set[str]:
-        return set(session.scalars(select(FileRow.sha256).where(FileRow.sha256.in_(digests))))
+    def _used(self, session: Session, digests: list[str]) -> set[str]:
+        return find_used(session, digests)
+
+    @writes
+    def _let_go(self, session: Session, digests: set[str]) -> set[str]:
+        """Delete the rows of files, and return those that have none then."""
+        forget_unused(session, digests)
+        rows = select(FileRow.sha256).where(FileRow.sha256.in_(digests))
+        return digests - set(session.scalars(rows))
 
 
 def _batches(digests: list[str]) -> Iterator[list[str]]:

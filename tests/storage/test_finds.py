@@ -4,14 +4,20 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.errors import FileMissingError
-from storage.files import FileStore, Place
+from storage.files import FileStore, Place, StoredFile
 from storage.finds import CLAIMED, FindsEverywhere
 from storage.folder import Folder
+from storage.records import Job
+from storage.references import forget_unused, remember_files
+from storage.tables import FileRow
 from tests.storage.stores import Stores, open_stores
 
 DATA = b"the bytes of a picture"
@@ -121,3 +127,42 @@ async def test_of_many_that_come_while_others_purge_every_job_keeps_its_picture(
     finally:
         purging.set()
         await removing
+
+
+@pytest.fixture
+async def left(two: tuple[Stores, Stores]) -> StoredFile:
+    """Return a file whose row nothing refers to."""
+    file = await two[0].files.put(DATA, media_type=PNG)
+    await two[0].database.write(partial(remember_files, files=[file], now=two[0].clock()))
+    return file
+
+
+async def test_a_row_that_one_is_about_to_refer_to_another_leaves(
+    two: tuple[Stores, Stores], left: StoredFile
+) -> None:
+    one, other = two
+
+    async def accept(session: AsyncSession) -> set[str]:
+        await session.run_sync(remember_files, [left], now=one.clock())
+        return await other.database.write(lambda held: forget_unused(held, {left.sha256}))
+
+    assert await one.database.write_awaiting(accept) == set()
+    assert await other.database.write(lambda held: forget_unused(held, {left.sha256})) == {DIGEST}
+
+
+async def test_whoever_is_about_to_refer_to_a_row_that_goes_makes_it_anew(
+    two: tuple[Stores, Stores], left: StoredFile
+) -> None:
+    one, other = two
+    going: list[asyncio.Task[Job]] = []
+
+    async def purge(session: AsyncSession) -> set[str]:
+        await session.execute(select(FileRow).with_for_update())  # as it does before it looks
+        going.append(asyncio.create_task(one.accept(inputs={"image": left})))
+        await asyncio.sleep(0.3)
+        assert not going[0].done()
+        return await session.run_sync(forget_unused, {left.sha256})
+
+    assert await other.database.write_awaiting(purge) == {left.sha256}
+    job = await going[0]
+    assert job.inputs["image"].sha256 == left.sha256

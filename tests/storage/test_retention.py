@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from storage.blocks import BlockStore
 from storage.errors import FileMissingError
 from storage.files import StoredFile
 from storage.guilds import GuildStore
+from storage.references import remember_files
 from storage.retention import PurgeReport
 from storage.tables import Base, BlockRow, LedgerRow, WarningRow
 from tests.storage.stores import GUILD, MEMBER, Stores
@@ -130,6 +132,22 @@ async def test_files_that_no_row_knows_go_after_an_hour(stores: Stores, tmp_path
     report = await stores.retention.purge(older_than=MONTH)
     assert (report.files, report.size_bytes) == (1, len(b"orphan"))
     assert files_in(tmp_path / "files") == 2
+
+
+async def test_files_whose_rows_nothing_refers_to_go_likewise(
+    stores: Stores, tmp_path: Path
+) -> None:
+    left, kept = await put(stores, b"left"), await put(stores, b"kept")
+    await stores.database.write(partial(remember_files, files=[left], now=stores.clock()))
+    await stores.accept(inputs={"image": kept})
+    for file in (left, kept):
+        os.utime(tmp_path / "files" / file.place, (1, 1))
+    assert (await stores.retention.purge(older_than=MONTH)).files == 1
+    assert await stores.files.read(kept.sha256) == b"kept"
+    with pytest.raises(FileMissingError):
+        await stores.files.read(left.sha256)
+    await stores.accept(inputs={"image": await put(stores, b"left")})
+    assert await stores.files.read(left.sha256) == b"left"
 
 
 async def test_a_deleted_output_is_gone_and_remembered_as_deleted(
