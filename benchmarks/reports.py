@@ -7,6 +7,7 @@ made some times; the median counts, and the shortest tells what a machine withou
 
 import argparse
 import asyncio
+import gc
 import statistics
 import sys
 import tempfile
@@ -132,6 +133,7 @@ def main() -> int:
     parser.add_argument("--times", type=int, default=TIMES, help="how often each report is made")
     parser.add_argument("--ready", action="store_true", help="the database is filled already")
     given = parser.parse_args()
+    gc.freeze()  # as the bot does
     with place(given.url) as url:
         slowest = asyncio.run(measure(url, jobs=given.jobs, times=given.times, ready=given.ready))
     say(f"slowest {slowest * 1000:,.0f} ms, wanted below {GOAL_S * 1000:,.0f} ms")

@@ -1,6 +1,7 @@
 """What the command line starts: the bot, the demo, and the registration of commands."""
 
 import asyncio
+import gc
 import signal
 import sys
 import time
@@ -99,6 +100,7 @@ def opened(settings: Settings) -> Iterator[None]:
         copy = _migrated(settings.database)
         if copy is not None:
             log.info("the database was copied before its migration", copy=str(copy))
+        gc.freeze()  # What was imported stays; the collector need not look at it again and again.
         yield
 
 

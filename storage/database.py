@@ -56,7 +56,10 @@ _CONNECTION = "08"
 """What the codes of connections that broke begin with."""
 SILENCE_S = 20
 """A host that is cut off for so long has lost its connection, and the locks that it held."""
+_SERVED = {"jit": "off"}
+"""Compiling a report's statements takes longer than to run them."""
 _WATCHFUL = {
+    **_SERVED,
     "idle_in_transaction_session_timeout": f"{SILENCE_S}s",
     "tcp_keepalives_idle": f"{SILENCE_S // 2}",
     "tcp_keepalives_interval": f"{SILENCE_S // 4}",
@@ -226,8 +229,8 @@ class Database:
 
     @classmethod
     def _open_postgres(cls, address: URL, *, read_only: bool, seals: Seals) -> Self:
-        serving = {} if read_only else {"connect_args": {"server_settings": _WATCHFUL}}
-        engine = create_async_engine(address, pool_pre_ping=True, **serving, **_DISCREET)
+        serving = {"server_settings": _SERVED if read_only else _WATCHFUL}
+        engine = create_async_engine(address, pool_pre_ping=True, connect_args=serving, **_DISCREET)
         give_seals(engine.dialect, seals)
         event.listen(engine.sync_engine, "connect", _notice_silence)
         steady = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}

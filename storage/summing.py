@@ -5,6 +5,7 @@ jobs of what is left are read once, from packed days where there are, and histog
 lines that percentiles are told of.
 """
 
+import json
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Row, String, and_, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Row, String, and_, cast, func, select
 from sqlalchemy.orm import Session
 
 from storage.columns import JobColumns, tallied, us_of
@@ -37,10 +38,12 @@ from storage.tables import GuildRow, JobRow, UsageMarkRow, UsageRow
 from storage.tallies import SUMS, Tally
 from storage.types import away
 
-TIMED_LINES = 100
+TIMED_LINES = 50
 """Of how many lines by one dimension percentiles are told, those of most device time."""
 _ADDED_UP = Cut(name="", dimensions=frozenset(), least={Grain.DAY: 0, Grain.MONTH: 0})
 """By what lines and the total are read: hours would be many statements, and know no details."""
+_DETAILS = cast(UsageRow.details, String).label("details")
+"""As they are kept: what reads them runs in a thread, unlike what SQLAlchemy makes of them."""
 Key = int | str
 Lines = Mapping[Key, Tally]
 Rows = Sequence[Row[Any]]
@@ -76,7 +79,7 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """What was read: rows of sums and details, of a key and sums, of a beginning and sums, jobs."""
+    """What was read: rows of details and sums, of a key and sums, of a beginning and sums, jobs."""
 
     sums: Rows
     groups: Mapping[Dimension, Rows]
@@ -88,7 +91,7 @@ def summed(session: Session, question: Question) -> Tallies:
     """Read what a question amounts to; what is computed runs in a thread."""
     plan = _plan(session, question)
     found = _Found(
-        sums=_details(session, question, plan.whole, plan.segments),
+        sums=_whole(session, question, plan.whole, plan.segments),
         groups={
             by: _grouped(session, question, cut, plan.segments, by=by)
             for by, cut in plan.cuts.items()
@@ -192,25 +195,33 @@ def _known(session: Session, question: Question, guild_id: int) -> Known:
     )
 
 
+def _whole(
+    session: Session, question: Question, cut: Cut | None, segments: Sequence[Segment]
+) -> Rows:
+    """Return details and sums in all segments that were added up."""
+    columns = [_DETAILS, *(getattr(UsageRow, name) for name in SUMS)]
+    return [
+        row
+        for where in _within(question, cut, segments)
+        for row in session.execute(select(*columns).where(where))
+    ]
+
+
 def _details(
     session: Session,
     question: Question,
-    cut: Cut | None,
+    cut: Cut,
     segments: Sequence[Segment],
     *,
-    by: Dimension | None = None,
-    keys: Sequence[Key] | None = None,
+    by: Dimension,
+    keys: Sequence[Key],
 ) -> Rows:
-    """Return details and sums in all segments that were added up, of some keys or of all."""
-    columns = [UsageRow.details, *(getattr(UsageRow, name) for name in SUMS)]
-    some = []
-    if by is not None:
-        columns.insert(0, getattr(UsageRow, by.column).label("key"))
-        some.append(getattr(UsageRow, by.column).in_(keys or ()))
+    """Return some keys and their details in all segments that were added up."""
+    key = getattr(UsageRow, by.column)
     return [
         row
         for where in _within(question, cut, segments, by=by)
-        for row in session.execute(select(*columns).where(where, *some))
+        for row in session.execute(select(key.label("key"), _DETAILS).where(where, key.in_(keys)))
     ]
 
 
@@ -224,7 +235,8 @@ def _grouped(
 ) -> Rows:
     """Return a cut's sums by a dimension, or by when they begin, in all that were added up."""
     key = UsageRow.start if by is None else getattr(UsageRow, by.column)
-    columns = [func.sum(getattr(UsageRow, each)) for each in SUMS]
+    # PostgreSQL adds to decimals, which are slow to read.
+    columns = [cast(func.sum(getattr(UsageRow, each)), BigInteger) for each in SUMS]
     return [
         row
         for where in _within(question, cut, segments, by=by)
@@ -233,7 +245,11 @@ def _grouped(
 
 
 def _within(
-    question: Question, cut: Cut | None, segments: Sequence[Segment], *, by: Dimension | None
+    question: Question,
+    cut: Cut | None,
+    segments: Sequence[Segment],
+    *,
+    by: Dimension | None = None,
 ) -> Iterator[ColumnElement[bool]]:
     """Yield which sums each segment is read from."""
     filters = [getattr(UsageRow, name.column) == it for name, it in question.filters.items()]
@@ -274,7 +290,7 @@ def _counted(question: Question, plan: _Plan, found: _Found) -> Tallies:
     inside = jobs.within(_live(plan.segments))
     total = Tally()
     for row in found.sums:
-        total.merge(row[1:], row.details)
+        total.merge(row[1:], json.loads(row.details))
     for tally in tallied(inside).values():
         total.merge(tally.sums, tally.details)
     groups = dict[Dimension, Lines]()
@@ -299,4 +315,4 @@ def _counted(question: Question, plan: _Plan, found: _Found) -> Tallies:
 
 def _merge_details(lines: Lines, rows: Rows) -> None:
     for row in rows:
-        lines[row.key].merge([], row.details)
+        lines[row.key].merge([], json.loads(row.details))

@@ -15,7 +15,7 @@ from storage.tables import JobRow
 from tests.storage.old_schemas import Rows, keep, kept, load, rows_of
 from tests.storage.stores import GUILD, MEMBER, open_stores
 
-MADE_ANEW = {"usage", "usage_marks"}
+MADE_ANEW = {"usage", "usage_days", "usage_marks"}
 """Sums of the jobs, which an upgrade may throw away."""
 IN_BETWEEN = {"8d2f60b7a913", "5d20b7e4a911", "2e8f4c6d10ab", "7b1e50c92d3f", "9e3b71c0d5f2",
               "c4f1d27a9e63", "4d7c1e92ab35"}  # fmt: skip
