@@ -17,10 +17,11 @@ STOP_S = 40.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demo:
-    """A demo that runs: its process id, the page's address and the folder of its data."""
+    """A demo that runs: its process id, the pages' addresses and the folder of its data."""
 
     pid: int
     page: str
+    admin_page: str
     folder: Path
 
 
@@ -48,13 +49,8 @@ async def running_demo(folder: Path, **settings: str) -> AsyncIterator[Demo]:
     assert child.stdout is not None, "it was started with a pipe"
     try:
         async with asyncio.timeout(START_S):
-            line = ""
-            while "http://" not in line:
-                line = (await child.stdout.readline()).decode()
-                assert line, "the demo ended before it was ready"
-        yield Demo(
-            pid=child.pid, page="http://" + line.split("http://")[1].split()[0], folder=folder
-        )
+            page, admin_page = [await _address(child.stdout) for _ in range(2)]
+        yield Demo(pid=child.pid, page=page, admin_page=admin_page, folder=folder)
         child.send_signal(signal.SIGINT)
         async with asyncio.timeout(STOP_S):
             assert await child.wait() == 0
@@ -62,3 +58,11 @@ async def running_demo(folder: Path, **settings: str) -> AsyncIterator[Demo]:
         if child.returncode is None:
             child.kill()
             await child.wait()
+
+
+async def _address(said: asyncio.StreamReader) -> str:
+    """Return the next address that is printed."""
+    while line := (await said.readline()).decode():
+        if "http://" in line:
+            return "http://" + line.split("http://")[1].split()[0]
+    raise AssertionError("the demo ended before it was ready")
