@@ -29,7 +29,10 @@ ALONE = {
         "test_looking_at_the_schema_needs_no_turn_at_writing",
         "test_nothing_is_left_in_the_file_of_an_sqlite_database",
     ),
-    "how one kind plans a query": ("test_a_report_scans_neither_the_jobs_nor_the_sums",),
+    "how one kind plans a query": (
+        "test_a_report_scans_neither_the_jobs_nor_the_sums",
+        "test_postgres_knows_how_many_sums_of_all_together_there_are",
+    ),
     "a server, and its own programs": (
         "test_a_database_with_tables_is_not_restored_over",
         "test_without_postgresqls_programs_it_says_what_to_install",
