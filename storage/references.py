@@ -21,9 +21,19 @@ def remember_files(session: Session, files: Iterable[StoredFile], *, now: dateti
     for file in left:
         row = select(FileRow.sha256).where(FileRow.sha256 == file.sha256)
         row = row.with_for_update(read=True, key_share=True)
-        _insert(session, file, now=now)
-        while session.scalar(row) is None:  # another process has let go of it meanwhile
-            _insert(session, file, now=now)
+        # Whoever else inserts or deletes it at this moment is waited for.
+        while session.scalar(row) is None:
+            insert_new(
+                session,
+                FileRow,
+                key={"sha256": file.sha256},
+                values={
+                    "size_bytes": file.size_bytes,
+                    "place": file.place,
+                    "media_type": file.media_type,
+                    "created_at": now,
+                },
+            )
     if left:
         settle_claims(session, [file.sha256 for file in left])
 
@@ -69,17 +79,3 @@ def find_used(session: Session, digests: Iterable[str]) -> set[str]:
     left = list(digests)
     used = (select(row.sha256).where(row.sha256.in_(left)) for row in (InputRow, OutputRow))
     return set(session.scalars(union(*used)))
-
-
-def _insert(session: Session, file: StoredFile, *, now: datetime) -> None:
-    insert_new(
-        session,
-        FileRow,
-        key={"sha256": file.sha256},
-        values={
-            "size_bytes": file.size_bytes,
-            "place": file.place,
-            "media_type": file.media_type,
-            "created_at": now,
-        },
-    )
